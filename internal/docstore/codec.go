@@ -1,0 +1,56 @@
+package docstore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"reflect"
+
+	"github.com/shopspring/decimal"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/bsoncodec"
+	"go.mongodb.org/mongo-driver/bson/bsonrw"
+)
+
+// MaxDocument is the largest encoded document: MongoDB's limit is 16 MiB, and anything near it is a design
+// mistake.
+const MaxDocument = 4 << 20
+
+func newRegistry(ring *KeyRing) *bsoncodec.Registry {
+	r := bson.NewRegistry()
+	r.RegisterTypeEncoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring})
+	r.RegisterTypeDecoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring})
+	r.RegisterTypeEncoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
+	r.RegisterTypeDecoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
+	return r
+}
+
+// decimalCodec stores decimals as text: exact everywhere, and Decimal128 is not understood by every double.
+type decimalCodec struct{}
+
+func (decimalCodec) EncodeValue(_ bsoncodec.EncodeContext, w bsonrw.ValueWriter, v reflect.Value) error {
+	d, _ := v.Interface().(decimal.Decimal)
+	return w.WriteString(d.String())
+}
+
+func (decimalCodec) DecodeValue(_ bsoncodec.DecodeContext, r bsonrw.ValueReader, v reflect.Value) error {
+	text, err := r.ReadString()
+	if err != nil {
+		return err
+	}
+	d, err := decimal.NewFromString(text)
+	if err != nil {
+		return fmt.Errorf("docstore: decimal %q: %w", text, err)
+	}
+	v.Set(reflect.ValueOf(d))
+	return nil
+}
+
+// stamp overwrites an int64 field of an encoded document in place.
+func stamp(body bson.Raw, field string, value int64) error {
+	v, err := body.LookupErr(field)
+	if err != nil || len(v.Value) != 8 {
+		return fmt.Errorf("%w: no int64 field %q to stamp", ErrInvalid, field)
+	}
+	binary.LittleEndian.PutUint64(v.Value, uint64(value))
+	return nil
+}

@@ -1,0 +1,144 @@
+// Package docstore keeps typed documents, and promises the same on an embedded file and on MongoDB.
+//
+// A collection holds documents of one Go type that embeds Doc. It can get, insert, update by function,
+// delete, find through a declared index, count and scan; nothing else. There are no joins, no multi-document
+// transactions, no update operators: what spans documents is an event (see package event).
+//
+//   - A write that returned nil is durable. One that returned ErrUnclear may have happened: repeat it with the
+//     same derived ids.
+//   - Update loads, runs the function, and writes back only if nobody wrote in between; it retries a bounded
+//     number of times. The function must be repeatable: it may run more than once, on fresh copies.
+//   - Concurrent updates of one document in one process are combined: one load, all functions in turn, one
+//     write, and each caller gets its own answer. A function that fails leaves no trace on the document.
+//   - Messages a function emits with Doc.Emit are stored in the same write (the outbox).
+//
+// Declared like this:
+//
+//	type Campaign struct {
+//		docstore.Doc `bson:",inline"`
+//		Host         string    `bson:"host"`
+//		OpenedAt     time.Time `bson:"opened_at"`
+//	}
+//	campaigns, err := docstore.Open[Campaign](store, docstore.Spec{
+//		Name:    "campaigns",
+//		Indexes: []docstore.Index{{Name: "host", Fields: []string{"host", "opened_at"}}},
+//	})
+//	page, err := campaigns.Find(ctx, docstore.By("host", hostID).Newest().First(20))
+package docstore
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+)
+
+// Doc is embedded first, inline, in every stored type.
+type Doc struct {
+	ID      string `bson:"_id"`     // [A-Za-z0-9:_.@|/-], at most 200
+	Version int64  `bson:"version"` // 0 = never stored; 1 after the insert; +1 with every write
+	Token   int64  `bson:"token"`   // drawn anew for every write: tells our write from another's after a lost reply
+	Schema  int    `bson:"schema"`  // the Spec.Schema it was written with
+
+	// Outbox holds the messages not yet taken by every consumer; Waiting is when the sweeper may next look at
+	// it (absent while the outbox is empty).
+	Outbox  []Message `bson:"outbox,omitempty"`
+	Waiting time.Time `bson:"waiting,omitempty"`
+
+	emitted []emission
+}
+
+// Message is one stored event. Package event gives it its types.
+type Message struct {
+	ID       string    `bson:"id"`   // <collection>/<document>/<version>/<n>: derived, so one per change
+	Name     string    `bson:"name"` // order.Paid
+	At       time.Time `bson:"at"`
+	Body     bson.Raw  `bson:"body"`
+	Done     []string  `bson:"done,omitempty"`     // consumers that have taken it
+	Attempts int       `bson:"attempts,omitempty"` // failed rounds so far
+	Error    string    `bson:"error,omitempty"`    // the last failure, for people
+}
+
+type emission struct {
+	name string
+	body any
+}
+
+// Emit adds an event to the outbox; it is stored with the change that the caller is making, or not at all.
+// Body is a struct with bson tags.
+func (d *Doc) Emit(name string, body any) { d.emitted = append(d.emitted, emission{name, body}) }
+
+// Fresh reports whether the document has never been stored (inside an Upsert function).
+func (d *Doc) Fresh() bool { return d.Version == 0 }
+
+func (d *Doc) meta() *Doc { return d }
+
+// Document is satisfied by a pointer to any struct that embeds Doc.
+type Document[T any] interface {
+	*T
+	meta() *Doc
+}
+
+// Spec declares a collection.
+type Spec struct {
+	Name    string  // [a-z][a-z0-9_]*
+	Schema  int     // version of the document's shape; starts at 1 when zero
+	Indexes []Index // besides _id
+	// Upgrades[i] turns schema i+1 into i+2, on read. The upgraded document is written back with its next
+	// change.
+	Upgrades []func(bson.M) error
+	ShardKey string // the field a sharded cluster should shard by; documentation for operators
+}
+
+// Index declares an ordered index over fields (dotted paths) that hold strings, integers, booleans or times.
+// All fields of an index must be present in a document, or, when Sparse, all absent; a document that breaks
+// this is refused with ErrInvalid.
+type Index struct {
+	Name   string
+	Fields []string
+	Unique bool
+	Sparse bool // documents without the fields are not in the index
+}
+
+// WaitingIndex is the sparse index every collection has over Doc.Waiting.
+const WaitingIndex = "waiting"
+
+// Query asks one declared index: equality on a prefix, at most one range on the next field, an order, a limit
+// and a place to go on from. Build it with By or All.
+type Query struct {
+	Index      string // "" is the _id
+	Equal      []any
+	From, To   any // inclusive from, exclusive to, on the field after Equal; nil = open
+	Descending bool
+	Limit      int    // 0 = DefaultLimit; at most MaxLimit
+	After      string // Page.Next of the page before; opaque
+}
+
+// Limits of one page.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 5000
+)
+
+// All asks for every document in _id order.
+func All() Query { return Query{} }
+
+// By asks for the documents whose leading index fields equal the given values.
+func By(index string, equal ...any) Query { return Query{Index: index, Equal: equal} }
+
+// Between narrows the next field to from <= field < to; nil leaves a side open.
+func (q Query) Between(from, to any) Query { q.From, q.To = from, to; return q }
+
+// Newest turns the order round.
+func (q Query) Newest() Query { q.Descending = true; return q }
+
+// First sets the page size.
+func (q Query) First(n int) Query { q.Limit = n; return q }
+
+// Continue goes on after an earlier page.
+func (q Query) Continue(cursor string) Query { q.After = cursor; return q }
+
+// Page is one page of a find. Next is empty on the last page.
+type Page[T any] struct {
+	Items []*T
+	Next  string
+}

@@ -1,0 +1,66 @@
+package docstore
+
+import (
+	"context"
+	"errors"
+)
+
+// UpsertMany applies fn to every named document, missing ones included, with one read and one grouped write.
+// Fn must be repeatable; documents somebody else wrote in between are redone one by one. The first error ends
+// it; documents already written stay written, so fn must also be idempotent.
+func (c *Collection[T]) UpsertMany(ctx context.Context, ids []string, fn func(*T) error) error {
+	for len(ids) > 0 {
+		n := min(len(ids), 500)
+		if err := c.upsertChunk(ctx, ids[:n], fn); err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+func (c *Collection[T]) upsertChunk(ctx context.Context, ids []string, fn func(*T) error) error {
+	found, err := c.GetMany(ctx, ids)
+	if err != nil {
+		return err
+	}
+	ops, docs := make([]Op, 0, len(ids)), make([]*T, 0, len(ids))
+	for _, docID := range ids {
+		doc := found[docID]
+		if doc == nil {
+			doc = new(T)
+			c.meta(doc).ID = docID
+		}
+		if err := guard(fn, doc); err != nil {
+			return err
+		}
+		op, err := c.prepare(doc, c.meta(doc).Version)
+		if err != nil {
+			return err
+		}
+		ops, docs = append(ops, op), append(docs, doc)
+	}
+	for i, err := range c.store.driver.Write(ctx, ops) {
+		if err := c.settleMany(ctx, ops[i], docs[i], err, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collection[T]) settleMany(ctx context.Context, op Op, doc *T, err error, fn func(*T) error) error {
+	meta := c.meta(doc)
+	if errors.Is(err, ErrUnclear) {
+		err = c.resolve(ctx, op, meta.Token, err)
+	}
+	index, taken := ExistsIn(err)
+	switch {
+	case err == nil:
+		c.store.announce(c.spec.Name, meta.ID, meta.Outbox)
+		return nil
+	case errors.Is(err, ErrStale), taken && index == "":
+		_, err := c.Upsert(ctx, op.ID, fn)
+		return err
+	}
+	return c.fail("upsert many", op.ID, err)
+}

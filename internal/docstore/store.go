@@ -1,0 +1,143 @@
+package docstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/bsoncodec"
+
+	"guanxi/internal/clock"
+)
+
+// Store is an opened database. Collections are opened on it once, at start.
+type Store struct {
+	driver   Driver
+	clock    clock.Clock
+	keys     *KeyRing
+	registry *bsoncodec.Registry
+	patience time.Duration
+	grace    time.Duration
+
+	mu        sync.Mutex
+	outboxes  []Outbox
+	committed func(collection, id string, messages []Message)
+}
+
+// Config is what a Store needs.
+type Config struct {
+	Driver Driver
+	Clock  clock.Clock
+	Keys   *KeyRing
+	// Patience bounds one driver call made for combined callers. Default 10 s.
+	Patience time.Duration
+	// Grace is how long a new outbox is left to the fast path before the sweeper may take it. Default 5 s.
+	Grace time.Duration
+}
+
+// New checks the configuration and returns a Store.
+func New(c Config) (*Store, error) {
+	if c.Driver == nil || c.Clock == nil || c.Keys == nil {
+		return nil, errors.New("docstore: driver, clock and keys are required")
+	}
+	if c.Patience == 0 {
+		c.Patience = 10 * time.Second
+	}
+	if c.Grace == 0 {
+		c.Grace = 5 * time.Second
+	}
+	return &Store{
+		driver: c.Driver, clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys),
+		patience: c.Patience, grace: c.Grace,
+	}, nil
+}
+
+// Keys gives the key ring, for lookups beside encrypted fields.
+func (s *Store) Keys() *KeyRing { return s.keys }
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.driver.Ping(ctx) }
+
+// Close closes the driver. Stop everything that uses the store first.
+func (s *Store) Close() error { return s.driver.Close() }
+
+// OnCommitted sets the one listener that hears of stored messages right after their write. It must not block.
+func (s *Store) OnCommitted(listen func(collection, id string, messages []Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committed = listen
+}
+
+// Outboxes lists the opened collections for the event relay.
+func (s *Store) Outboxes() []Outbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.outboxes)
+}
+
+// Outbox is the relay's view of a collection.
+type Outbox interface {
+	Name() string
+	// Due returns ids of documents whose outbox may be looked at, oldest first.
+	Due(ctx context.Context, limit int) ([]string, error)
+	// Depth counts documents with a waiting outbox, up to limit.
+	Depth(ctx context.Context, limit int) (int, error)
+	// Tend loads the document's envelope, lets edit change Outbox and Waiting, and stores them. A missing
+	// document is ErrNotFound.
+	Tend(ctx context.Context, id string, edit func(*Doc) error) error
+}
+
+// Marshal encodes an event body or any value with the store's codecs.
+func (s *Store) Marshal(v any) (bson.Raw, error) {
+	raw, err := bson.MarshalWithRegistry(s.registry, v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: encode %T: %w", ErrInvalid, v, err)
+	}
+	return raw, nil
+}
+
+// Unmarshal decodes what Marshal made.
+func (s *Store) Unmarshal(raw bson.Raw, into any) error {
+	if err := bson.UnmarshalWithRegistry(s.registry, raw, into); err != nil {
+		return fmt.Errorf("docstore: decode %T: %w", into, err)
+	}
+	return nil
+}
+
+func (s *Store) announce(collection, id string, messages []Message) {
+	if len(messages) == 0 {
+		return
+	}
+	s.mu.Lock()
+	listen := s.committed
+	s.mu.Unlock()
+	if listen != nil {
+		listen(collection, id, messages)
+	}
+}
+
+func checkSpec(spec *Spec) error {
+	if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`).MatchString(spec.Name) {
+		return fmt.Errorf("%w: collection name %q", ErrInvalid, spec.Name)
+	}
+	if spec.Schema == 0 {
+		spec.Schema = 1
+	}
+	if len(spec.Upgrades) != spec.Schema-1 {
+		return fmt.Errorf("%w: collection %s: schema %d needs %d upgrades", ErrInvalid, spec.Name, spec.Schema, spec.Schema-1)
+	}
+	spec.Indexes = append(slices.Clone(spec.Indexes), Index{Name: WaitingIndex, Fields: []string{"waiting"}, Sparse: true})
+	seen := map[string]bool{}
+	for _, index := range spec.Indexes {
+		if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`).MatchString(index.Name) || len(index.Fields) == 0 || seen[index.Name] {
+			return fmt.Errorf("%w: collection %s: index %q", ErrInvalid, spec.Name, index.Name)
+		}
+		seen[index.Name] = true
+	}
+	return nil
+}
