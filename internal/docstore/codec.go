@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/shopspring/decimal"
 	"go.mongodb.org/mongo-driver/bson"
@@ -22,6 +23,39 @@ func newRegistry(ring *KeyRing) *bsoncodec.Registry {
 	r.RegisterTypeEncoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
 	r.RegisterTypeDecoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
 	return r
+}
+
+// clearRegistry encodes encrypted fields in the clear, for comparing documents in memory; nothing it makes is stored.
+func clearRegistry() *bsoncodec.Registry {
+	r := bson.NewRegistry()
+	r.RegisterTypeEncoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
+	return r
+}
+
+func (s *Store) marshalClear(v any) (bson.Raw, error) { return bson.MarshalWithRegistry(s.clear, v) }
+
+// holdsSecret tells whether values of t can hold Encrypted text anywhere.
+func holdsSecret(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t == reflect.TypeFor[Encrypted]() {
+		return true
+	}
+	if seen[t] || t == reflect.TypeFor[time.Time]() {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return holdsSecret(t.Elem(), seen)
+	case reflect.Map:
+		return holdsSecret(t.Elem(), seen) || holdsSecret(t.Key(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsSecret(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // decimalCodec stores decimals as text: exact everywhere, and Decimal128 is not understood by every double.

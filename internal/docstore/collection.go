@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -18,6 +20,7 @@ type Collection[T any] struct {
 	store    *Store
 	spec     Spec
 	meta     func(*T) *Doc
+	secret   bool // T has Encrypted fields
 	combiner combiner[T]
 }
 
@@ -30,6 +33,7 @@ func Open[T any, P Document[T]](ctx context.Context, store *Store, spec Spec) (*
 		return nil, fmt.Errorf("collection %s: %w", spec.Name, err)
 	}
 	c := &Collection[T]{store: store, spec: spec, meta: func(doc *T) *Doc { return P(doc).meta() }}
+	c.secret = holdsSecret(reflect.TypeFor[T](), map[reflect.Type]bool{})
 	c.combiner.queues = map[string]*queue[T]{}
 	store.mu.Lock()
 	defer store.mu.Unlock()
@@ -224,8 +228,16 @@ func (c *Collection[T]) checkQuery(q Query) (Query, error) {
 	if fields == 0 || len(q.Equal)+ranged > fields {
 		return q, c.fail("query on index "+q.Index, "", ErrInvalid)
 	}
-	if _, err := EncodeKey(q.Equal...); err != nil {
-		return q, err
+	for _, value := range append(slices.Clone(q.Equal), q.From, q.To) {
+		if value == nil {
+			continue
+		}
+		if _, text := value.(string); !text && q.Index == "" {
+			return q, c.fail(fmt.Sprintf("query ids with a %T", value), "", ErrInvalid)
+		}
+		if _, err := EncodeKey(value); err != nil {
+			return q, c.fail("query on index "+q.Index, "", err)
+		}
 	}
 	return q, nil
 }
@@ -275,7 +287,7 @@ func (c *Collection[T]) seal(meta *Doc) error {
 			return c.fail("emit "+e.name, meta.ID, err)
 		}
 		meta.Outbox = append(meta.Outbox, Message{
-			ID:   c.spec.Name + "/" + meta.ID + "/" + strconv.FormatInt(meta.Version, 10) + "/" + strconv.Itoa(n),
+			ID:   c.messagePrefix(meta) + strconv.Itoa(n),
 			Name: e.name, At: now, Body: body,
 		})
 	}
@@ -284,6 +296,11 @@ func (c *Collection[T]) seal(meta *Doc) error {
 		meta.Waiting = now.Add(c.store.grace)
 	}
 	return nil
+}
+
+// messagePrefix is what the ids of all messages emitted with this version of the document begin with.
+func (c *Collection[T]) messagePrefix(meta *Doc) string {
+	return c.spec.Name + "/" + meta.ID + "/" + strconv.FormatInt(meta.Version, 10) + "/"
 }
 
 // resolve finds out what became of a write whose reply was lost: nil when the stored document carries our token.
@@ -295,11 +312,8 @@ func (c *Collection[T]) resolve(ctx context.Context, op Op, token int64, cause e
 		return cause
 	}
 	if len(records) == 1 {
-		stored, err := records[0].Body.LookupErr("token")
-		if err == nil {
-			if n, ok := stored.Int64OK(); ok && n == token {
-				return nil
-			}
+		if tokenOf(records[0].Body) == token {
+			return nil
 		}
 		if records[0].Version == op.Version {
 			return ErrStale // nothing happened, or not yet: the caller retries on fresh state
@@ -313,7 +327,7 @@ func (c *Collection[T]) resolve(ctx context.Context, op Op, token int64, cause e
 
 func (c *Collection[T]) decode(body bson.Raw) (*T, error) {
 	doc := new(T)
-	upgraded, err := c.upgrade(body)
+	upgraded, err := upgrade(&c.spec, body)
 	if err != nil {
 		return nil, err
 	}
@@ -323,27 +337,28 @@ func (c *Collection[T]) decode(body bson.Raw) (*T, error) {
 	return doc, nil
 }
 
-func (c *Collection[T]) upgrade(body bson.Raw) (bson.Raw, error) {
-	if c.spec.Schema == 1 {
+// upgrade turns a body of an older schema into one of the spec's.
+func upgrade(spec *Spec, body bson.Raw) (bson.Raw, error) {
+	if spec.Schema <= 1 {
 		return body, nil
 	}
 	schema, ok := body.Lookup("schema").AsInt64OK()
-	if !ok || schema == int64(c.spec.Schema) {
+	if !ok || schema == int64(spec.Schema) {
 		return body, nil
 	}
-	if schema > int64(c.spec.Schema) || schema < 1 {
-		return nil, c.fail("read schema "+strconv.FormatInt(schema, 10), "", ErrInvalid)
+	if schema > int64(spec.Schema) || schema < 1 {
+		return nil, fmt.Errorf("%w: collection %s: document of schema %d", ErrInvalid, spec.Name, schema)
 	}
 	var fields bson.M
 	if err := bson.Unmarshal(body, &fields); err != nil {
-		return nil, c.fail("upgrade", "", err)
+		return nil, fmt.Errorf("collection %s: upgrade: %w", spec.Name, err)
 	}
-	for ; schema < int64(c.spec.Schema); schema++ {
-		if err := c.spec.Upgrades[schema-1](fields); err != nil {
-			return nil, c.fail("upgrade from schema "+strconv.FormatInt(schema, 10), "", err)
+	for ; schema < int64(spec.Schema); schema++ {
+		if err := spec.Upgrades[schema-1](fields); err != nil {
+			return nil, fmt.Errorf("collection %s: upgrade from schema %d: %w", spec.Name, schema, err)
 		}
 	}
-	fields["schema"] = int32(c.spec.Schema)
+	fields["schema"] = int32(spec.Schema)
 	return bson.Marshal(fields)
 }
 

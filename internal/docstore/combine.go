@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -112,18 +113,53 @@ func (c *Collection[T]) handOver(docID string, q *queue[T]) {
 func (c *Collection[T]) run(ctx context.Context, docID string, batch []*call[T]) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.store.patience)
 	defer cancel()
+	var open doubt
 	for try := range maxRetries {
-		err := c.attempt(ctx, docID, batch)
-		if err == nil {
+		err := c.attempt(ctx, docID, batch, &open)
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, ErrStale):
+			pause(ctx, try)
+			continue
+		case len(batch) > 1 && oneIsToBlame(err):
+			for _, one := range batch {
+				c.run(ctx, docID, []*call[T]{one})
+			}
 			return
 		}
-		if !errors.Is(err, ErrStale) {
-			answerAll(batch, err)
-			return
-		}
-		pause(ctx, try)
+		answerAll(batch, err)
+		return
 	}
 	answerAll(batch, c.fail("update", docID, ErrContended))
+}
+
+// oneIsToBlame tells that a write was refused for what is in it, so that a single function of the batch may have
+// spoiled it for the others: an index value that is taken, a document grown too big.
+func oneIsToBlame(err error) bool { return Exists(err) || errors.Is(err, ErrInvalid) }
+
+// doubt remembers the last write of a batch whose outcome was unclear. Such a write may still land after we looked,
+// so the next round must recognise it instead of applying the functions on top of their own effect.
+type doubt struct {
+	token, version int64 // of the document in doubt; token 0 = no doubt
+}
+
+// judge tells what record says of the write in doubt: it happened, or (nil) it has not happened so far.
+func (w *doubt) judge(body bson.Raw, version int64) (happened bool, err error) {
+	switch {
+	case w.token == 0:
+		return false, nil
+	case body != nil && tokenOf(body) == w.token:
+		return true, nil
+	case version == w.version-1:
+		return false, nil
+	}
+	return false, ErrUnclear // somebody wrote on top of it, or on top of what was before it
+}
+
+func tokenOf(body bson.Raw) int64 {
+	n, _ := body.Lookup("token").AsInt64OK()
+	return n
 }
 
 // answerAll tells everybody the same: refusals of this round were judged on a state that was never stored.
@@ -144,25 +180,47 @@ func pause(ctx context.Context, try int) {
 
 // attempt makes one round: load, apply, write. A returned error concerns all calls that have no error of
 // their own.
-func (c *Collection[T]) attempt(ctx context.Context, docID string, batch []*call[T]) error {
+func (c *Collection[T]) attempt(ctx context.Context, docID string, batch []*call[T], open *doubt) error {
 	records, err := c.store.driver.Get(ctx, c.spec.Name, []string{docID})
 	if err != nil {
 		return c.fail("update", docID, err)
 	}
 	state := draft[T]{collection: c, id: docID}
+	stored := int64(0)
 	if len(records) == 1 {
-		state.before = records[0].Body
+		state.before, stored = records[0].Body, records[0].Version
+	}
+	happened, err := open.judge(state.before, stored)
+	if err != nil {
+		return c.fail("update", docID, err)
 	}
 	if err := state.load(); err != nil {
 		return err
 	}
+	if happened {
+		return state.finish(batch)
+	}
 	for n, one := range batch {
 		one.doc, one.err = nil, state.apply(one, n < len(batch)-1)
 	}
-	if err := state.store(ctx); err != nil {
+	if err := state.store(ctx, open); err != nil {
 		return err
 	}
 	return state.hand(batch)
+}
+
+// finish answers a batch whose write was in doubt and turned out to be the loaded state.
+func (d *draft[T]) finish(batch []*call[T]) error {
+	meta := d.collection.meta(d.doc)
+	d.good = d.before
+	var ours []Message
+	for _, m := range meta.Outbox {
+		if strings.HasPrefix(m.ID, d.collection.messagePrefix(meta)) {
+			ours = append(ours, m)
+		}
+	}
+	d.collection.store.announce(d.collection.spec.Name, d.id, ours)
+	return d.hand(batch)
 }
 
 // draft is the document between its load and its write.
@@ -173,7 +231,6 @@ type draft[T any] struct {
 	good       bson.Raw // after the last function that succeeded, when another follows
 	doc        *T
 	changed    bool
-	messages   int // outbox length as loaded
 }
 
 func (d *draft[T]) load() error {
@@ -186,7 +243,7 @@ func (d *draft[T]) load() error {
 	if err != nil {
 		return err
 	}
-	d.doc, d.messages = doc, len(d.collection.meta(doc).Outbox)
+	d.doc = doc
 	return nil
 }
 
@@ -241,7 +298,7 @@ func guard[T any](fn func(*T) error, doc *T) (err error) {
 }
 
 // store writes the draft if it differs from what was loaded.
-func (d *draft[T]) store(ctx context.Context) error {
+func (d *draft[T]) store(ctx context.Context, open *doubt) error {
 	if !d.changed {
 		return nil
 	}
@@ -256,12 +313,14 @@ func (d *draft[T]) store(ctx context.Context) error {
 			return nil
 		}
 	}
+	emitted := len(meta.emitted)
 	op, err := c.prepare(d.doc, meta.Version)
 	if err != nil {
 		return err
 	}
 	err = c.store.driver.Write(ctx, []Op{op})[0]
 	if errors.Is(err, ErrUnclear) {
+		*open = doubt{token: meta.Token, version: meta.Version}
 		err = c.resolve(ctx, op, meta.Token, err)
 	}
 	if op.Kind == Insert {
@@ -273,9 +332,8 @@ func (d *draft[T]) store(ctx context.Context) error {
 		return c.fail("update", d.id, err)
 	}
 	d.good = op.Body
-	if len(meta.Outbox) > d.messages {
-		c.store.announce(c.spec.Name, d.id, meta.Outbox[d.messages:])
-	}
+	// Not "longer than before": one of the combined callers may have removed messages from the outbox.
+	c.store.announce(c.spec.Name, d.id, meta.Outbox[len(meta.Outbox)-emitted:])
 	return nil
 }
 

@@ -80,6 +80,16 @@ func appendInt(out []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(out, uint64(n)^(1<<63))
 }
 
+// KeysOf reads the values of every index of spec from an encoded document, as Op.Keys has them: what a driver needs
+// to fill a new index from old data. A document of an older schema is upgraded first.
+func KeysOf(spec Spec, body bson.Raw) ([]IndexKey, error) {
+	body, err := upgrade(&spec, body)
+	if err != nil {
+		return nil, err
+	}
+	return indexKeys(&spec, body)
+}
+
 // indexKeys reads the values of every index of spec from an encoded document.
 func indexKeys(spec *Spec, body bson.Raw) ([]IndexKey, error) {
 	keys := make([]IndexKey, len(spec.Indexes))

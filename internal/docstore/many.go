@@ -9,6 +9,7 @@ import (
 // Fn must be repeatable; documents somebody else wrote in between are redone one by one. The first error ends
 // it; documents already written stay written, so fn must also be idempotent.
 func (c *Collection[T]) UpsertMany(ctx context.Context, ids []string, fn func(*T) error) error {
+	ids = unique(ids)
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
 		if err := c.upsertChunk(ctx, ids[:n], fn); err != nil {
@@ -24,7 +25,7 @@ func (c *Collection[T]) upsertChunk(ctx context.Context, ids []string, fn func(*
 	if err != nil {
 		return err
 	}
-	ops, docs := make([]Op, 0, len(ids)), make([]*T, 0, len(ids))
+	ops, docs, emitted := make([]Op, 0, len(ids)), make([]*T, 0, len(ids)), make([]int, 0, len(ids))
 	for _, docID := range ids {
 		doc := found[docID]
 		if doc == nil {
@@ -34,6 +35,7 @@ func (c *Collection[T]) upsertChunk(ctx context.Context, ids []string, fn func(*
 		if err := guard(fn, doc); err != nil {
 			return err
 		}
+		emitted = append(emitted, len(c.meta(doc).emitted))
 		op, err := c.prepare(doc, c.meta(doc).Version)
 		if err != nil {
 			return err
@@ -41,14 +43,14 @@ func (c *Collection[T]) upsertChunk(ctx context.Context, ids []string, fn func(*
 		ops, docs = append(ops, op), append(docs, doc)
 	}
 	for i, err := range c.store.driver.Write(ctx, ops) {
-		if err := c.settleMany(ctx, ops[i], docs[i], err, fn); err != nil {
+		if err := c.settleMany(ctx, ops[i], docs[i], emitted[i], err, fn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Collection[T]) settleMany(ctx context.Context, op Op, doc *T, err error, fn func(*T) error) error {
+func (c *Collection[T]) settleMany(ctx context.Context, op Op, doc *T, emitted int, err error, fn func(*T) error) error {
 	meta := c.meta(doc)
 	if errors.Is(err, ErrUnclear) {
 		err = c.resolve(ctx, op, meta.Token, err)
@@ -56,11 +58,23 @@ func (c *Collection[T]) settleMany(ctx context.Context, op Op, doc *T, err error
 	index, taken := ExistsIn(err)
 	switch {
 	case err == nil:
-		c.store.announce(c.spec.Name, meta.ID, meta.Outbox)
+		c.store.announce(c.spec.Name, meta.ID, meta.Outbox[len(meta.Outbox)-emitted:])
 		return nil
 	case errors.Is(err, ErrStale), taken && index == "":
 		_, err := c.Upsert(ctx, op.ID, fn)
 		return err
 	}
 	return c.fail("upsert many", op.ID, err)
+}
+
+// unique drops repeated ids and keeps the order.
+func unique(ids []string) []string {
+	seen, out := make(map[string]bool, len(ids)), make([]string, 0, len(ids))
+	for _, docID := range ids {
+		if !seen[docID] {
+			seen[docID] = true
+			out = append(out, docID)
+		}
+	}
+	return out
 }

@@ -21,6 +21,7 @@ type Store struct {
 	clock    clock.Clock
 	keys     *KeyRing
 	registry *bsoncodec.Registry
+	clear    *bsoncodec.Registry
 	patience time.Duration
 	grace    time.Duration
 
@@ -52,7 +53,7 @@ func New(c Config) (*Store, error) {
 		c.Grace = 5 * time.Second
 	}
 	return &Store{
-		driver: c.Driver, clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys),
+		driver: c.Driver, clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys), clear: clearRegistry(),
 		patience: c.Patience, grace: c.Grace,
 	}, nil
 }
@@ -90,6 +91,11 @@ type Outbox interface {
 	// Tend loads the document's envelope, lets edit change Outbox and Waiting, and stores them. A missing
 	// document is ErrNotFound.
 	Tend(ctx context.Context, id string, edit func(*Doc) error) error
+	// TendMany is Tend for many documents with one read and one grouped write. It answers each by itself, in
+	// the order of ids; each id may stand in it once. An edit that changes nothing costs no write.
+	TendMany(ctx context.Context, ids []string, edit func(*Doc) error) []error
+	// Waiting returns ids of documents with a waiting outbox that become due before until, oldest first.
+	Waiting(ctx context.Context, until time.Time, limit int) ([]string, error)
 }
 
 // Marshal encodes an event body or any value with the store's codecs.

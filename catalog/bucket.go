@@ -1,0 +1,202 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/id"
+)
+
+// Units is a number of units of a SKU.
+type Units struct {
+	SKU   string
+	Units int64
+}
+
+// Stock says how many buckets a SKU's units lie in. The number only grows.
+type Stock struct {
+	docstore.Doc `bson:",inline"`
+	Buckets      int `bson:"buckets"`
+}
+
+// Bucket is a part of a SKU's stock: units nobody has, and who holds the others. In = Free + held + Sold,
+// always; whatever would break that is not stored.
+type Bucket struct {
+	docstore.Doc `bson:",inline"`
+	SKU          string    `bson:"sku"`
+	Number       int       `bson:"number"`
+	Free         int64     `bson:"free"`
+	Sold         int64     `bson:"sold"` // committed and folded; committed ones still among Holds are not in it
+	In           int64     `bson:"in"`   // ever received or restocked
+	Holds        []Hold    `bson:"holds,omitempty"`
+	Due          time.Time `bson:"due,omitempty"`     // the earliest Until among Holds
+	Intakes      []string  `bson:"intakes,omitempty"` // ids of intakes applied and not yet known to be done long ago
+}
+
+// Hold is some units taken out of Free for an order. It leaves the bucket only after the order's Move has
+// decided about its mark.
+type Hold struct {
+	Order string    `bson:"o"`
+	Units int64     `bson:"u"`
+	Until time.Time `bson:"t"`
+	Mark  int64     `bson:"m"` // drawn when taken: one name for one taking
+}
+
+func bucketID(sku string, n int) string { return sku + "/" + strconv.Itoa(n) }
+
+// home is the bucket an order asks first: a jump consistent hash, so that adding buckets moves few orders.
+func home(order string, buckets int) int {
+	key, at, next := uint64(14695981039346656037), int64(-1), int64(0)
+	for i := range len(order) {
+		key = (key ^ uint64(order[i])) * 1099511628211
+	}
+	for next < int64(buckets) {
+		at = next
+		key = key*2862933555777941757 + 1
+		// (at+1) * 2^31 / ((key>>33)+1), in integers: the published algorithm divides floats
+		next = (at + 1) << 31 / (int64(key>>33) + 1)
+	}
+	return int(at)
+}
+
+func (b *Bucket) held() (sum int64) {
+	for i := range b.Holds {
+		sum += b.Holds[i].Units
+	}
+	return sum
+}
+
+func (b *Bucket) heldBy(order string) (sum int64) {
+	for i := range b.Holds {
+		if b.Holds[i].Order == order {
+			sum += b.Holds[i].Units
+		}
+	}
+	return sum
+}
+
+// take moves up to units from free into a hold and tells how many.
+func (b *Bucket) take(order string, units int64, until time.Time, mark int64) int64 {
+	units = min(units, b.Free)
+	if units <= 0 {
+		return 0
+	}
+	b.Free -= units
+	b.Holds = append(b.Holds, Hold{Order: order, Units: units, Until: until, Mark: mark})
+	if b.Due.IsZero() || until.Before(b.Due) {
+		b.Due = until
+	}
+	return units
+}
+
+// extend lets an order's holds live until the given time, if that is later.
+func (b *Bucket) extend(order string, until time.Time) {
+	for i := range b.Holds {
+		if b.Holds[i].Order == order && b.Holds[i].Until.Before(until) {
+			b.Holds[i].Until = until
+		}
+	}
+	b.settleDue()
+}
+
+// decision is what becomes of one hold: sold units leave the house, the rest is free again.
+type decision struct{ sold int64 }
+
+// resolve removes the decided holds and tells how many there were.
+func (b *Bucket) resolve(decided map[int64]decision) int {
+	before := len(b.Holds)
+	b.Holds = slices.DeleteFunc(b.Holds, func(h Hold) bool {
+		d, ok := decided[h.Mark]
+		if ok {
+			sold := min(d.sold, h.Units)
+			b.Sold += sold
+			b.Free += h.Units - sold
+		}
+		return ok
+	})
+	if len(b.Holds) == 0 {
+		b.Holds = nil
+	}
+	b.settleDue()
+	return before - len(b.Holds)
+}
+
+// admit applies an intake once.
+func (b *Bucket) admit(intake string, units int64) {
+	if slices.Contains(b.Intakes, intake) {
+		return
+	}
+	b.Intakes = append(b.Intakes, intake)
+	b.Free += units
+	b.In += units
+}
+
+func (b *Bucket) settleDue() {
+	b.Due = time.Time{}
+	for i := range b.Holds {
+		if b.Due.IsZero() || b.Holds[i].Until.Before(b.Due) {
+			b.Due = b.Holds[i].Until
+		}
+	}
+}
+
+// sound is checked before every write.
+func (b *Bucket) sound() error {
+	if held := b.held(); b.Free < 0 || b.Sold < 0 || b.Free+held+b.Sold != b.In {
+		return fmt.Errorf("catalog: bucket %s does not add up: free %d, held %d, sold %d, in %d",
+			b.ID, b.Free, held, b.Sold, b.In)
+	}
+	return nil
+}
+
+// Limits of one stock movement.
+const (
+	maxLines = 100
+	maxUnits = 1_000_000
+)
+
+// tidyLines checks lines and merges those of one SKU, in SKU order.
+func tidyLines(lines []Units) ([]Units, error) {
+	if len(lines) < 1 || len(lines) > maxLines {
+		return nil, ErrStockInvalid.With("lines", "须有 1 至 100 行 (1 to 100 lines)")
+	}
+	merged := make([]Units, 0, len(lines))
+	for i, line := range lines {
+		field := "lines[" + strconv.Itoa(i) + "]."
+		if !validName(line.SKU) {
+			return nil, ErrStockInvalid.With(field+"sku", "规格编号有误 (not a variant)")
+		}
+		if line.Units < 1 || line.Units > maxUnits {
+			return nil, ErrStockInvalid.With(field+"units", "数量超出范围 (units out of range)")
+		}
+		merged = append(merged, line)
+	}
+	slices.SortStableFunc(merged, func(a, b Units) int {
+		switch {
+		case a.SKU < b.SKU:
+			return -1
+		case a.SKU > b.SKU:
+			return 1
+		}
+		return 0
+	})
+	out := merged[:0]
+	for _, line := range merged {
+		if n := len(out); n > 0 && out[n-1].SKU == line.SKU {
+			out[n-1].Units += line.Units
+			continue
+		}
+		out = append(out, line)
+	}
+	return out, nil
+}
+
+// validName accepts what can be part of a document id.
+func validName(s string) bool { return len(s) <= 90 && id.Valid(s) }
+
+// worthTidying says whether a bucket has collected so many holds that it pays to ask which of them are sold; one
+// hold in 32, drawn by its mark, does so, and the price is shared by many.
+func (b *Bucket) worthTidying(mark int64) bool { return len(b.Holds) >= 64 && mark%32 == 0 }

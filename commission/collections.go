@@ -1,0 +1,42 @@
+package commission
+
+import (
+	"context"
+
+	"guanxi/internal/docstore"
+)
+
+// open opens what the ledger keeps. Indexes are few on purpose: every one of them is paid for with every posting.
+func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
+	if s.policies, err = docstore.Open[Policy](ctx, store, docstore.Spec{Name: "policies"}); err != nil {
+		return err
+	}
+	s.entries, err = docstore.Open[entryDoc](ctx, store, docstore.Spec{
+		Name: "entries", ShardKey: "_id",
+		Indexes: []docstore.Index{{Name: "unsealed", Fields: []string{"unsealed"}, Sparse: true}},
+	})
+	if err != nil {
+		return err
+	}
+	if s.seals, err = docstore.Open[sealDoc](ctx, store, docstore.Spec{Name: "seals", ShardKey: "_id"}); err != nil {
+		return err
+	}
+	if s.books, err = docstore.Open[bookDoc](ctx, store, docstore.Spec{Name: "books"}); err != nil {
+		return err
+	}
+	if s.purses, err = docstore.Open[purseDoc](ctx, store, docstore.Spec{Name: "purses", ShardKey: "_id"}); err != nil {
+		return err
+	}
+	if s.pages, err = docstore.Open[pageDoc](ctx, store, docstore.Spec{Name: "purse_pages", ShardKey: "_id"}); err != nil {
+		return err
+	}
+	s.settlements, err = docstore.Open[Settlement](ctx, store, docstore.Spec{
+		Name: "settlements", ShardKey: "_id",
+		Indexes: []docstore.Index{{Name: "due", Fields: []string{"due"}, Sparse: true}},
+	})
+	if err != nil {
+		return err
+	}
+	s.rounds, err = docstore.Open[settleRound](ctx, store, docstore.Spec{Name: "settle_rounds"})
+	return err
+}

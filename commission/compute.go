@@ -1,0 +1,138 @@
+package commission
+
+import (
+	"guanxi/internal/money"
+)
+
+// share is one amount before the cap: who, for which line, by which rule.
+type share struct {
+	member string
+	line   int
+	role   Role
+	rule   string
+	amount money.Fen
+}
+
+// Compute turns a sale into its accrual entry under a policy. It is a pure function: the same sale and the same
+// policy always give the same entry, which is how an entry is verified years later.
+//
+//   - The base of a line is what the buyer paid for it. A rate pays base × rate, rounded half away from zero to the
+//     fen; a fixed amount pays units × amount, but never on a line the buyer paid nothing for.
+//   - All amounts together never exceed the cap: Cap of the sale's base (rounded toward zero), and what the margin
+//     floor leaves of base − cost (rounded toward zero). When it bites, the cap is divided in proportion to the full amounts
+//     by the largest remainder; among equal remainders the fen goes to the earlier line, then to the role that stands
+//     earlier in the rule.
+//   - Postings that come to zero are not written. The brand's side is one posting with the sum.
+func Compute(policy *Policy, sale Sale) *Entry {
+	e := &Entry{
+		ID: accrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
+		Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
+	}
+	shares := fullShares(policy, sale)
+	total := money.Fen(0)
+	for _, s := range shares {
+		total += s.amount
+	}
+	limit := policy.limit(sale)
+	e.Postings = make([]Posting, 1, len(shares)+1)
+	e.Postings[0] = Posting{Account: CommissionExpense}
+	paid := make([]money.Fen, len(shares))
+	for i, s := range shares {
+		paid[i] = s.amount
+	}
+	if total > limit {
+		e.Capped, e.Cap = true, limit
+		paid = capped(limit, paid)
+	}
+	for i, s := range shares {
+		if paid[i] == 0 {
+			continue
+		}
+		p := Posting{Account: Pending.Of(s.member), Amount: paid[i], Line: s.line, Role: s.role, Rule: s.rule}
+		if paid[i] != s.amount {
+			p.Full = s.amount
+		}
+		e.Postings = append(e.Postings, p)
+		e.Postings[0].Amount -= paid[i]
+	}
+	if len(e.Postings) == 1 {
+		e.Postings = nil
+	}
+	return e
+}
+
+func fullShares(policy *Policy, sale Sale) []share {
+	shares := make([]share, 0, 4*len(sale.Lines))
+	for _, line := range sale.Lines {
+		rule, ok := policy.RuleFor(sale, line)
+		if !ok || line.Paid == 0 {
+			continue
+		}
+		name := rule.Name()
+		for _, pay := range rule.Pays {
+			member := sale.beneficiary(pay.Role, policy.SecondLevel)
+			amount := pay.full(line)
+			if member != "" && amount > 0 {
+				shares = append(shares, share{member, line.Line, pay.Role, name, amount})
+			}
+		}
+	}
+	return shares
+}
+
+// full is what a role gets for a line before the cap.
+func (p Pay) full(l SaleLine) money.Fen {
+	if p.Fixed > 0 {
+		return p.Fixed * money.Fen(l.Units)
+	}
+	return portion(l.Paid, p.Rate)
+}
+
+// portion is money.Fen.Portion without decimals: amounts and rates are bounded, so the product fits (10^10 × 10^4).
+func portion(f money.Fen, bp money.BasisPoints) money.Fen {
+	return (f*money.Fen(bp) + money.Fen(whole)/2) / money.Fen(whole)
+}
+
+// beneficiary is who stands in a role for this sale; "" is nobody. Nobody is paid as upline of himself.
+func (s *Sale) beneficiary(role Role, secondLevel bool) string {
+	switch role {
+	case Direct:
+		return s.Referral.Direct
+	case Upline:
+		if secondLevel && s.Referral.Direct != "" && s.Referral.Upline != s.Referral.Direct {
+			return s.Referral.Upline
+		}
+	case Host:
+		return s.Host
+	case Pickup:
+		return s.Pickup
+	}
+	return ""
+}
+
+// limit is the most the sale may pay.
+func (p *Policy) limit(s Sale) money.Fen {
+	base, cost := money.Fen(0), money.Fen(0)
+	for _, l := range s.Lines {
+		base += l.Paid
+		cost += l.Cost * money.Fen(l.Units)
+	}
+	limit := base * money.Fen(p.Cap) / money.Fen(whole)
+	if p.HasMarginFloor {
+		keep := (base*money.Fen(p.MarginFloor) + money.Fen(whole) - 1) / money.Fen(whole)
+		limit = min(limit, base-cost-keep)
+	}
+	return max(limit, 0)
+}
+
+func capped(limit money.Fen, full []money.Fen) []money.Fen {
+	weights := make([]int64, len(full))
+	for i, f := range full {
+		weights[i] = int64(f)
+	}
+	parts, err := money.Split(limit, weights)
+	if err != nil { // no weights: then there was nothing to cap
+		return full
+	}
+	return parts
+}

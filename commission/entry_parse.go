@@ -1,0 +1,174 @@
+package commission
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"guanxi/internal/money"
+)
+
+// errText says that a stored text is not one this package writes.
+var errText = errors.New("commission: the text of the document is not readable")
+
+// parseEntry reads a stored entry.
+func parseEntry(doc *entryDoc) (*Entry, error) {
+	e := &Entry{ID: doc.ID, Seal: doc.Seal}
+	copy(e.Hash[:], doc.Hash)
+	if err := e.parse(doc.Text); err != nil {
+		return nil, fmt.Errorf("entry %s: %w", doc.ID, err)
+	}
+	return e, nil
+}
+
+func (e *Entry) parse(text string) error {
+	head, rest, _ := strings.Cut(text, "\n")
+	kindBook, ok := strings.CutPrefix(head, textMagic)
+	if !ok {
+		return errText
+	}
+	kind, book, ok := strings.Cut(kindBook, " ")
+	if !ok {
+		return errText
+	}
+	e.Kind, e.Book = Kind(kind), book
+	e.Postings = make([]Posting, 0, strings.Count(rest, "\npost "))
+	for rest != "" {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\n")
+		if err := e.parseLine(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Entry) parseLine(line string) (err error) {
+	key, value, ok := strings.Cut(line, " ")
+	if !ok {
+		return errText
+	}
+	r := reader{rest: value}
+	switch key {
+	case "post":
+		e.Postings = append(e.Postings, r.posting())
+	case "at":
+		if e.At, err = time.Parse(textTime, value); err != nil {
+			return errText
+		}
+	case "order":
+		e.Order = value
+	case "refund":
+		e.Refund = value
+	case "policy":
+		e.Policy = int(r.number(""))
+	case "cap":
+		e.Capped, e.Cap = true, money.Fen(r.number(""))
+	case "sale":
+		e.Campaign, e.Host, e.Pickup = r.word("campaign"), r.word("host"), r.word("pickup")
+	case "referral":
+		e.Referral = Referral{
+			Why: r.word("why"), Direct: r.word("direct"), Upline: r.word("upline"),
+			Policy: r.word("policy"), Share: r.word("share"), Touch: r.word("touch"),
+		}
+	case "line":
+		e.Lines = append(e.Lines, SaleLine{
+			Line: int(r.number("")), SKU: r.word("sku"), Product: r.word("product"), Category: r.word("category"),
+			Units: r.number("units"), Paid: money.Fen(r.number("paid")), Cost: money.Fen(r.number("cost")),
+		})
+	case "refunded":
+		e.Refunded = append(e.Refunded, RefundedLine{
+			Line: int(r.number("")), From: money.Fen(r.number("from")), To: money.Fen(r.number("to")),
+			Paid: money.Fen(r.number("paid")), Settled: r.word("settled") == "true",
+		})
+	default:
+		return errText
+	}
+	return r.err
+}
+
+// reader takes the words of one line from left to right; the first mistake sticks.
+type reader struct {
+	rest string
+	err  error
+}
+
+// take gives the next word, which must carry the given key; "" is a word without one.
+func (r *reader) take(key string) string {
+	var field string
+	field, r.rest, _ = strings.Cut(r.rest, " ")
+	if key == "" {
+		return field
+	}
+	value, ok := strings.CutPrefix(field, key)
+	if !ok || len(value) == 0 || value[0] != '=' {
+		r.err = errText
+		return ""
+	}
+	return value[1:]
+}
+
+func (r *reader) word(key string) string {
+	s, err := unescape(r.take(key))
+	if err != nil {
+		r.err = err
+	}
+	return s
+}
+
+func (r *reader) number(key string) int64 {
+	n, err := strconv.ParseInt(r.take(key), 10, 64)
+	if err != nil {
+		r.err = errText
+	}
+	return n
+}
+
+// posting reads the account, the amount and then whichever of the optional words are there.
+func (r *reader) posting() Posting {
+	p := Posting{Account: Account(r.take("")), Amount: money.Fen(r.number(""))}
+	for r.rest != "" && r.err == nil {
+		key, _, _ := strings.Cut(r.rest, "=")
+		switch key {
+		case "line":
+			p.Line = int(r.number(key))
+		case "role":
+			p.Role = Role(r.word(key))
+		case "rule":
+			p.Rule = r.word(key)
+		case "full":
+			p.Full = money.Fen(r.number(key))
+		default:
+			r.err = errText
+		}
+	}
+	return p
+}
+
+func unescape(s string) (string, error) {
+	if s == "-" {
+		return "", nil
+	}
+	if strings.IndexByte(s, '%') < 0 {
+		return s, nil
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			b = append(b, s[i])
+			continue
+		}
+		if i+2 >= len(s) {
+			return "", errText
+		}
+		n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", errText
+		}
+		b, i = append(b, byte(n)), i+2
+	}
+	return string(b), nil
+}
+

@@ -1,0 +1,39 @@
+package commission
+
+import "guanxi/internal/fault"
+
+// What commission refuses.
+var (
+	ErrSaleInvalid   = fault.Define("COM_SALE_INVALID", fault.Invalid, "这笔销售的数据不完整或不正确。", "The sale is incomplete or not valid.")
+	ErrRefundInvalid = fault.Define("COM_REFUND_INVALID", fault.Invalid, "退款数据不完整或不正确。", "The refund is incomplete or not valid.")
+	ErrRefundReused  = fault.Define("COM_REFUND_CONFLICT", fault.Conflict, "同一退款单号已登记了不同的内容。", "This refund number is known with another content.")
+	ErrRefundForeign = fault.Define("COM_REFUND_MISMATCH", fault.Conflict, "退款行与该订单的佣金记录对不上。", "The refunded lines do not belong to the sale as it was accrued.")
+	ErrRefundMany    = fault.Define("COM_REFUND_TOO_MANY", fault.Conflict, "该订单的退款次数超过上限。", "The order has reached the limit of refunds.")
+	ErrEntryConflict = fault.Define("COM_ENTRY_CONFLICT", fault.Conflict, "同一笔账已按不同内容入账。", "This entry is already in the ledger with another content.")
+	ErrEntryMissing  = fault.Define("COM_ENTRY_NOT_FOUND", fault.NotFound, "找不到这笔账。", "There is no such entry, or it is not yours.")
+	ErrWindowInvalid = fault.Define("COM_WINDOW_INVALID", fault.Invalid, "收货数据不完整或不正确。", "The order or the time of receipt is not valid.")
+	ErrMemberInvalid = fault.Define("COM_MEMBER_INVALID", fault.Invalid, "会员编号不正确。", "Not a member id.")
+	ErrPageInvalid   = fault.Define("COM_PAGE_INVALID", fault.Invalid, "翻页参数不正确。", "The page cursor or size is not valid.")
+
+	ErrPolicyMissing     = fault.Define("COM_POLICY_MISSING", fault.Conflict, "当时还没有生效的佣金规则。", "No commission policy was in force at that time.")
+	ErrPolicyInvalid     = fault.Define("COM_POLICY_INVALID", fault.Invalid, "佣金规则不正确。", "The commission policy is not valid.")
+	ErrPolicyAmbiguous   = fault.Define("COM_POLICY_AMBIGUOUS", fault.Invalid, "同一对象有两条规则,无法判断用哪一条。", "Two rules name the same thing; it is not clear which one counts.")
+	ErrPolicyPast        = fault.Define("COM_POLICY_PAST", fault.Invalid, "新规则不能在过去生效:已入账的佣金不会被改写。", "A policy cannot take effect in the past: accrued commission is never rewritten.")
+	ErrPolicyRaced       = fault.Define("COM_POLICY_RACED", fault.Conflict, "刚刚有另一版规则发布,请重新核对后再发布。", "Another policy was published just now; look again before publishing.")
+	ErrPolicySecondLevel = fault.Define("COM_POLICY_SECOND_LEVEL_OFF", fault.Invalid, "规则含第二级佣金,但第二级没有开启。", "A rule pays the second level, but the second level is off.")
+	ErrPolicyDepth       = fault.Define("COM_POLICY_DEPTH", fault.Invalid,
+		"计酬层级最多两级(含直接推荐):三级及以上计酬属于《禁止传销条例》所禁止的团队计酬。",
+		"At most two paid levels, the direct one included: paying a third level is pyramid selling under the Regulations on the Prohibition of Pyramid Selling.")
+	ErrPolicyRecruiting = fault.Define("COM_POLICY_RECRUITING", fault.Invalid,
+		"不得按发展人数或入门费计酬:《禁止传销条例》第七条禁止以拉人头、收取入门费牟利。",
+		"Paying for recruits or entry fees is forbidden by article 7 of the Regulations on the Prohibition of Pyramid Selling.")
+)
+
+// Faults lists every refusal of this package, for the catalogue.
+func Faults() []*fault.Fault {
+	return []*fault.Fault{
+		ErrSaleInvalid, ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany, ErrEntryConflict,
+		ErrEntryMissing, ErrWindowInvalid, ErrMemberInvalid, ErrPageInvalid, ErrPolicyMissing, ErrPolicyInvalid,
+		ErrPolicyAmbiguous, ErrPolicyPast, ErrPolicyRaced, ErrPolicySecondLevel, ErrPolicyDepth, ErrPolicyRecruiting,
+	}
+}

@@ -1,0 +1,226 @@
+package commission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"guanxi/internal/docstore"
+)
+
+// entriesOf loads the entries of a seal, in its order.
+func (s *Service) entriesOf(ctx context.Context, seal *Seal) ([]*Entry, error) {
+	docs, err := s.entries.GetMany(ctx, seal.Entries)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]*Entry, len(seal.Entries))
+	for i, id := range seal.Entries {
+		if docs[id] == nil {
+			return nil, fmt.Errorf("%w: entry %s of seal %d is gone", errSeal, id, seal.Number)
+		}
+		if entries[i], err = parseEntry(docs[id]); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+// fold takes a seal into the purses and moves the bookmark.
+func (s *Service) fold(ctx context.Context, seal *Seal, entries []*Entry) error {
+	if err := s.foldPurses(ctx, seal.Number, movements(entries)); err != nil {
+		return err
+	}
+	if err := s.step("folded"); err != nil {
+		return err
+	}
+	if err := s.moveBookmark(ctx, func(b *bookDoc) { b.Folded = max(b.Folded, seal.Number) }); err != nil {
+		return err
+	}
+	return s.step("bookmarked")
+}
+
+func (s *Service) foldPurses(ctx context.Context, number int64, moves map[string]*movement) error {
+	pages := map[string]*pageDoc{}
+	members := slices.Sorted(maps.Keys(moves))
+	half := len(members) / 2
+	for _, part := range [][]string{members[:half], members[half:]} {
+		err := s.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
+			p.fold(s.config.Book, number, moves[p.ID])
+			p.spill(pages)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.step("half folded"); err != nil {
+			return err
+		}
+	}
+	return s.writePages(ctx, slices.Collect(maps.Values(pages)))
+}
+
+func (s *Service) writePages(ctx context.Context, pages []*pageDoc) error {
+	for chunk := range slices.Chunk(pages, 500) {
+		for _, err := range s.pages.InsertMany(ctx, chunk) {
+			if err != nil && !docstore.Exists(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) moveBookmark(ctx context.Context, move func(*bookDoc)) error {
+	_, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+		move(b)
+		return nil
+	})
+	return err
+}
+
+// clear writes the seal's number into the entries of the oldest uncleared seals, at most limit of them, and returns how
+// many seals it did.
+func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
+	book, err := s.bookmark(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for number := book.Cleared + 1; number <= book.Folded && n < limit; number++ {
+		seal, err := s.loadSeal(ctx, number)
+		if err != nil {
+			return n, err
+		}
+		if seal == nil {
+			return n, fmt.Errorf("%w: seal %d of book %s is gone", errSeal, number, s.config.Book)
+		}
+		if err := s.clearSeal(ctx, seal); err != nil {
+			return n, err
+		}
+		if err := s.step("cleared"); err != nil {
+			return n, err
+		}
+		if err := s.moveBookmark(ctx, func(b *bookDoc) { b.Cleared = max(b.Cleared, number) }); err != nil {
+			return n, err
+		}
+		s.sealer.forget(number)
+		n++
+	}
+	return n, nil
+}
+
+var errGone = errors.New("commission: a sealed entry is gone")
+
+func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
+	mark := func(d *entryDoc) error {
+		if d.Fresh() {
+			return errGone
+		}
+		d.Unsealed, d.Seal = "", seal.Number
+		return nil
+	}
+	for ids := range slices.Chunk(seal.Entries, 500) {
+		err := s.entries.UpsertMany(ctx, ids, mark)
+		if errors.Is(err, errGone) { // somebody deleted it behind our back: Verify names it, the rest goes on
+			err = s.clearPresent(ctx, ids, mark)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.step("half cleared"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) clearPresent(ctx context.Context, ids []string, mark func(*entryDoc) error) error {
+	present, err := s.entries.GetMany(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return s.entries.UpsertMany(ctx, slices.Sorted(maps.Keys(present)), mark)
+}
+
+// tidy clears one seal, when there is one to clear.
+func (s *Service) tidy(ctx context.Context) (n int, err error) {
+	s.sealer.mu.Lock()
+	defer s.sealer.mu.Unlock()
+	if n, err = s.clear(ctx, 1); err != nil {
+		return n, fmt.Errorf("clear sealed entries: %w", err)
+	}
+	return n, nil
+}
+
+// CatchUp seals and folds until everything posted before the call is in the purses.
+func (s *Service) CatchUp(ctx context.Context) error {
+	for {
+		n, err := s.SealOnce(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// Tidy clears what CatchUp and SealOnce put off. Run does it by itself in quiet moments.
+func (s *Service) Tidy(ctx context.Context) error {
+	for {
+		n, err := s.tidy(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+const (
+	idlePoll = time.Second // how often to look for what other processes have posted
+	longRest = time.Second // the longest pause between two seals under load
+)
+
+// Run seals until ctx ends: soon after a posting, in batches that grow with the load, and clears when it is quiet.
+// Failures are told to failed, which may be nil, and tried again.
+func (s *Service) Run(ctx context.Context, failed func(error)) {
+	for ctx.Err() == nil {
+		began, cleared := s.clock.Now(), 0
+		sealed, err := s.SealOnce(ctx)
+		if err == nil && sealed == 0 {
+			cleared, err = s.tidy(ctx)
+		}
+		switch took := s.clock.Now().Sub(began); {
+		case err != nil:
+			if ctx.Err() == nil && failed != nil {
+				failed(err)
+			}
+			s.pause(ctx, longRest)
+		case sealed == s.config.SealBatch || cleared > 0: // there is more to do
+		case sealed > 0:
+			s.pause(ctx, min(max(s.config.SealEvery, 2*took), longRest))
+		default:
+			s.await(ctx)
+		}
+	}
+}
+
+func (s *Service) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// await returns a moment after a posting, so that others join it in the seal.
+func (s *Service) await(ctx context.Context) {
+	timer := time.NewTimer(idlePoll)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.sealer.posted:
+		s.pause(ctx, s.config.SealEvery)
+	}
+}

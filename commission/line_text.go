@@ -1,0 +1,78 @@
+package commission
+
+import (
+	"strings"
+	"time"
+
+	"guanxi/internal/money"
+)
+
+// A statement line is stored as text:
+//
+//	accrue/o1 2026-11-22T07:09:35.000Z direct,host pending=396
+func appendLine(b []byte, e *Entry, change Balance, roles []Role) []byte {
+	b = append(append(b, e.ID...), ' ')
+	b = append(e.At.UTC().AppendFormat(b, textTime), ' ')
+	for i, role := range roles {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, role...)
+	}
+	if len(roles) == 0 {
+		b = append(b, '-')
+	}
+	for _, p := range pots {
+		if amount := *change.pot(p); amount != 0 {
+			b = appendInt(append(append(b, ' '), p...), "=", int64(amount))
+		}
+	}
+	return append(b, '\n')
+}
+
+// pots is the order of pots everywhere.
+var pots = []Pot{Pending, Available, Withdrawing, Withdrawn}
+
+// parseLines reads stored lines; first is the number of the first one, from 0.
+func parseLines(text string, first int64) ([]Line, error) {
+	lines := make([]Line, 0, strings.Count(text, "\n"))
+	for text != "" {
+		var row string
+		row, text, _ = strings.Cut(text, "\n")
+		line, err := parseLine(row)
+		if err != nil {
+			return nil, err
+		}
+		first++
+		line.No = first
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+func parseLine(row string) (Line, error) {
+	r := reader{rest: row}
+	l := Line{Entry: r.take("")}
+	at, err := time.Parse(textTime, r.take(""))
+	if err != nil {
+		return Line{}, errText
+	}
+	l.At = at
+	if roles := r.take(""); roles != "-" {
+		for role := range strings.SplitSeq(roles, ",") {
+			l.Roles = append(l.Roles, Role(role))
+		}
+	}
+	for r.rest != "" && r.err == nil {
+		key, _, _ := strings.Cut(r.rest, "=")
+		amount := l.Change.pot(Pot(key))
+		if amount == nil {
+			return Line{}, errText
+		}
+		*amount = money.Fen(r.number(key))
+	}
+	kind, rest, _ := strings.Cut(l.Entry, "/")
+	l.Kind = Kind(kind)
+	l.Order, _, _ = strings.Cut(rest, "/")
+	return l, r.err
+}

@@ -1,0 +1,222 @@
+package commission
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
+	"guanxi/internal/money"
+)
+
+// Role is in which capacity a member is paid.
+type Role string
+
+// Everybody a policy can pay. There is no role for a third level and none for recruiting: what the law forbids
+// cannot be written down.
+const (
+	Direct Role = "direct" // who is credited for the buyer: the first paid level
+	Upline Role = "upline" // who is credited for Direct: the second and last paid level, off by default
+	Host   Role = "host"   // who runs the campaign
+	Pickup Role = "pickup" // who keeps the pickup point
+)
+
+// Policy is one version of the rules that turn a sale into commission. It is dated, and never changes once it is
+// published.
+type Policy struct {
+	docstore.Doc `bson:",inline"`
+	Version      int       `bson:"number"`       // 1, 2, 3 …; given by PublishPolicy
+	From         time.Time `bson:"from"`         // it rules sales confirmed from here until the next version's From
+	PublishedAt  time.Time `bson:"published_at"` // given by PublishPolicy
+	By           string    `bson:"by,omitempty"` // who published it
+	Note         string    `bson:"note,omitempty"`
+
+	// SecondLevel allows rules to pay Upline. Off by default.
+	SecondLevel bool `bson:"second_level"`
+	// Cap bounds all commission of one sale, in basis points of what the buyer paid for it. 0 is no commission.
+	Cap money.BasisPoints `bson:"cap"`
+	// MarginFloor is what the brand keeps at least of a sale, in basis points of what the buyer paid, after the
+	// goods' cost. 0 means that commission may eat the margin but not the cost.
+	MarginFloor money.BasisPoints `bson:"margin_floor"`
+	// HasMarginFloor turns MarginFloor on.
+	HasMarginFloor bool   `bson:"has_margin_floor"`
+	Rules          []Rule `bson:"rules"`
+}
+
+// Rule says what one kind of line pays. At most one of SKU, Product, Campaign, Category is set; none of them
+// makes the default rule.
+type Rule struct {
+	SKU      string `bson:"sku,omitempty"`
+	Product  string `bson:"product,omitempty"`
+	Campaign string `bson:"campaign,omitempty"`
+	Category string `bson:"category,omitempty"`
+	Pays     []Pay  `bson:"pays"`
+}
+
+// Pay is what one role gets: either a rate of the line's base, or a fixed amount per unit.
+type Pay struct {
+	Role  Role              `bson:"role"`
+	Rate  money.BasisPoints `bson:"rate,omitempty"`
+	Fixed money.Fen         `bson:"fixed,omitempty"`
+}
+
+// precedence is the one table that says which rule counts for a line: the first kind that has a rule for it. The
+// whole line follows that one rule; what it does not pay is not paid.
+var precedence = []struct {
+	kind string
+	rule func(Rule) string
+	line func(Sale, SaleLine) string
+}{
+	{"sku", func(r Rule) string { return r.SKU }, func(_ Sale, l SaleLine) string { return l.SKU }},
+	{"product", func(r Rule) string { return r.Product }, func(_ Sale, l SaleLine) string { return l.Product }},
+	{"campaign", func(r Rule) string { return r.Campaign }, func(s Sale, _ SaleLine) string { return s.Campaign }},
+	{"category", func(r Rule) string { return r.Category }, func(_ Sale, l SaleLine) string { return l.Category }},
+}
+
+const defaultRule = "default"
+
+// Name is what the rule is about: "sku:a1", "category:水果", "default".
+func (r Rule) Name() string {
+	for _, p := range precedence {
+		if value := p.rule(r); value != "" {
+			return p.kind + ":" + value
+		}
+	}
+	return defaultRule
+}
+
+// RuleFor gives the rule that counts for a line; ok is false when none does.
+func (p *Policy) RuleFor(s Sale, l SaleLine) (r Rule, ok bool) {
+	best := len(precedence) + 1
+	for _, rule := range p.Rules {
+		if rank := rule.rank(s, l); rank < best {
+			best, r, ok = rank, rule, true
+		}
+	}
+	return r, ok
+}
+
+// rank is the rule's place in the precedence table for this line, or beyond its end when it does not match.
+func (r Rule) rank(s Sale, l SaleLine) int {
+	for i, p := range precedence {
+		if value := p.rule(r); value != "" {
+			if value == p.line(s, l) {
+				return i
+			}
+			return len(precedence) + 1
+		}
+	}
+	return len(precedence)
+}
+
+// The limits of a policy.
+const (
+	maxRules = 5000
+	maxPays  = 8
+	maxFixed = money.Fen(100_000_000) // per unit; times MaxUnits it still fits
+	whole    = money.BasisPoints(10_000)
+)
+
+// Check tells what is wrong with a policy before it is published. Codes: COM_POLICY_INVALID, _AMBIGUOUS, _DEPTH,
+// _RECRUITING, _SECOND_LEVEL_OFF.
+func (p *Policy) Check() error {
+	f := ErrPolicyInvalid
+	if p.Cap < 0 || p.Cap > whole {
+		f = f.With("cap", "总上限须在 0 到 10000 基点之间 / 0 to 10000 basis points")
+	}
+	if p.MarginFloor < 0 || p.MarginFloor > whole {
+		f = f.With("margin_floor", "毛利下限须在 0 到 10000 基点之间 / 0 to 10000 basis points")
+	}
+	if len(p.Rules) == 0 || len(p.Rules) > maxRules {
+		f = f.With("rules", "规则须有 1 到 5000 条 / 1 to 5000 rules")
+	}
+	if len(p.Note) > 500 || len(p.By) > 64 {
+		f = f.With("note", "说明过长 / the note is too long")
+	}
+	if len(f.Fields) > 0 {
+		return f
+	}
+	seen := map[string]bool{}
+	for i, rule := range p.Rules {
+		at := "rules[" + strconv.Itoa(i) + "]"
+		if err := p.checkRule(at, rule); err != nil {
+			return err
+		}
+		if seen[rule.Name()] {
+			return ErrPolicyAmbiguous.With(at, "与前面的规则对象相同 / names the same thing as an earlier rule")
+		}
+		seen[rule.Name()] = true
+	}
+	return nil
+}
+
+func (p *Policy) checkRule(at string, rule Rule) error {
+	subjects := 0
+	for _, level := range precedence {
+		if value := level.rule(rule); value != "" {
+			subjects++
+			if len(value) > maxName {
+				return ErrPolicyInvalid.With(at, "名称过长 / the name is too long")
+			}
+		}
+	}
+	if subjects > 1 {
+		return ErrPolicyInvalid.With(at, "一条规则只能指定一个对象 / a rule names one thing only")
+	}
+	if len(rule.Pays) > maxPays {
+		return ErrPolicyInvalid.With(at+".pays", "受益人过多 / too many beneficiaries")
+	}
+	seen := map[Role]bool{}
+	for j, pay := range rule.Pays {
+		where := at + ".pays[" + strconv.Itoa(j) + "]"
+		if err := p.checkPay(where, pay); err != nil {
+			return err
+		}
+		if seen[pay.Role] {
+			return ErrPolicyAmbiguous.With(where, "同一角色重复 / the same role twice")
+		}
+		seen[pay.Role] = true
+	}
+	return nil
+}
+
+func (p *Policy) checkPay(where string, pay Pay) error {
+	if f := forbidden(pay.Role); f != nil {
+		return f.With(where+".role", f.ZH)
+	}
+	switch pay.Role {
+	case Direct, Host, Pickup:
+	case Upline:
+		if !p.SecondLevel {
+			return ErrPolicySecondLevel.With(where+".role", "第二级未开启 / the second level is off")
+		}
+	default:
+		return ErrPolicyInvalid.With(where+".role", "未知的角色 / not a role")
+	}
+	switch {
+	case pay.Rate < 0 || pay.Rate > whole:
+		return ErrPolicyInvalid.With(where+".rate", "比例须在 0 到 10000 基点之间 / 0 to 10000 basis points")
+	case pay.Fixed < 0 || pay.Fixed > maxFixed:
+		return ErrPolicyInvalid.With(where+".fixed", "定额不正确 / the fixed amount is not valid")
+	case (pay.Rate == 0) == (pay.Fixed == 0):
+		return ErrPolicyInvalid.With(where, "比例与定额须且只须填一个 / either a rate or a fixed amount")
+	}
+	return nil
+}
+
+// forbidden recognises the roles people try to write although the law forbids them, to answer with the reason.
+func forbidden(role Role) *fault.Fault {
+	name := strings.ToLower(string(role))
+	for _, word := range []string{"recruit", "invite", "headcount", "head-count", "join", "entry-fee", "拉人", "人头", "入门"} {
+		if strings.Contains(name, word) {
+			return ErrPolicyRecruiting
+		}
+	}
+	for _, word := range []string{"third", "level3", "level-3", "upline2", "upline3", "grand", "team", "三级", "团队"} {
+		if strings.Contains(name, word) {
+			return ErrPolicyDepth
+		}
+	}
+	return nil
+}

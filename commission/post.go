@@ -1,0 +1,108 @@
+package commission
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"guanxi/internal/docstore"
+)
+
+// post writes one entry. The same entry again is a success, another one under the same id ErrEntryConflict.
+func (s *Service) post(ctx context.Context, e *Entry) error {
+	return s.postMany(ctx, []*Entry{e})[0]
+}
+
+// postMany writes entries with one grouped write and answers each by itself.
+func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
+	now := s.clock.Now()
+	s.sealer.flight.begin(now)
+	defer s.sealer.flight.end(now)
+	docs := make([]*entryDoc, len(entries))
+	for i, e := range entries {
+		e.Book = s.config.Book
+		docs[i] = e.doc(unsealedAt(e.Book, now))
+	}
+	results := s.entries.InsertMany(ctx, docs)
+	for i, err := range results {
+		if docstore.Exists(err) {
+			results[i] = s.compare(ctx, entries[i])
+		}
+	}
+	s.sealer.wake()
+	return results
+}
+
+func (e *Entry) doc(unsealed string) *entryDoc {
+	text := e.text()
+	e.Hash = hashOf(e.ID, text)
+	return &entryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed}
+}
+
+// compare tells a repeated posting from a contradicting one.
+func (s *Service) compare(ctx context.Context, e *Entry) error {
+	stored, err := s.entries.Get(ctx, e.ID)
+	if err != nil {
+		return fmt.Errorf("post %s: %w", e.ID, err)
+	}
+	if stored.Text != e.text() {
+		return ErrEntryConflict.Because(fmt.Errorf("entry %s", e.ID))
+	}
+	return nil
+}
+
+// entry loads one entry, or nil when there is none.
+func (s *Service) entry(ctx context.Context, id string) (*Entry, error) {
+	doc, err := s.entries.Get(ctx, id)
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseEntry(doc)
+}
+
+// unsealedAt is the key of the unsealed index: entries of one book, oldest first.
+func unsealedAt(book string, at time.Time) string {
+	return book + "/" + strconv.FormatInt(1e14+at.UnixMilli(), 10)
+}
+
+func unsealedEnd(book string) string { return book + "0" } // "0" follows "/"
+
+// flight knows the moments of the postings this process is writing right now: what was posted before the oldest of
+// them is already visible.
+type flight struct {
+	mu    sync.Mutex
+	since map[int64]int // milliseconds → number of postings
+}
+
+func (f *flight) begin(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.since == nil {
+		f.since = map[int64]int{}
+	}
+	f.since[at.UnixMilli()]++
+}
+
+func (f *flight) end(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.since[at.UnixMilli()]--; f.since[at.UnixMilli()] == 0 {
+		delete(f.since, at.UnixMilli())
+	}
+}
+
+// oldest is the moment before which nothing of ours is under way.
+func (f *flight) oldest(now time.Time) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	least := now.UnixMilli()
+	for at := range f.since {
+		least = min(least, at)
+	}
+	return time.UnixMilli(least).UTC()
+}

@@ -1,0 +1,206 @@
+package commission
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/money"
+)
+
+// pageLines is the number of statement lines on one page.
+const pageLines = 32
+
+// Purse is a member's commission account at this moment.
+type Purse struct {
+	Member string
+	Balance
+	Lines  int64  // statement lines so far
+	Newest []Line // the newest lines, newest first; at most 32
+}
+
+// Balance is what stands in the four pots. Available may be negative: a refund came after the money had become
+// available; later earnings fill it first.
+type Balance struct {
+	Pending     money.Fen `bson:"pending"`
+	Available   money.Fen `bson:"available"`
+	Withdrawing money.Fen `bson:"withdrawing"`
+	Withdrawn   money.Fen `bson:"withdrawn"`
+}
+
+// Line is what one entry did to one member.
+type Line struct {
+	No     int64 // from 1 in the member's statement
+	Entry  string
+	Kind   Kind
+	Order  string
+	At     time.Time
+	Roles  []Role
+	Change Balance // signed
+	Reason string  // one Chinese sentence
+}
+
+// purseDoc is the stored purse, id = member: a fold over the seals, so it can be thrown away and rebuilt.
+type purseDoc struct {
+	docstore.Doc `bson:",inline"`
+	Balance      `bson:",inline"`
+	Seals        []bookMark `bson:"seals"` // the last seal folded, per book
+	Lines        int64      `bson:"lines"` // all there ever were
+	// Tail holds the newest lines as text: those of the unfinished page, and those of finished pages that were
+	// written together with the newest seal and leave with the next.
+	Tail string `bson:"tail"`
+}
+
+type bookMark struct {
+	Book   string `bson:"book"`
+	Number int64  `bson:"number"`
+}
+
+// pageDoc is one full page of a statement, id <member>/<number from 0>. It is never changed.
+type pageDoc struct {
+	docstore.Doc `bson:",inline"`
+	Lines        string `bson:"lines"`
+}
+
+func pageID(member string, number int64) string {
+	return member + "/" + strconv.FormatInt(number, 10)
+}
+
+// mark is the last seal of the book this purse has taken.
+func (p *purseDoc) mark(book string) int64 {
+	for _, m := range p.Seals {
+		if m.Book == book {
+			return m.Number
+		}
+	}
+	return 0
+}
+
+func (p *purseDoc) setMark(book string, number int64) {
+	for i := range p.Seals {
+		if p.Seals[i].Book == book {
+			p.Seals[i].Number = number
+			return
+		}
+	}
+	p.Seals = append(p.Seals, bookMark{book, number})
+}
+
+// movement is what one seal does to one member.
+type movement struct {
+	change Balance
+	lines  int
+	text   []byte
+}
+
+// fold takes the movement of a seal. Taking it again, or after a later one, changes nothing.
+func (p *purseDoc) fold(book string, number int64, m *movement) {
+	if p.mark(book) >= number {
+		return
+	}
+	p.setMark(book, number)
+	p.Balance.add(m.change)
+	p.Tail = p.Tail[p.finished():] + string(m.text)
+	p.Lines += int64(m.lines)
+}
+
+// first is the number (from 0) of the first line in the tail.
+func (p *purseDoc) first() int64 { return p.Lines - int64(strings.Count(p.Tail, "\n")) }
+
+// finished is the number of bytes of the tail that stand on full pages.
+func (p *purseDoc) finished() int {
+	full := (p.Lines - p.Lines%pageLines) - p.first()
+	at := 0
+	for range full {
+		at += strings.IndexByte(p.Tail[at:], '\n') + 1
+	}
+	return at
+}
+
+// spill gives the full pages that stand in the tail.
+func (p *purseDoc) spill(pages map[string]*pageDoc) {
+	number, rest := p.first()/pageLines, p.Tail[:p.finished()]
+	for rest != "" {
+		at := 0
+		for range pageLines {
+			at += strings.IndexByte(rest[at:], '\n') + 1
+		}
+		id := pageID(p.ID, number)
+		pages[id] = &pageDoc{Doc: docstore.Doc{ID: id}, Lines: rest[:at]}
+		number, rest = number+1, rest[at:]
+	}
+}
+
+func (b *Balance) add(c Balance) {
+	b.Pending += c.Pending
+	b.Available += c.Available
+	b.Withdrawing += c.Withdrawing
+	b.Withdrawn += c.Withdrawn
+}
+
+func (b *Balance) pot(p Pot) *money.Fen {
+	switch p {
+	case Pending:
+		return &b.Pending
+	case Available:
+		return &b.Available
+	case Withdrawing:
+		return &b.Withdrawing
+	case Withdrawn:
+		return &b.Withdrawn
+	}
+	return nil
+}
+
+// movements sums the entries of a seal by member: one statement line per entry and member.
+func movements(entries []*Entry) map[string]*movement {
+	all := make(map[string]*movement, len(entries))
+	type share struct {
+		member string
+		change Balance
+		roles  []Role
+	}
+	var shares []share // of one entry, in order of appearance
+	for _, e := range entries {
+		shares = shares[:0]
+		for i := range e.Postings {
+			p := &e.Postings[i]
+			member, pot, ok := p.Account.Member()
+			if !ok {
+				continue
+			}
+			at := 0
+			for at < len(shares) && shares[at].member != member {
+				at++
+			}
+			if at == len(shares) {
+				shares = append(shares, share{member: member})
+			}
+			if amount := shares[at].change.pot(pot); amount != nil {
+				*amount += p.Amount
+			}
+			shares[at].roles = withRole(shares[at].roles, p.Role)
+		}
+		for _, s := range shares {
+			m := all[s.member]
+			if m == nil {
+				m = &movement{}
+				all[s.member] = m
+			}
+			m.change.add(s.change)
+			m.lines++
+			m.text = appendLine(m.text, e, s.change, s.roles)
+		}
+	}
+	return all
+}
+
+func withRole(roles []Role, role Role) []Role {
+	for _, r := range roles {
+		if r == role {
+			return roles
+		}
+	}
+	return append(roles, role)
+}

@@ -1,0 +1,154 @@
+package commission
+
+import (
+	"strconv"
+	"time"
+
+	"guanxi/internal/id"
+	"guanxi/internal/money"
+)
+
+// The limits of one sale and one refund. They keep every document far below the store's limit.
+const (
+	MaxLines   = 100       // lines of one sale
+	MaxRefunds = 500       // refunds of one order
+	MaxUnits   = 1_000_000 // units of one line
+	maxName    = 100       // bytes of a category, SKU or product name
+)
+
+// Sale is a confirmed order, as commission needs to know it.
+type Sale struct {
+	Order    string
+	At       time.Time // when the order was confirmed; it picks the policy
+	Campaign string    // "" for a sale outside a campaign
+	Host     string    // the campaign's host; "" pays no host
+	Pickup   string    // the member who keeps the pickup point; "" pays nobody
+	Referral Referral
+	Lines    []SaleLine
+}
+
+// SaleLine is one line of the order. Paid is what the buyer really paid for it: after coupons, without shipping;
+// it is the base of every rate.
+type SaleLine struct {
+	Line     int // number inside the order, from 1; the refund names it again
+	SKU      string
+	Product  string
+	Category string
+	Units    int64
+	Paid     money.Fen
+	Cost     money.Fen // per unit; 0 when unknown. Only the margin floor looks at it
+}
+
+// Referral is the snapshot of who is credited for the sale, taken when the order was placed.
+type Referral struct {
+	Policy string // version of the bond policy that decided
+	Direct string // member credited; "" = nobody
+	Upline string // member credited for Direct; paid only when the policy's second level is on
+	Why    string // code: first-touch, last-touch, permanent, campaign-host, self, none
+	Share  string // the share link that won
+	Touch  string // the touch that won
+}
+
+// Refund says how far the lines of an order have been refunded. Amounts are cumulative: what has been given back
+// for that line so far, this refund included. That makes claw-backs independent of the order of arrival.
+type Refund struct {
+	Order  string
+	Number string // the refund's own number
+	At     time.Time
+	Lines  []RefundLine
+}
+
+// RefundLine is the state of one line after the refund.
+type RefundLine struct {
+	Line     int
+	Refunded money.Fen // cumulative, 0 < Refunded <= Paid
+	Paid     money.Fen // what the buyer paid for the line
+}
+
+func (s Sale) check() error {
+	f := ErrSaleInvalid
+	if !named(s.Order) {
+		f = f.With("order", "订单号不正确 / not an order id")
+	}
+	if s.At.IsZero() {
+		f = f.With("at", "缺少确认时间 / the confirmation time is missing")
+	}
+	for _, member := range []struct{ name, id string }{
+		{"host", s.Host}, {"pickup", s.Pickup}, {"referral.direct", s.Referral.Direct}, {"referral.upline", s.Referral.Upline},
+	} {
+		if member.id != "" && !named(member.id) {
+			f = f.With(member.name, "会员编号不正确 / not a member id")
+		}
+	}
+	if len(s.Lines) == 0 || len(s.Lines) > MaxLines {
+		f = f.With("lines", "行数须在 1 到 100 之间 / 1 to 100 lines")
+		return f
+	}
+	seen := map[int]bool{}
+	for i, l := range s.Lines {
+		if why := l.wrong(); why != "" || seen[l.Line] {
+			f = f.With("lines["+strconv.Itoa(i)+"]", "行内容不正确 / the line is not valid: "+why)
+		}
+		seen[l.Line] = true
+	}
+	if len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
+func (l SaleLine) wrong() string {
+	switch {
+	case l.Line < 1 || l.Line > 10_000:
+		return "line"
+	case len(l.SKU) > maxName, len(l.Product) > maxName, len(l.Category) > maxName:
+		return "name"
+	case l.Units < 1 || l.Units > MaxUnits:
+		return "units"
+	case l.Paid < 0 || l.Paid > money.Max:
+		return "paid"
+	case l.Cost < 0 || l.Cost > money.Max/money.Fen(l.Units):
+		return "cost"
+	}
+	return ""
+}
+
+func (r Refund) check() error {
+	f := ErrRefundInvalid
+	if !named(r.Order) {
+		f = f.With("order", "订单号不正确 / not an order id")
+	}
+	if !named(r.Number) {
+		f = f.With("number", "退款单号不正确 / not a refund number")
+	}
+	if r.At.IsZero() {
+		f = f.With("at", "缺少退款时间 / the refund time is missing")
+	}
+	if len(r.Lines) == 0 || len(r.Lines) > MaxLines {
+		f = f.With("lines", "行数须在 1 到 100 之间 / 1 to 100 lines")
+	}
+	seen := map[int]bool{}
+	for i, l := range r.Lines {
+		if l.Line < 1 || l.Refunded <= 0 || l.Refunded > l.Paid || l.Paid > money.Max || seen[l.Line] {
+			f = f.With("lines["+strconv.Itoa(i)+"]", "退款行不正确 / the refunded line is not valid")
+		}
+		seen[l.Line] = true
+	}
+	if len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
+// named tells whether s can be a part of a document id: the store's alphabet, without the separator.
+func named(s string) bool {
+	if len(s) > 64 || !id.Valid(s) {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] == '/' {
+			return false
+		}
+	}
+	return true
+}

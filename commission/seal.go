@@ -1,0 +1,93 @@
+package commission
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"guanxi/internal/docstore"
+)
+
+// maxSealBatch keeps a seal's document below half a megabyte.
+const maxSealBatch = 4096
+
+// Seal is one link of a book's chain: these entries, in this order, after that seal.
+type Seal struct {
+	Book    string
+	Number  int64 // from 1, without gaps
+	At      time.Time
+	Prev    [sha256.Size]byte // hash of the seal before; zero for the first
+	Entries []string          // ids
+	Hashes  [][sha256.Size]byte
+	Hash    [sha256.Size]byte
+}
+
+// sealDoc is the stored form, id <book>/<number>. It is never changed.
+type sealDoc struct {
+	docstore.Doc `bson:",inline"`
+	At           time.Time `bson:"at"`
+	Prev         []byte    `bson:"prev"`
+	Entries      string    `bson:"entries"` // ids, one per line
+	Hashes       []byte    `bson:"hashes"`  // 32 bytes per entry
+	Hash         []byte    `bson:"hash"`
+}
+
+// bookDoc says how far a book's seals have been worked off. It is only a bookmark: losing it would cost time, not
+// truth.
+type bookDoc struct {
+	docstore.Doc `bson:",inline"`
+	Folded       int64 `bson:"folded"`  // every seal up to here is in the purses; at most one seal exists behind it
+	Cleared      int64 `bson:"cleared"` // every entry of the seals up to here carries its seal's number
+}
+
+func sealID(book string, number int64) string {
+	digits := strconv.FormatInt(number, 10)
+	return book + "/" + strings.Repeat("0", max(0, 10-len(digits))) + digits
+}
+
+// digest chains the seal: book, number, time, the seal before, and every entry's id and hash.
+func (s *Seal) digest() [sha256.Size]byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "guanxi-seal 1 %s %d %s\n", s.Book, s.Number, s.At.UTC().Format(textTime))
+	h.Write(s.Prev[:])
+	for i, id := range s.Entries {
+		h.Write([]byte(id))
+		h.Write([]byte{'\n'})
+		h.Write(s.Hashes[i][:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (s *Seal) doc() *sealDoc {
+	d := &sealDoc{
+		Doc: docstore.Doc{ID: sealID(s.Book, s.Number)}, At: s.At, Prev: s.Prev[:],
+		Entries: strings.Join(s.Entries, "\n"), Hash: s.Hash[:], Hashes: make([]byte, 0, len(s.Hashes)*sha256.Size),
+	}
+	for i := range s.Hashes {
+		d.Hashes = append(d.Hashes, s.Hashes[i][:]...)
+	}
+	return d
+}
+
+var errSeal = errors.New("commission: the seal is not readable")
+
+func parseSeal(d *sealDoc) (*Seal, error) {
+	book, number, ok := strings.Cut(d.ID, "/")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || len(d.Prev) != sha256.Size || len(d.Hash) != sha256.Size {
+		return nil, fmt.Errorf("%w: %s", errSeal, d.ID)
+	}
+	s := &Seal{Book: book, Number: n, At: d.At, Prev: [sha256.Size]byte(d.Prev), Hash: [sha256.Size]byte(d.Hash)}
+	s.Entries = strings.Split(d.Entries, "\n")
+	if len(d.Hashes) != len(s.Entries)*sha256.Size {
+		return nil, fmt.Errorf("%w: %s", errSeal, d.ID)
+	}
+	s.Hashes = make([][sha256.Size]byte, len(s.Entries))
+	for i := range s.Hashes {
+		s.Hashes[i] = [sha256.Size]byte(d.Hashes[i*sha256.Size:])
+	}
+	return s, nil
+}

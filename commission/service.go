@@ -1,0 +1,141 @@
+package commission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/id"
+)
+
+// Deps is what commission needs. All fields but Config are required.
+type Deps struct {
+	Store  *docstore.Store
+	Clock  clock.Clock
+	IDs    id.Source
+	Config Config
+}
+
+// Config tunes the ledger; the zero value is the default.
+type Config struct {
+	// Book is the name of the business book entries are posted to: [a-z0-9-], at most 20. Default "main".
+	Book string
+	// Window is for goods of every category that has none of its own. Default: both 7 days.
+	Window Window
+	// Categories has shorter or longer windows by category, e.g. fresh food.
+	Categories map[string]Window
+	// PolicyLead is how long before it takes effect a new policy must be published, so that every process knows
+	// it in time. The first policy of all may take effect at any time. Default 1 minute.
+	PolicyLead time.Duration
+	// SealEvery is how long the sealer waits for more entries before it seals. Default 200 ms.
+	SealEvery time.Duration
+	// SealBatch is the most entries one seal takes. Default and maximum 4096.
+	SealBatch int
+	// SettlePage is how many due settlements one step takes. Default and maximum 500.
+	SettlePage int
+}
+
+// Window says when commission on a kind of goods may be withdrawn, counted from receipt.
+type Window struct {
+	AfterSale time.Duration // how long the buyer may ask for after-sale
+	Settle    time.Duration // when the commission becomes available; never shorter than AfterSale
+}
+
+// Service is the commission ledger. Its methods are safe for concurrent use, also by several processes on one store.
+type Service struct {
+	clock  clock.Clock
+	ids    id.Source
+	config Config
+
+	policies    *docstore.Collection[Policy]
+	entries     *docstore.Collection[entryDoc]
+	seals       *docstore.Collection[sealDoc]
+	books       *docstore.Collection[bookDoc]
+	purses      *docstore.Collection[purseDoc]
+	pages       *docstore.Collection[pageDoc]
+	settlements *docstore.Collection[Settlement]
+	rounds      *docstore.Collection[settleRound]
+
+	policyCache policyCache
+	sealer      sealer
+	hook        func(step string) error // tests stop the work at a named step; nil otherwise
+}
+
+// New opens the collections and checks the configuration.
+func New(ctx context.Context, d Deps) (*Service, error) {
+	if d.Store == nil || d.Clock == nil || d.IDs == nil {
+		return nil, errors.New("commission: store, clock and ids are required")
+	}
+	if err := d.Config.complete(); err != nil {
+		return nil, err
+	}
+	s := &Service{clock: d.Clock, ids: d.IDs, config: d.Config}
+	s.sealer.posted = make(chan struct{}, 1)
+	if err := s.open(ctx, d.Store); err != nil {
+		return nil, fmt.Errorf("commission: %w", err)
+	}
+	return s, nil
+}
+
+const day = 24 * time.Hour
+
+func (c *Config) complete() error {
+	orDefault(&c.Book, "main")
+	orDefault(&c.Window, Window{7 * day, 7 * day})
+	orDefault(&c.PolicyLead, time.Minute)
+	orDefault(&c.SealEvery, 200*time.Millisecond)
+	orDefault(&c.SealBatch, maxSealBatch)
+	orDefault(&c.SettlePage, 500)
+	switch {
+	case !named(c.Book) || len(c.Book) > 20:
+		return errors.New("commission: config: book")
+	case c.SealBatch < 1 || c.SealBatch > maxSealBatch || c.SealEvery < 0:
+		return errors.New("commission: config: sealing")
+	case c.SettlePage < 1 || c.SettlePage > 500 || c.PolicyLead < 0:
+		return errors.New("commission: config: settle page or policy lead")
+	case !c.Window.valid():
+		return errors.New("commission: config: the window is shorter than the after-sale window")
+	}
+	for category, w := range c.Categories {
+		if !w.valid() {
+			return fmt.Errorf("commission: config: the window of category %q is shorter than its after-sale window", category)
+		}
+	}
+	return nil
+}
+
+func (w Window) valid() bool { return w.AfterSale >= 0 && w.Settle >= w.AfterSale && w.Settle <= 366*day }
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// window is how long after receipt a category's commission waits.
+func (c *Config) window(category string) time.Duration {
+	if w, ok := c.Categories[category]; ok {
+		return w.Settle
+	}
+	return c.Window.Settle
+}
+
+func (s *Service) step(name string) error {
+	if s.hook == nil {
+		return nil
+	}
+	return s.hook(name)
+}
+
+// policyCache keeps the published policies for a part of the policy lead.
+type policyCache struct {
+	mu       sync.Mutex
+	policies []*Policy // by From
+	loaded   time.Time
+	good     bool
+}

@@ -1,0 +1,250 @@
+package commission
+
+import (
+	"slices"
+	"time"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/money"
+)
+
+// Settlement is the one document that decides what happens to an order's commission after the accrual; id = order. It is
+// made by the receipt or by the first refund, whichever comes first; an order that has neither has none.
+//
+// It is always written before the entries it decides on, and holds everything they follow from: an entry is a pure
+// function of the accrual and of what is recorded here. So whoever repeats the work after a crash writes the same
+// entries under the same ids, and two who do it at once cannot disagree.
+//
+// A refund may arrive before the accrual. It is recorded all the same; Accrue looks for this document after it has
+// written the accrual, and ClawBack looks for the accrual after it has written this document. One of them sees the other.
+type Settlement struct {
+	docstore.Doc `bson:",inline"`
+	Received     time.Time        `bson:"received,omitempty"`
+	Due          time.Time        `bson:"due,omitempty"` // when the next line may settle; absent when none waits
+	Lines        []SettlementLine `bson:"lines"`
+	Refunds      []refundRecord   `bson:"refunds,omitempty"`
+	Steps        []settleStep     `bson:"steps,omitempty"`
+}
+
+// SettlementLine is the state of one line.
+type SettlementLine struct {
+	Line     int       `bson:"line"`
+	Paid     money.Fen `bson:"paid"`
+	Refunded money.Fen `bson:"refunded"`      // cumulative
+	Due      time.Time `bson:"due,omitempty"` // receipt + window; zero while not received or not accrued
+	Settled  bool      `bson:"settled"`
+}
+
+// refundRecord is one refund as it was judged when it arrived.
+type refundRecord struct {
+	Number string         `bson:"number"`
+	At     time.Time      `bson:"at"`
+	Asked  []refundedLine `bson:"asked"` // as it was told, to recognise a repetition
+	Lines  []refundedLine `bson:"lines"` // what it moved
+}
+
+type refundedLine struct {
+	Line    int       `bson:"line"`
+	From    money.Fen `bson:"from"`
+	To      money.Fen `bson:"to"`
+	Paid    money.Fen `bson:"paid"`
+	Settled bool      `bson:"settled"`
+}
+
+// settleStep is one settlement of one or more lines.
+type settleStep struct {
+	At    time.Time     `bson:"at"`
+	Whole bool          `bson:"whole"` // all lines of the order at once
+	Lines []settledLine `bson:"lines"`
+}
+
+type settledLine struct {
+	Line     int       `bson:"line"`
+	Refunded money.Fen `bson:"refunded"` // when it settled
+}
+
+func (s *Settlement) line(number int) *SettlementLine {
+	i := slices.IndexFunc(s.Lines, func(l SettlementLine) bool { return l.Line == number })
+	if i < 0 {
+		return nil
+	}
+	return &s.Lines[i]
+}
+
+// adopt learns the accrued lines; it is harmless to repeat.
+func (s *Settlement) adopt(accrual *Entry, config *Config) {
+	for _, l := range accrual.Lines {
+		mine := s.line(l.Line)
+		if mine == nil {
+			s.Lines = append(s.Lines, SettlementLine{Line: l.Line, Paid: l.Paid})
+			mine = &s.Lines[len(s.Lines)-1]
+		}
+		if mine.Due.IsZero() && !s.Received.IsZero() {
+			mine.Due = s.Received.Add(config.window(l.Category))
+		}
+	}
+	s.plan()
+}
+
+// receive starts the window. The first receipt counts.
+func (s *Settlement) receive(at time.Time) {
+	if s.Received.IsZero() {
+		s.Received = at
+	}
+}
+
+// plan sets Due to the earliest line that waits.
+func (s *Settlement) plan() {
+	s.Due = time.Time{}
+	for _, l := range s.Lines {
+		if !l.Settled && !l.Due.IsZero() && (s.Due.IsZero() || l.Due.Before(s.Due)) {
+			s.Due = l.Due
+		}
+	}
+}
+
+// refund records a refund. A repetition changes nothing; the same number with another content is refused. Amounts are
+// cumulative, so a refund that arrives after a later one moves nothing.
+func (s *Settlement) refund(r Refund, accrual *Entry) error {
+	asked := make([]refundedLine, len(r.Lines))
+	for i, l := range r.Lines {
+		asked[i] = refundedLine{Line: l.Line, To: l.Refunded, Paid: l.Paid}
+	}
+	for _, known := range s.Refunds {
+		if known.Number == r.Number {
+			if !slices.Equal(known.Asked, asked) {
+				return ErrRefundReused
+			}
+			return nil
+		}
+	}
+	if len(s.Refunds) >= MaxRefunds {
+		return ErrRefundMany
+	}
+	record := refundRecord{Number: r.Number, At: r.At, Asked: asked}
+	for _, l := range r.Lines {
+		if accrual != nil && !accrual.sold(l.Line, l.Paid) {
+			return ErrRefundForeign
+		}
+		mine := s.line(l.Line)
+		if mine == nil {
+			s.Lines = append(s.Lines, SettlementLine{Line: l.Line, Paid: l.Paid})
+			mine = &s.Lines[len(s.Lines)-1]
+		}
+		if mine.Paid != l.Paid {
+			return ErrRefundForeign
+		}
+		if l.Refunded > mine.Refunded {
+			record.Lines = append(record.Lines, refundedLine{l.Line, mine.Refunded, l.Refunded, l.Paid, mine.Settled})
+			mine.Refunded = l.Refunded
+		}
+	}
+	s.Refunds = append(s.Refunds, record)
+	return nil
+}
+
+// settle records that the lines due at the given time are settled. It reports whether there were any.
+func (s *Settlement) settle(now time.Time) bool {
+	step := settleStep{At: now}
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		if l.Settled || l.Due.IsZero() || l.Due.After(now) {
+			continue
+		}
+		l.Settled = true
+		step.Lines = append(step.Lines, settledLine{l.Line, l.Refunded})
+	}
+	if len(step.Lines) == 0 {
+		return false
+	}
+	step.Whole = len(step.Lines) == len(s.Lines)
+	s.Steps = append(s.Steps, step)
+	s.plan()
+	return true
+}
+
+// sold tells whether the sale had this line at this price.
+func (e *Entry) sold(line int, paid money.Fen) bool {
+	return slices.ContainsFunc(e.Lines, func(l SaleLine) bool { return l.Line == line && l.Paid == paid })
+}
+
+// entries derives every entry this settlement decides on. Those without postings do not exist.
+func (s *Settlement) entries(accrual *Entry) []*Entry {
+	var all []*Entry
+	for i := range s.Refunds {
+		all = append(all, clawBackEntry(accrual, &s.Refunds[i]))
+	}
+	for i := range s.Steps {
+		all = append(all, settleEntry(accrual, &s.Steps[i]))
+	}
+	return slices.DeleteFunc(all, func(e *Entry) bool { return len(e.Postings) == 0 })
+}
+
+// clawBackEntry takes back from every beneficiary of the refunded lines the same share the buyer got back. Shares are
+// cumulative and rounded toward zero, so the pieces of a line refunded in any number of parts end at exactly all of it.
+func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
+	e := &Entry{ID: clawBackID(accrual.Order, r.Number), Book: accrual.Book, Kind: ClawBack, Order: accrual.Order, At: r.At, Refund: r.Number}
+	back := Posting{Account: CommissionExpense}
+	var taken []Posting
+	for _, l := range r.Lines {
+		e.Refunded = append(e.Refunded, RefundedLine(l))
+		pot := Pending
+		if l.Settled {
+			pot = Available
+		}
+		for i := range accrual.Postings {
+			p := &accrual.Postings[i]
+			member, _, ok := p.Account.Member()
+			if !ok || p.Line != l.Line {
+				continue
+			}
+			amount := kept(p.Amount, l.From, l.Paid) - kept(p.Amount, l.To, l.Paid)
+			if amount != 0 {
+				taken = append(taken, Posting{Account: pot.Of(member), Amount: -amount, Line: p.Line, Role: p.Role})
+				back.Amount += amount
+			}
+		}
+	}
+	if len(taken) > 0 {
+		e.Postings = append([]Posting{back}, taken...)
+	}
+	return e
+}
+
+// kept is what remains of a posting when refunded of paid has been given back.
+func kept(amount, refunded, paid money.Fen) money.Fen {
+	return amount - amount.Share(refunded, paid)
+}
+
+// settleEntry moves what remains of the settled lines from pending to available.
+func settleEntry(accrual *Entry, step *settleStep) *Entry {
+	line := 0
+	if !step.Whole {
+		line = step.Lines[0].Line
+	}
+	e := &Entry{ID: settleID(accrual.Order, line), Book: accrual.Book, Kind: Settle, Order: accrual.Order, At: step.At}
+	for _, l := range step.Lines {
+		for i := range accrual.Postings {
+			p := &accrual.Postings[i]
+			member, _, ok := p.Account.Member()
+			if !ok || p.Line != l.Line {
+				continue
+			}
+			if amount := kept(p.Amount, l.Refunded, accrual.paid(l.Line)); amount != 0 {
+				e.Postings = append(e.Postings,
+					Posting{Account: Pending.Of(member), Amount: -amount, Line: p.Line, Role: p.Role},
+					Posting{Account: Available.Of(member), Amount: amount, Line: p.Line, Role: p.Role})
+			}
+		}
+	}
+	return e
+}
+
+func (e *Entry) paid(line int) money.Fen {
+	for _, l := range e.Lines {
+		if l.Line == line {
+			return l.Paid
+		}
+	}
+	return 0
+}

@@ -1,0 +1,156 @@
+package community
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
+)
+
+// Community is a host and their people.
+type Community struct {
+	docstore.Doc `bson:",inline"`
+	Host         string    `bson:"host"`
+	Name         string    `bson:"name"`
+	Words        string    `bson:"words,omitempty"`  // who this is for, in the host's words
+	Notice       string    `bson:"notice,omitempty"` // what the host wants everybody to read now
+	Points       []Point   `bson:"points,omitempty"`
+	CreatedAt    time.Time `bson:"created_at"`
+	// Made is what the community was made from: the same key with another content is told from a repetition.
+	Made CreateInput `bson:"made"`
+}
+
+// Point is a pickup point: a shop, a guard's house, the host's door.
+type Point struct {
+	ID      string             `bson:"id"`
+	Name    string             `bson:"name"`
+	Address string             `bson:"address"`
+	Phone   docstore.Encrypted `bson:"phone,omitempty"` // of the keeper
+	Hours   string             `bson:"hours,omitempty"`
+	Closed  bool               `bson:"closed,omitempty"` // takes no new orders
+}
+
+// Bounds of a community's content, in characters.
+const (
+	MaxName    = 30
+	MaxWords   = 500
+	MaxNotice  = 500
+	MaxPoints  = 50
+	MaxAddress = 120
+	MaxHours   = 60
+	MaxReason  = 200
+	MaxRank    = 1_000_000
+)
+
+// CreateInput makes a community.
+type CreateInput struct {
+	Host  string `bson:"host"`
+	Key   string `bson:"key"`             // idempotency: same host and key, same community
+	Name  string `bson:"name"`            // 1 to 30 characters
+	Words string `bson:"words,omitempty"` // at most 500
+}
+
+// EditInput is the whole new content of a community.
+type EditInput struct {
+	Host, Community     string
+	Name, Words, Notice string
+}
+
+// PickupInput makes a pickup point.
+type PickupInput struct {
+	Key     string // idempotency: same community and key, same point
+	Name    string // 1 to 30 characters
+	Address string // 1 to 120
+	Phone   string // of the keeper; may be empty
+	Hours   string // at most 60
+}
+
+func (in CreateInput) check() (CreateInput, error) {
+	in.Name, in.Words = strings.TrimSpace(in.Name), strings.TrimSpace(in.Words)
+	v := verdict{}
+	v.key("key", in.Key)
+	v.line("name", in.Name, 1, MaxName)
+	v.text("words", in.Words, MaxWords)
+	return in, v.fault()
+}
+
+func (in EditInput) check() (EditInput, error) {
+	in.Name, in.Words, in.Notice = strings.TrimSpace(in.Name), strings.TrimSpace(in.Words), strings.TrimSpace(in.Notice)
+	v := verdict{}
+	v.line("name", in.Name, 1, MaxName)
+	v.text("words", in.Words, MaxWords)
+	v.text("notice", in.Notice, MaxNotice)
+	return in, v.fault()
+}
+
+var phonePattern = regexp.MustCompile(`^\+?[0-9][0-9-]{4,19}$`)
+
+func (in PickupInput) check() (PickupInput, error) {
+	in.Name, in.Address = strings.TrimSpace(in.Name), strings.TrimSpace(in.Address)
+	in.Phone, in.Hours = strings.TrimSpace(in.Phone), strings.TrimSpace(in.Hours)
+	v := verdict{}
+	v.key("key", in.Key)
+	v.line("name", in.Name, 1, MaxName)
+	v.line("address", in.Address, 1, MaxAddress)
+	v.line("hours", in.Hours, 0, MaxHours)
+	if in.Phone != "" && !phonePattern.MatchString(in.Phone) {
+		v.add("phone", "电话号码格式不正确 (not a phone number)")
+	}
+	return in, v.fault()
+}
+
+// verdict collects what is wrong with an input.
+type verdict struct{ bad *fault.Fault }
+
+func (v *verdict) add(field, why string) {
+	if v.bad == nil {
+		v.bad = ErrInvalid
+	}
+	v.bad = v.bad.With(field, why)
+}
+
+func (v *verdict) fault() error {
+	if v.bad == nil {
+		return nil
+	}
+	return v.bad
+}
+
+func (v *verdict) key(field, text string) {
+	if text == "" || len(text) > 100 || !printable(text, false) {
+		v.add(field, "须为 1 到 100 个字符 (1 to 100 characters)")
+	}
+}
+
+func (v *verdict) line(field, text string, least, most int) {
+	n := utf8.RuneCountInString(text)
+	if n < least || n > most || !printable(text, false) {
+		v.add(field, "字数超出范围或含有不可见字符 (out of range, or invisible characters)")
+	}
+}
+
+func (v *verdict) text(field, text string, most int) {
+	if utf8.RuneCountInString(text) > most || !printable(text, true) {
+		v.add(field, "字数超出范围或含有不可见字符 (out of range, or invisible characters)")
+	}
+}
+
+// printable allows line breaks only in running text, and the zero-width joiner because it builds emoji.
+func printable(text string, lines bool) bool {
+	if !utf8.ValidString(text) {
+		return false
+	}
+	for _, r := range text {
+		if r == '\n' && lines || r == '\u200d' {
+			continue
+		}
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+			return false
+		}
+	}
+	return true
+}

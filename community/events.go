@@ -1,0 +1,35 @@
+package community
+
+import "time"
+
+// What community tells others.
+const (
+	EventCreated = "community.Created"
+	EventJoined  = "community.Joined"
+	EventLeft    = "community.Left"
+)
+
+// Created: a host has a new community.
+type Created struct {
+	Community string    `bson:"community"`
+	Host      string    `bson:"host"`
+	At        time.Time `bson:"at"`
+}
+
+// Joined: a member belongs to a community from now on.
+type Joined struct {
+	Community string    `bson:"community"`
+	Member    string    `bson:"member"`
+	Host      string    `bson:"host"`
+	Via       string    `bson:"via,omitempty"`   // the share link that brought them, if one did
+	Again     bool      `bson:"again,omitempty"` // had been there before
+	At        time.Time `bson:"at"`
+}
+
+// Left: a member left or was removed.
+type Left struct {
+	Community string    `bson:"community"`
+	Member    string    `bson:"member"`
+	Removed   bool      `bson:"removed,omitempty"` // by the host
+	At        time.Time `bson:"at"`
+}

@@ -1,0 +1,94 @@
+package community
+
+import (
+	"time"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
+)
+
+// State is where a membership stands.
+type State string
+
+// The states of a membership.
+const (
+	Never   State = ""        // not stored yet
+	Active  State = "active"  // belongs
+	Gone    State = "left"    // left by themselves; may come back
+	Removed State = "removed" // by the host; may not come back by themselves
+)
+
+// Step is what can happen to a membership.
+type Step string
+
+// The steps.
+const (
+	StepJoin    Step = "join"    // the member opens a share or taps join
+	StepLeave   Step = "leave"   // the member leaves
+	StepRemove  Step = "remove"  // the host removes the member
+	StepReadmit Step = "readmit" // the host lets a removed member in again
+)
+
+// transitions is every allowed move. A step that is missing here is refused; one that leads to where the
+// membership is already changes nothing.
+var transitions = map[State]map[Step]State{
+	Never:   {StepJoin: Active},
+	Active:  {StepJoin: Active, StepLeave: Gone, StepRemove: Removed, StepReadmit: Active},
+	Gone:    {StepJoin: Active, StepLeave: Gone, StepRemove: Removed},
+	Removed: {StepRemove: Removed, StepReadmit: Active},
+}
+
+// refusal is the fault of a step that is not in the table.
+func refusal(from State, step Step) *fault.Fault {
+	if from == Removed && step == StepJoin {
+		return ErrRemoved
+	}
+	return ErrNotMember
+}
+
+// Membership says that, and since when, somebody belongs to a community.
+type Membership struct {
+	docstore.Doc `bson:",inline"`
+	Community    string    `bson:"community"`
+	Member       string    `bson:"member"`
+	State        State     `bson:"state"`
+	Via          string    `bson:"via,omitempty"` // the share link that brought them the last time
+	JoinedAt     time.Time `bson:"joined_at"`     // the last time
+	FirstAt      time.Time `bson:"first_at"`      // the first time
+	History      []Move    `bson:"history"`       // the first and the latest MaxMoves-1
+}
+
+// Move is one line of a membership's history.
+type Move struct {
+	Step Step      `bson:"step"`
+	Via  string    `bson:"via,omitempty"`
+	At   time.Time `bson:"at"`
+}
+
+// MaxMoves bounds the history of a membership.
+const MaxMoves = 50
+
+// move carries out a step; changed is false when there is nothing to do.
+func (m *Membership) move(step Step, via string, at time.Time) (changed bool, err error) {
+	next, allowed := transitions[m.State][step]
+	if !allowed {
+		return false, refusal(m.State, step)
+	}
+	if next == m.State {
+		return false, nil
+	}
+	m.State = next
+	if next == Active {
+		m.Via, m.JoinedAt = via, at
+		if m.FirstAt.IsZero() {
+			m.FirstAt = at
+		}
+	}
+	m.History = append(m.History, Move{Step: step, Via: via, At: at})
+	if len(m.History) > MaxMoves {
+		m.History = append(m.History[:1], m.History[2:]...)
+	}
+	return true, nil
+}
+
+func membershipID(community, member string) string { return community + "/" + member }

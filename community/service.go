@@ -1,0 +1,198 @@
+package community
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
+	"guanxi/internal/id"
+)
+
+// Products says whether a product can be picked (catalog). Its faults pass through.
+type Products interface {
+	ProductExists(ctx context.Context, product string) error
+}
+
+// Deps is what a Service works with. IDs and Products may be nil; without Products any well-formed product id is
+// taken.
+type Deps struct {
+	Store    *docstore.Store
+	Clock    clock.Clock
+	IDs      id.Source // not used today: every id here is derived
+	Products Products
+}
+
+// Service is the community domain. Its methods are safe for concurrent use.
+//
+// Besides the faults named at each method, the store's own errors (docstore.ErrUnavailable, ErrUnclear,
+// ErrContended) come through wrapped.
+type Service struct {
+	collections
+	clock    clock.Clock
+	products Products
+}
+
+// New opens the collections.
+func New(ctx context.Context, d Deps) (*Service, error) {
+	if d.Store == nil || d.Clock == nil {
+		return nil, errors.New("community: store and clock are required")
+	}
+	opened, err := openCollections(ctx, d.Store)
+	if err != nil {
+		return nil, fmt.Errorf("community: %w", err)
+	}
+	return &Service{collections: opened, clock: d.Clock, products: d.Products}, nil
+}
+
+// Create makes a host's community; the host belongs to it from the start. Repeating it with the same key and
+// content answers the community as it is now.
+// Codes: COMM_INVALID, COMM_KEY_REUSED.
+func (s *Service) Create(ctx context.Context, in CreateInput) (*Community, error) {
+	in, err := in.check()
+	if err != nil {
+		return nil, err
+	}
+	if !id.Valid(in.Host) {
+		return nil, ErrInvalid.With("host", "无法识别 (not an id)")
+	}
+	now := s.clock.Now()
+	c := &Community{
+		Doc: docstore.Doc{ID: id.Derive("community", in.Host, in.Key)}, Host: in.Host, Name: in.Name, Words: in.Words,
+		CreatedAt: now, Made: in,
+	}
+	c.Emit(EventCreated, Created{Community: c.ID, Host: in.Host, At: now})
+	err = s.communities.Insert(ctx, c)
+	if docstore.Exists(err) {
+		if c, err = s.communities.Get(ctx, c.ID); err == nil && c.Made != in {
+			return nil, ErrKeyReused
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("community create: %w", err)
+	}
+	if _, err := s.step(ctx, c, in.Host, StepJoin, ""); err != nil {
+		return nil, fmt.Errorf("community create: %w", err)
+	}
+	return c, nil
+}
+
+// Edit replaces name, words and notice.
+// Codes: COMM_INVALID, COMM_NOT_FOUND, COMM_NOT_HOST.
+func (s *Service) Edit(ctx context.Context, in EditInput) (*Community, error) {
+	in, err := in.check()
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.change(ctx, in.Host, in.Community, func(c *Community) error {
+		if c.Name == in.Name && c.Words == in.Words && c.Notice == in.Notice {
+			return errUnchanged
+		}
+		c.Name, c.Words, c.Notice = in.Name, in.Words, in.Notice
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("community edit: %w", err)
+	}
+	return c, nil
+}
+
+// Get loads a community.
+// Codes: COMM_NOT_FOUND.
+func (s *Service) Get(ctx context.Context, community string) (*Community, error) {
+	c, err := s.communities.Get(ctx, community)
+	if err != nil {
+		return nil, fmt.Errorf("community get: %w", asFault(err, ErrNotFound))
+	}
+	return c, nil
+}
+
+// Many loads the communities that exist, by id.
+func (s *Service) Many(ctx context.Context, ids []string) (map[string]*Community, error) {
+	if len(ids) > MaxPage {
+		return nil, ErrPageInvalid
+	}
+	found, err := s.communities.GetMany(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("community many: %w", err)
+	}
+	return found, nil
+}
+
+// ByHost lists a host's communities, newest first.
+// Codes: COMM_PAGE_INVALID.
+func (s *Service) ByHost(ctx context.Context, host string, p Paging) (docstore.Page[Community], error) {
+	return find(ctx, s.communities, docstore.By("host", host).Newest(), p)
+}
+
+// RequireHost answers nil when member is the community's host.
+// Codes: COMM_NOT_FOUND, COMM_NOT_HOST.
+func (s *Service) RequireHost(ctx context.Context, community, member string) error {
+	c, err := s.Get(ctx, community)
+	if err != nil {
+		return err
+	}
+	if member == "" || c.Host != member {
+		return ErrNotHost
+	}
+	return nil
+}
+
+// change updates a community for its host. ErrUnchanged of fn is a success without a write.
+func (s *Service) change(ctx context.Context, host, community string, fn func(*Community) error) (*Community, error) {
+	var seen Community
+	c, err := s.communities.Update(ctx, community, func(c *Community) error {
+		if host == "" || c.Host != host {
+			return ErrNotHost
+		}
+		err := fn(c)
+		seen = *c
+		seen.Points = slices.Clone(c.Points)
+		return err
+	})
+	if errors.Is(err, errUnchanged) {
+		return &seen, nil
+	}
+	return c, asFault(err, ErrNotFound)
+}
+
+// Paging asks for one page.
+type Paging struct {
+	First int    // 0 = 20; at most MaxPage
+	After string // Next of the page before
+}
+
+// MaxPage is the largest page.
+const MaxPage = 200
+
+func find[T any](ctx context.Context, from *docstore.Collection[T], q docstore.Query, p Paging) (docstore.Page[T], error) {
+	if p.First == 0 {
+		p.First = 20
+	}
+	if p.First < 0 || p.First > MaxPage || len(p.After) > 1000 {
+		return docstore.Page[T]{}, ErrPageInvalid
+	}
+	page, err := from.Find(ctx, q.First(p.First).Continue(p.After))
+	if p.After != "" && errors.Is(err, docstore.ErrInvalid) {
+		return docstore.Page[T]{}, ErrPageInvalid.Because(err)
+	}
+	if err != nil {
+		return docstore.Page[T]{}, fmt.Errorf("community list: %w", err)
+	}
+	return page, nil
+}
+
+// asFault turns the store's "not found" into the domain's word for it.
+func asFault(err error, missing *fault.Fault) error {
+	if errors.Is(err, docstore.ErrNotFound) {
+		return missing.Because(err)
+	}
+	return err
+}
+
+// errUnchanged ends an update that has nothing to write. Encrypted fields never encode twice the same, so the
+// store cannot see that by itself.
+var errUnchanged = errors.New("community: nothing to change")

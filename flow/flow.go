@@ -1,0 +1,194 @@
+// Package flow is the table of reactions: which domain does what when another one has told that something
+// happened. Table is the whole of it; docs/flow.md is printed from it by a test.
+//
+// Every row must be harmless when it is carried out twice, late or in another order: the use cases it calls key their
+// effects by ids from the payload.
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"guanxi/catalog"
+	"guanxi/commission"
+	"guanxi/community"
+	"guanxi/distribution"
+	"guanxi/groupbuy"
+	"guanxi/internal/event"
+	"guanxi/order"
+)
+
+// Shipping tells the payment platform that goods are on their way (internal/weixin).
+type Shipping interface {
+	UploadShipping(ctx context.Context, s Parcel) error
+}
+
+// Parcel is what the platform has to know of a shipment.
+type Parcel struct {
+	TransactionID string
+	OpenID        string
+	Kind          order.ShipKind
+	Company       string
+	Tracking      string
+	Words         string
+	ShippedAt     time.Time
+}
+
+// Members gives the platform's name of a member.
+type Members interface {
+	OpenID(ctx context.Context, member string) (string, error)
+}
+
+// Deps are the domains that react.
+type Deps struct {
+	Members      Members
+	Communities  *community.Service
+	Catalog      *catalog.Service
+	Campaigns    *groupbuy.Service
+	Orders       *order.Service
+	Distribution *distribution.Service
+	Commission   *commission.Service
+	Shipping     Shipping
+}
+
+// Table lists every reaction.
+func Table(d Deps) []event.Consumer {
+	return []event.Consumer{
+		on(distribution.EventTouchRecorded, "distribution.consider", event.Inside, d.considerTouch),
+		on(distribution.EventTouchRecorded, "community.join", event.Inside, d.joinByShare),
+
+		on(order.EventPaid, "catalog.commit", event.Inside, d.commitStock),
+		on(order.EventPaid, "groupbuy.takeSeat", event.Inside, d.takeSeat),
+		on(order.EventClosed, "catalog.release", event.Inside, d.releaseStock),
+		on(order.EventClosed, "groupbuy.withdraw", event.Inside, d.withdrawClaim),
+
+		on(groupbuy.EventSeatTaken, "order.seated", event.Inside, d.seated),
+		on(groupbuy.EventFormed, "order.confirmCampaign", event.Inside, d.confirmCampaign),
+		on(groupbuy.EventFailed, "order.refundCampaign", event.Inside, d.refundCampaign),
+
+		on(order.EventConfirmed, "commission.accrue", event.Inside, d.accrue),
+		on(order.EventShipped, "weixin.uploadShipping", event.Repeatable, d.uploadShipping),
+		on(order.EventReceived, "commission.startWindow", event.Inside, d.startWindow),
+
+		on(order.EventRefundAsked, "weixinpay.refund", event.SameNumber, d.submitRefund),
+		on(order.EventRefunded, "catalog.restock", event.Inside, d.restock),
+		on(order.EventRefunded, "groupbuy.leave", event.Inside, d.leaveSeat),
+		on(order.EventRefunded, "commission.clawBack", event.Inside, d.clawBack),
+	}
+}
+
+// on makes a row from a function of the payload.
+func on[P any](name, consumer string, effect event.Effect, take func(context.Context, P) error) event.Consumer {
+	return event.Consumer{Event: name, Name: consumer, Effect: effect, Take: func(ctx context.Context, e event.Event) error {
+		var payload P
+		if err := e.Decode(&payload); err != nil {
+			return fmt.Errorf("%s: %w", consumer, err)
+		}
+		if err := take(ctx, payload); err != nil {
+			return fmt.Errorf("%s: %w", consumer, err)
+		}
+		return nil
+	}}
+}
+
+func (d Deps) considerTouch(ctx context.Context, t distribution.TouchRecorded) error {
+	return d.Distribution.Consider(ctx, t.Touch)
+}
+
+// joinByShare makes whoever opens a community's share for the first time a member of it.
+func (d Deps) joinByShare(ctx context.Context, t distribution.TouchRecorded) error {
+	if t.Community == "" || t.Visitor == t.Sharer {
+		return nil
+	}
+	_, err := d.Communities.Join(ctx, community.JoinInput{Community: t.Community, Member: t.Visitor, Via: t.Share})
+	if errors.Is(err, community.ErrNotFound) {
+		return nil // the community is gone since
+	}
+	return err
+}
+
+func units(lines []order.SaleLine) []catalog.Units {
+	out := make([]catalog.Units, len(lines))
+	for i, l := range lines {
+		out[i] = catalog.Units{SKU: l.SKU, Units: l.Units}
+	}
+	return out
+}
+
+// commitStock turns the hold into a sale. Goods that are gone although they were paid for are refunded.
+func (d Deps) commitStock(ctx context.Context, p order.Paid) error {
+	err := d.Catalog.Commit(ctx, p.Order, units(p.Lines))
+	if errors.Is(err, catalog.ErrOversoldRefused) {
+		return d.Orders.RefundWhole(ctx, p.Order, "oversold", "商品已售罄，款项原路退回")
+	}
+	return err
+}
+
+func (d Deps) takeSeat(ctx context.Context, p order.Paid) error {
+	in := groupbuy.SeatInput{
+		Order: p.Order, Campaign: p.Campaign, Member: p.Member, Amount: p.Amount, PaidAt: p.PaidAt,
+	}
+	for _, l := range p.Lines {
+		in.Lines = append(in.Lines, groupbuy.Wish{SKU: l.SKU, Units: l.Units})
+	}
+	_, err := d.Campaigns.TakeSeat(ctx, in)
+	if errors.Is(err, groupbuy.ErrOver) { // cancelled or failed while the buyer was paying
+		return d.Orders.RefundWhole(ctx, p.Order, "campaign-over", "接龙已结束，款项原路退回")
+	}
+	return err
+}
+
+func (d Deps) releaseStock(ctx context.Context, c order.Closed) error {
+	return d.Catalog.Release(ctx, c.Order, units(c.Lines))
+}
+
+func (d Deps) withdrawClaim(ctx context.Context, c order.Closed) error {
+	return d.Campaigns.Withdraw(ctx, c.Campaign, c.Member, c.Order)
+}
+
+func (d Deps) seated(ctx context.Context, s groupbuy.SeatTaken) error {
+	return d.Orders.Seated(ctx, s.Order, s.Number, s.Formed)
+}
+
+func (d Deps) confirmCampaign(ctx context.Context, f groupbuy.Formed) error {
+	return d.Orders.ConfirmCampaign(ctx, f.Campaign)
+}
+
+func (d Deps) refundCampaign(ctx context.Context, f groupbuy.Failed) error {
+	return d.Orders.RefundCampaign(ctx, f.Campaign, f.Reason)
+}
+
+func (d Deps) submitRefund(ctx context.Context, r order.RefundAsked) error {
+	return d.Orders.SubmitRefund(ctx, r.Order, r.Refund)
+}
+
+func (d Deps) restock(ctx context.Context, r order.Refunded) error {
+	if !r.Restock {
+		return nil
+	}
+	lines := make([]catalog.Units, len(r.Lines))
+	for i, l := range r.Lines {
+		lines[i] = catalog.Units{SKU: l.SKU, Units: l.Units}
+	}
+	return d.Catalog.Restock(ctx, r.Refund, lines)
+}
+
+func (d Deps) leaveSeat(ctx context.Context, r order.Refunded) error {
+	if !r.Whole {
+		return nil
+	}
+	return d.Campaigns.Leave(ctx, r.Campaign, r.Order)
+}
+
+func (d Deps) uploadShipping(ctx context.Context, s order.Shipped) error {
+	openID, err := d.Members.OpenID(ctx, s.Member)
+	if err != nil {
+		return err
+	}
+	return d.Shipping.UploadShipping(ctx, Parcel{
+		TransactionID: s.TransactionID, OpenID: openID, Kind: s.Kind, Company: s.Company, Tracking: s.Tracking,
+		Words: s.Words, ShippedAt: s.ShippedAt,
+	})
+}

@@ -1,0 +1,169 @@
+// Package app is the program as a struct: it joins stores, adapters, domains, flow and edge, and runs the loops
+// that move things when time passes. cmd/guanxi, the demo, the bench and the end-to-end tests all use it, so that
+// what is tested is what runs.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"guanxi/catalog"
+	"guanxi/commission"
+	"guanxi/community"
+	"guanxi/distribution"
+	"guanxi/flow"
+	"guanxi/groupbuy"
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/event"
+	"guanxi/internal/id"
+	"guanxi/member"
+	miniprogramapi "guanxi/miniprogram-api"
+	"guanxi/order"
+)
+
+// Config is everything the program stands on. Store, Clock, Log and the platform adapters are required.
+type Config struct {
+	Store *docstore.Store
+	Clock clock.Clock
+	IDs   id.Source // default id.Random
+	Log   *slog.Logger
+
+	Platform      member.Platform
+	Payments      order.Payments
+	Notifications miniprogramapi.Notifications
+	Shipping      flow.Shipping
+	Codes         miniprogramapi.CodeImages
+
+	Sessions member.SessionCache    // optional
+	Limiter  miniprogramapi.Limiter // optional
+	Metrics  *prometheus.Registry   // optional
+
+	Orders       order.Config
+	Catalog      catalog.Config
+	Commission   commission.Config
+	Distribution distribution.Config
+	Member       member.Config
+
+	TrustProxy bool
+	Relay      event.RelayConfig // Store, Clock, Consumers and Log are filled in
+	Pace       Pace
+}
+
+// App is the joined program.
+type App struct {
+	Store        *docstore.Store
+	Members      *member.Service
+	Communities  *community.Service
+	Catalog      *catalog.Service
+	Campaigns    *groupbuy.Service
+	Orders       *order.Service
+	Distribution *distribution.Service
+	Commission   *commission.Service
+	Relay        *event.Relay
+	API          *miniprogramapi.API
+
+	clock clock.Clock
+	log   *slog.Logger
+	pace  Pace
+	stop  context.CancelFunc
+	loops sync.WaitGroup
+}
+
+// New joins the program. Nothing moves before Start.
+func New(ctx context.Context, c Config) (*App, error) {
+	if c.Store == nil || c.Clock == nil || c.Log == nil {
+		return nil, errors.New("app: store, clock and log are required")
+	}
+	if c.IDs == nil {
+		c.IDs = id.Random{}
+	}
+	a := &App{Store: c.Store, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
+	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinEdge} {
+		if err := step(ctx, c); err != nil {
+			return nil, fmt.Errorf("app: %w", err)
+		}
+	}
+	if c.Metrics != nil {
+		if err := c.Metrics.Register(newGauges(a)); err != nil {
+			return nil, fmt.Errorf("app: %w", err)
+		}
+	}
+	return a, nil
+}
+
+func (a *App) joinPeople(ctx context.Context, c Config) (err error) {
+	a.Members, err = member.New(ctx, member.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Platform: c.Platform, Cache: c.Sessions, Config: c.Member,
+	})
+	if err != nil {
+		return err
+	}
+	a.Distribution, err = distribution.New(ctx, distribution.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Distribution,
+	})
+	return err
+}
+
+func (a *App) joinGoods(ctx context.Context, c Config) (err error) {
+	a.Catalog, err = catalog.New(ctx, catalog.Deps{Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Catalog})
+	if err != nil {
+		return err
+	}
+	a.Communities, err = community.New(ctx, community.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Products: products{a.Catalog},
+	})
+	if err != nil {
+		return err
+	}
+	a.Campaigns, err = groupbuy.New(ctx, groupbuy.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Goods: goods{a.Catalog}, Communities: a.Communities,
+	})
+	return err
+}
+
+func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
+	a.Orders, err = order.New(ctx, order.Deps{
+		Store: c.Store, Clock: c.Clock, Campaigns: campaigns{a.Campaigns}, Stock: stock{a.Catalog},
+		Referrer: referrer{a.Distribution}, Members: a.Members, Pickups: a.Communities, Payments: c.Payments,
+		Config: c.Orders,
+	})
+	if err != nil {
+		return err
+	}
+	a.Commission, err = commission.New(ctx, commission.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Commission,
+	})
+	return err
+}
+
+func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
+	relay := c.Relay
+	relay.Store, relay.Clock, relay.Log = c.Store, c.Clock, c.Log
+	relay.Consumers = flow.Table(flow.Deps{
+		Members: a.Members, Communities: a.Communities, Catalog: a.Catalog, Campaigns: a.Campaigns, Orders: a.Orders,
+		Distribution: a.Distribution, Commission: a.Commission, Shipping: c.Shipping,
+	})
+	if a.Relay, err = event.NewRelay(ctx, relay); err != nil {
+		return err
+	}
+	var metrics prometheus.Registerer
+	if c.Metrics != nil {
+		metrics = c.Metrics
+	}
+	a.API, err = miniprogramapi.New(ctx, miniprogramapi.Deps{
+		Store: c.Store, Clock: c.Clock, Log: c.Log, Members: a.Members, Communities: a.Communities, Catalog: a.Catalog,
+		Campaigns: a.Campaigns, Orders: a.Orders, Distribution: a.Distribution, Commission: a.Commission,
+		Notifications: c.Notifications, Codes: c.Codes, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
+	})
+	return err
+}
+
+// Handler serves the edge.
+func (a *App) Handler() http.Handler { return a.API.Handler() }

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Pace says how often time-driven work is looked for. Zero takes the default; negative turns a loop off.
+type Pace struct {
+	Campaigns time.Duration // open, close and settle campaigns; default 1 s
+	Orders    time.Duration // expire, heal, receive, complete orders; default 1 s
+	Stock     time.Duration // holds nobody came back for; default 30 s
+	Settle    time.Duration // commission whose window is over; default 10 s
+	Tidy      time.Duration // forget what need not be remembered; default 1 min
+}
+
+func (p Pace) withDefaults() Pace {
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{&p.Campaigns, time.Second}, {&p.Orders, time.Second}, {&p.Stock, 30 * time.Second},
+		{&p.Settle, 10 * time.Second}, {&p.Tidy, time.Minute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+	}
+	return p
+}
+
+// Start begins to deliver events and to move what time moves.
+func (a *App) Start(ctx context.Context) error {
+	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := a.Relay.Start(ctx); err != nil {
+		a.stop()
+		return fmt.Errorf("app: %w", err)
+	}
+	a.loops.Go(func() {
+		if err := a.Commission.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			a.log.Error("sealer stopped", "error", err.Error())
+		}
+	})
+	a.every(ctx, "campaigns", a.pace.Campaigns, a.Campaigns.Tick)
+	a.every(ctx, "orders", a.pace.Orders, a.Orders.Tick)
+	a.every(ctx, "stock", a.pace.Stock, a.Catalog.Lapse)
+	a.every(ctx, "settle", a.pace.Settle, a.Commission.SettleDue)
+	a.every(ctx, "tidy", a.pace.Tidy, func(ctx context.Context) (int, error) {
+		n, err := a.API.Tidy(ctx)
+		m, err2 := a.Members.PruneSessions(ctx)
+		return n + m, errors.Join(err, err2)
+	})
+	return nil
+}
+
+// Stop ends the loops, lets events in delivery finish, and seals what was posted. The HTTP server must have
+// stopped before, and the store is closed by whoever opened it.
+func (a *App) Stop(ctx context.Context) error {
+	if a.stop == nil {
+		return nil
+	}
+	relayErr := a.Relay.Stop(ctx)
+	a.stop()
+	a.loops.Wait()
+	return errors.Join(relayErr, a.Commission.CatchUp(ctx))
+}
+
+// every runs work now and then, and again at once while it finds something to do. Its errors are logged, not
+// fatal: what could not move now moves with the next round.
+func (a *App) every(ctx context.Context, name string, pace time.Duration, work func(context.Context) (int, error)) {
+	if pace < 0 {
+		return
+	}
+	a.loops.Go(func() {
+		timer := time.NewTimer(pace)
+		defer timer.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+			}
+			moved, err := work(ctx)
+			wait := pace
+			switch {
+			case err != nil && ctx.Err() == nil:
+				a.log.Warn("loop", "name", name, "error", err.Error())
+			case moved > 0:
+				wait = pace / 10
+			}
+			timer.Reset(wait)
+		}
+	})
+}

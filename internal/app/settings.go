@@ -1,0 +1,163 @@
+package app
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"guanxi/internal/docstore"
+)
+
+// Setting is one thing an operator can set, from the environment or from a file of NAME=value lines.
+type Setting struct {
+	Name     string
+	Default  string
+	Words    string // what it is, for the README's table and for doctor
+	Secret   bool   // never printed
+	Required bool   // serve refuses to start without it
+}
+
+// Settings lists everything that can be set; docs/settings.md is printed from it.
+func Settings() []Setting {
+	return []Setting{
+		{Name: "GUANXI_LISTEN", Default: "127.0.0.1:8080", Words: "address of the public edge"},
+		{Name: "GUANXI_OPS_LISTEN", Default: "127.0.0.1:9090", Words: "address of metrics and profiles; keep it private"},
+		{Name: "GUANXI_PUBLIC_URL", Required: true, Words: "https URL under which WeChat Pay reaches this service, without a trailing slash"},
+		{Name: "GUANXI_DIR", Default: "./var/data", Words: "folder of the embedded store; not used with GUANXI_MONGO_URL"},
+		{Name: "GUANXI_MONGO_URL", Secret: true, Words: "MongoDB replica set or sharded cluster; empty = embedded store"},
+		{Name: "GUANXI_MONGO_DATABASE", Default: "guanxi", Words: "database name in MongoDB"},
+		{Name: "GUANXI_REDIS_URL", Secret: true, Words: "Redis; empty = an embedded one, for a single instance"},
+		{Name: "GUANXI_KEY_LOOKUP", Secret: true, Required: true, Words: "base64 of 32 bytes: keyed hashes of phones; never change it"},
+		{Name: "GUANXI_KEYS", Secret: true, Required: true, Words: "name:base64 of 32 bytes, newest first, comma separated: encryption of personal data"},
+		{Name: "GUANXI_WEIXIN_APPID", Required: true, Words: "mini-program AppID"},
+		{Name: "GUANXI_WEIXIN_SECRET", Secret: true, Required: true, Words: "mini-program AppSecret"},
+		{Name: "GUANXI_PAY_MCHID", Required: true, Words: "WeChat Pay merchant number"},
+		{Name: "GUANXI_PAY_SERIAL", Required: true, Words: "serial number of the merchant's API certificate"},
+		{Name: "GUANXI_PAY_KEY_FILE", Required: true, Words: "PEM file with the merchant's private key"},
+		{Name: "GUANXI_PAY_PUBLIC_KEY_ID", Required: true, Words: "PUB_KEY_ID_… of the WeChat Pay public key"},
+		{Name: "GUANXI_PAY_PUBLIC_KEY_FILE", Required: true, Words: "PEM file with the WeChat Pay public key"},
+		{Name: "GUANXI_PAY_APIV3_KEY", Secret: true, Required: true, Words: "APIv3 key, 32 characters"},
+		{Name: "GUANXI_RATE", Default: "600", Words: "requests a minute for one member or address; 0 = no limit"},
+		{Name: "GUANXI_TRUST_PROXY", Default: "false", Words: "true when a proxy of yours sets X-Forwarded-For"},
+		{Name: "GUANXI_LOG", Default: "info", Words: "debug, info, warn or error"},
+		{Name: "GUANXI_OTLP_URL", Words: "OTLP/HTTP endpoint for traces; empty = no traces"},
+	}
+}
+
+// Values are settings by name.
+type Values map[string]string
+
+// ReadValues takes the environment, then fills what is missing from file (may be empty), then the defaults.
+// Unknown GUANXI_ names are an error: a typing mistake must not silently mean the default.
+func ReadValues(environ []string, file string) (Values, error) {
+	known, v := map[string]bool{}, Values{}
+	for _, s := range Settings() {
+		known[s.Name] = true
+	}
+	take := func(line, source string) error {
+		name, value, ok := strings.Cut(line, "=")
+		if name = strings.TrimSpace(name); !ok || !strings.HasPrefix(name, "GUANXI_") || strings.HasPrefix(name, "GUANXI_TEST_") {
+			return nil
+		}
+		if !known[name] {
+			return fmt.Errorf("%s: %s is not a setting", source, name)
+		}
+		if _, set := v[name]; !set {
+			v[name] = strings.TrimSpace(value)
+		}
+		return nil
+	}
+	for _, line := range environ {
+		if err := take(line, "environment"); err != nil {
+			return nil, err
+		}
+	}
+	if file != "" {
+		if err := readFile(file, take); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range Settings() {
+		if v[s.Name] == "" {
+			v[s.Name] = s.Default
+		}
+	}
+	return v, nil
+}
+
+func readFile(name string, take func(line, source string) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(io.LimitReader(f, 1<<20))
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := take(line, name); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// Check says in words everything that is wrong with the values; nothing means that serve can start.
+func (v Values) Check() []string {
+	var wrong []string
+	add := func(name, why string) { wrong = append(wrong, name+": "+why) }
+	for _, s := range Settings() {
+		if s.Required && v[s.Name] == "" {
+			add(s.Name, "is missing ("+s.Words+")")
+		}
+	}
+	if u, err := url.Parse(v["GUANXI_PUBLIC_URL"]); v["GUANXI_PUBLIC_URL"] != "" &&
+		(err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || strings.HasSuffix(u.Path, "/")) {
+		add("GUANXI_PUBLIC_URL", "must be an https URL without query and trailing slash: WeChat Pay refuses others")
+	}
+	if _, err := v.keyRing(); err != nil && v["GUANXI_KEYS"] != "" && v["GUANXI_KEY_LOOKUP"] != "" {
+		add("GUANXI_KEYS", err.Error())
+	}
+	if k := v["GUANXI_PAY_APIV3_KEY"]; k != "" && len(k) != 32 {
+		add("GUANXI_PAY_APIV3_KEY", "must be 32 characters")
+	}
+	if n, err := strconv.Atoi(v["GUANXI_RATE"]); err != nil || n < 0 {
+		add("GUANXI_RATE", "must be a number, 0 or more")
+	}
+	if _, err := strconv.ParseBool(v["GUANXI_TRUST_PROXY"]); err != nil {
+		add("GUANXI_TRUST_PROXY", "must be true or false")
+	}
+	for _, name := range []string{"GUANXI_PAY_KEY_FILE", "GUANXI_PAY_PUBLIC_KEY_FILE"} {
+		if file := v[name]; file != "" {
+			if _, err := os.ReadFile(file); err != nil {
+				add(name, "cannot be read: "+errors.Unwrap(err).Error())
+			}
+		}
+	}
+	return wrong
+}
+
+func (v Values) keyRing() (*docstore.KeyRing, error) {
+	lookup, err := base64.StdEncoding.DecodeString(v["GUANXI_KEY_LOOKUP"])
+	if err != nil {
+		return nil, errors.New("the lookup key is not base64")
+	}
+	var keys []docstore.Key
+	for _, one := range strings.Split(v["GUANXI_KEYS"], ",") {
+		name, secret, _ := strings.Cut(strings.TrimSpace(one), ":")
+		raw, err := base64.StdEncoding.DecodeString(secret)
+		if err != nil {
+			return nil, fmt.Errorf("key %q is not base64", name)
+		}
+		keys = append(keys, docstore.Key{ID: name, Secret: raw})
+	}
+	return docstore.NewKeyRing(lookup, keys...)
+}

@@ -1,0 +1,220 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"guanxi/internal/docstore"
+)
+
+// Options say where the store is and how much it may use.
+type Options struct {
+	// Dir is the folder of guanxi.db and its lock file; it is made when missing.
+	Dir string
+	// Readers is the number of connections that read at the same time. Default 4.
+	Readers int
+	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 32.
+	CacheMiB int
+	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and cuts it. Default 64.
+	WALLimitMiB int
+	// MaxPages makes the file "full" at this number of 4 KiB pages; for tests. 0 = no limit.
+	MaxPages int
+}
+
+// Driver is one open SQLite store. It implements docstore.Driver.
+type Driver struct {
+	options Options
+	path    string
+	lock    *os.File
+	writer  *writer
+	readers chan *connection
+	closing chan struct{}
+	flusher sync.WaitGroup
+
+	mu     sync.Mutex // one Ensure or Close at a time
+	closed bool
+	tables atomic.Pointer[map[string]*table]
+}
+
+var _ docstore.Driver = (*Driver)(nil)
+
+// Open opens or creates the store in options.Dir.
+// Errors: docstore.ErrLocked when another process (or this one) has it open; docstore.ErrInvalid when the file is of
+// a newer format than this program knows.
+func Open(ctx context.Context, options Options) (*Driver, error) {
+	if options.Dir == "" {
+		return nil, fmt.Errorf("%w: sqlite: no folder given", docstore.ErrInvalid)
+	}
+	if options.Readers <= 0 {
+		options.Readers = 4
+	}
+	if options.CacheMiB <= 0 {
+		options.CacheMiB = 32
+	}
+	if options.WALLimitMiB <= 0 {
+		options.WALLimitMiB = 64
+	}
+	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	locked, err := lock(options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{
+		options: options, path: filepath.Join(options.Dir, "guanxi.db"), lock: locked,
+		readers: make(chan *connection, options.Readers), closing: make(chan struct{}),
+	}
+	d.tables.Store(&map[string]*table{})
+	if err := d.start(ctx); err != nil {
+		_ = unlock(locked)
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Driver) start(ctx context.Context) error {
+	d.writer = &writer{
+		open: d.openWriter, tables: d.table, nudge: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	go d.writer.loop()
+	err := d.writer.run(ctx, prepareFile)
+	for range d.options.Readers {
+		if err != nil {
+			break
+		}
+		var c *connection
+		if c, err = connect(d.path, "query_only=ON", "cache_size=-"+strconv.Itoa(d.options.CacheMiB<<10/8)); err == nil {
+			d.readers <- c
+		}
+	}
+	var checkpoints *connection
+	if err == nil {
+		checkpoints, err = connect(d.path, "synchronous=FULL", "cache_size=-256")
+	}
+	if err != nil {
+		d.writer.shut()
+		for range len(d.readers) {
+			(<-d.readers).close()
+		}
+		return fmt.Errorf("sqlite: open %s: %w", d.path, err)
+	}
+	d.flusher.Go(func() { d.flush(checkpoints) })
+	return nil
+}
+
+func (d *Driver) openWriter() (*connection, error) {
+	pragmas := []string{
+		"journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY",
+		"cache_size=-" + strconv.Itoa(d.options.CacheMiB<<10),
+	}
+	if d.options.MaxPages > 0 {
+		pragmas = append(pragmas, "max_page_count="+strconv.Itoa(d.options.MaxPages))
+	}
+	return connect(d.path, pragmas...)
+}
+
+func (d *Driver) table(collection string) *table { return (*d.tables.Load())[collection] }
+
+// publish makes t what readers and the writer see. Ensure holds d.mu.
+func (d *Driver) publish(t *table) {
+	next := maps.Clone(*d.tables.Load())
+	next[t.spec.Name] = t
+	d.tables.Store(&next)
+}
+
+// Write commits each operation by itself, together with those of other callers.
+func (d *Driver) Write(ctx context.Context, ops []docstore.Op) []error {
+	results := make([]error, len(ops))
+	requests := make([]*request, 0, 1+len(ops)/maxGroupOps)
+	for from := 0; from < len(ops); from += maxGroupOps {
+		to := min(from+maxGroupOps, len(ops))
+		r := &request{ops: ops[from:to], results: make([]error, to-from), done: make(chan struct{})}
+		for i := range r.ops {
+			r.bytes += len(r.ops[i].Body)
+		}
+		if err := d.writer.submit(r); err != nil {
+			fill(results[from:to], err)
+			r = nil
+		}
+		requests = append(requests, r)
+	}
+	for n, r := range requests {
+		if r == nil {
+			continue
+		}
+		part := results[n*maxGroupOps : min((n+1)*maxGroupOps, len(ops))]
+		if err := d.writer.wait(ctx, r); err != nil {
+			fill(part, err)
+			continue
+		}
+		copy(part, r.results)
+	}
+	return results
+}
+
+func fill(results []error, err error) {
+	for i := range results {
+		results[i] = err
+	}
+}
+
+// Ping reads one row.
+func (d *Driver) Ping(ctx context.Context) error {
+	return d.read(ctx, func(c *connection) error {
+		s, err := c.prepare("SELECT value FROM guanxi_meta WHERE name = 'format'")
+		if err != nil {
+			return err
+		}
+		return s.drain()
+	})
+}
+
+// read lends a reading connection to use.
+func (d *Driver) read(ctx context.Context, use func(*connection) error) error {
+	var c *connection
+	select {
+	case <-d.closing:
+		return fmt.Errorf("%w: closed", docstore.ErrUnavailable)
+	default:
+	}
+	select {
+	case c = <-d.readers:
+	case <-d.closing:
+		return fmt.Errorf("%w: closed", docstore.ErrUnavailable)
+	case <-ctx.Done():
+		return fmt.Errorf("%w: no reader free: %w", docstore.ErrUnavailable, ctx.Err())
+	}
+	err := use(c)
+	d.readers <- c
+	var f *fault
+	if errors.As(err, &f) {
+		return fmt.Errorf("%w: %w", docstore.ErrUnavailable, err)
+	}
+	return err
+}
+
+// Close waits for running operations, moves everything from the log into the file and gives the lock back.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	close(d.closing)
+	d.flusher.Wait()
+	for range d.options.Readers {
+		(<-d.readers).close()
+	}
+	d.writer.shut()
+	return unlock(d.lock)
+}

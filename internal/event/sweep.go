@@ -1,0 +1,229 @@
+package event
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"guanxi/internal/docstore"
+)
+
+const (
+	maxPages   = 64   // pages of one collection in one sweep; the rest waits for the next
+	eagerPage  = 2000 // documents looked at by an eager sweep at once
+	maxRounds  = 10_000
+	farForward = 100 * 365 * 24 * time.Hour
+)
+
+// SweepOnce looks once at everything that is due, delivers it and returns how many messages moved on: left for the
+// history, failed for the first time, or were parked. It works without Start.
+func (r *Relay) SweepOnce(ctx context.Context) (n int, err error) {
+	return r.sweep(ctx, false)
+}
+
+// Drain delivers until every outbox is empty or everything left has failed and waits for its time. It sees
+// what consumers emit meanwhile, waits for what the fast path has in hand, and works without Start.
+func (r *Relay) Drain(ctx context.Context) error {
+	for range maxRounds {
+		select {
+		case <-r.hall.vacant():
+		case <-ctx.Done():
+			return fmt.Errorf("event: drain: %w", ctx.Err())
+		}
+		n, err := r.sweep(ctx, true)
+		if err != nil {
+			return fmt.Errorf("event: drain: %w", err)
+		}
+		if _, inside := r.hall.depth(); n == 0 && inside == 0 && !r.behind.Load() {
+			return nil
+		}
+	}
+	return errors.New("event: drain: consumers keep emitting without an end")
+}
+
+func (r *Relay) sweepLoop() {
+	tick := time.NewTicker(r.config.SweepEvery)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		if !first {
+			select {
+			case <-r.quit:
+				return
+			case <-tick.C:
+			case <-r.wake:
+			}
+		}
+		queued, _ := r.hall.depth()
+		eager := r.behind.Load() && queued < r.config.Queue/2
+		if _, err := r.sweep(r.life, eager); err != nil {
+			r.config.Log.Warn("event sweep", "error", err)
+		}
+		if err := r.measure(r.life); err != nil {
+			r.config.Log.Warn("event backlog", "error", err)
+		}
+	}
+}
+
+// sweep goes through all collections once. An eager sweep also takes messages nobody has tried yet although
+// they are not due.
+func (r *Relay) sweep(ctx context.Context, eager bool) (moved int, err error) {
+	if eager {
+		r.behind.Store(false)
+	}
+	boxes := r.outboxes()
+	names := make([]string, 0, len(boxes))
+	for name := range boxes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var failures []error
+	for _, name := range names {
+		n, err := r.sweepBox(ctx, boxes[name], eager)
+		moved += n
+		failures = append(failures, err)
+	}
+	return moved, errors.Join(failures...)
+}
+
+func (r *Relay) sweepBox(ctx context.Context, box docstore.Outbox, eager bool) (moved int, err error) {
+	for range maxPages {
+		until, size := r.config.Clock.Now().Add(time.Millisecond), r.config.Page
+		if eager {
+			until, size = until.Add(farForward), eagerPage
+		}
+		ids, err := box.Waiting(ctx, until, size)
+		if err != nil {
+			return moved, err
+		}
+		progress := 0
+		for page := range slices.Chunk(ids, r.config.Page) {
+			select {
+			case <-ctx.Done():
+				return moved, ctx.Err()
+			case <-r.quit:
+				return moved, nil
+			default:
+			}
+			seen, n, err := r.sweepPage(ctx, box, page, eager)
+			progress, moved = progress+seen, moved+n
+			if err != nil {
+				return moved, err
+			}
+		}
+		if len(ids) < size || progress == 0 {
+			return moved, nil
+		}
+	}
+	return moved, nil
+}
+
+// sweepPage leases documents by moving their waiting time forward, then delivers what is in their outboxes.
+// The store's version check lets one process win a document.
+func (r *Relay) sweepPage(ctx context.Context, box docstore.Outbox, ids []string, eager bool) (leased, moved int, err error) {
+	if err := r.at("before lease"); err != nil {
+		return 0, 0, err
+	}
+	leases, err := r.lease(ctx, box, ids, eager)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := r.at("after lease"); err != nil {
+		return 0, 0, err
+	}
+	work, done := make(chan string, len(leases)), make(chan round, len(leases))
+	for document := range leases {
+		work <- document
+	}
+	close(work)
+	var all sync.WaitGroup
+	for range min(r.config.Workers, len(leases)) {
+		all.Go(func() {
+			for document := range work {
+				done <- r.serve(ctx, box.Name(), document, leases[document])
+			}
+		})
+	}
+	all.Wait()
+	close(done)
+	var finished []parcel
+	for one := range done {
+		finished, moved = append(finished, one.finished...), moved+one.moved
+	}
+	for batch := range slices.Chunk(finished, r.config.Retire) {
+		moved += r.retire(ctx, batch)
+	}
+	return len(leases), moved, r.at("after page")
+}
+
+func (r *Relay) lease(ctx context.Context, box docstore.Outbox, ids []string, eager bool) (map[string][]docstore.Message, error) {
+	now := r.config.Clock.Now()
+	leases := make(map[string][]docstore.Message, len(ids))
+	errs := box.TendMany(ctx, ids, func(doc *docstore.Doc) error {
+		delete(leases, doc.ID) // the edit may run again on fresh state
+		due := !doc.Waiting.After(now)
+		if len(doc.Outbox) == 0 || !due && !(eager && slices.ContainsFunc(doc.Outbox, r.untouched)) {
+			return nil
+		}
+		leases[doc.ID] = slices.Clone(doc.Outbox)
+		doc.Waiting = now.Add(r.config.Lease)
+		return nil
+	})
+	var failures []error
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		delete(leases, ids[i])
+		if !errors.Is(err, docstore.ErrNotFound) && !errors.Is(err, docstore.ErrContended) {
+			failures = append(failures, err)
+		}
+	}
+	if len(leases) == 0 && len(failures) > 0 {
+		return nil, failures[0]
+	}
+	if len(failures) > 0 {
+		r.config.Log.Warn("event lease", "collection", box.Name(), "failed", len(failures), "error", failures[0])
+	}
+	return leases, nil
+}
+
+func (r *Relay) untouched(m docstore.Message) bool { return m.Attempts == 0 && !r.hall.holds(m.ID) }
+
+// round is what became of one document's messages.
+type round struct {
+	finished []parcel
+	moved    int
+}
+
+// serve delivers the messages of one leased document, in their order.
+func (r *Relay) serve(ctx context.Context, collection, document string, messages []docstore.Message) (done round) {
+	var failed []setback
+	var held []parcel
+	for _, m := range messages {
+		if !r.hall.claim(m.ID) {
+			continue
+		}
+		p := parcel{collection, document, m}
+		taken, err := r.deliver(ctx, p)
+		switch {
+		case err == nil:
+			done.finished = append(done.finished, p)
+		case errors.Is(err, errAbandoned):
+			return done
+		default:
+			held = append(held, p)
+			failed = append(failed, setback{m, taken, err})
+			if m.Attempts == 0 || m.Attempts+1 >= r.config.Attempts {
+				done.moved++
+			}
+		}
+	}
+	if len(failed) > 0 && ctx.Err() == nil {
+		r.setBack(ctx, collection, document, failed)
+	}
+	r.hall.leave(held...)
+	return done
+}

@@ -1,0 +1,36 @@
+package member
+
+import (
+	"context"
+
+	"guanxi/internal/docstore"
+)
+
+type collections struct {
+	members  *docstore.Collection[Member]
+	sessions *docstore.Collection[Session]
+	consents *docstore.Collection[Consent]
+}
+
+func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
+	if c.members, err = docstore.Open[Member](ctx, store, docstore.Spec{
+		Name: "members", ShardKey: "_id",
+		Indexes: []docstore.Index{
+			{Name: "phone", Fields: []string{"phone_key"}, Unique: true, Sparse: true},
+			{Name: "union", Fields: []string{"union_key"}, Sparse: true},
+		},
+	}); err != nil {
+		return c, err
+	}
+	if c.sessions, err = docstore.Open[Session](ctx, store, docstore.Spec{
+		Name: "sessions", ShardKey: "_id",
+		Indexes: []docstore.Index{
+			{Name: "member", Fields: []string{"member", "at"}},
+			{Name: "expires", Fields: []string{"expires_at"}},
+		},
+	}); err != nil {
+		return c, err
+	}
+	c.consents, err = docstore.Open[Consent](ctx, store, docstore.Spec{Name: "consents", ShardKey: "_id"})
+	return c, err
+}

@@ -1,0 +1,84 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"guanxi/internal/docstore"
+)
+
+// BindPhone binds the verified number behind a phone button's code, replacing the member's earlier one, and
+// answers its masked form.
+// Codes: MEM_CODE_REFUSED, MEM_PLATFORM_AWAY, MEM_PHONE_INVALID, MEM_PHONE_TAKEN, MEM_NOT_FOUND.
+func (s *Service) BindPhone(ctx context.Context, member, code string) (masked string, err error) {
+	if code == "" || len(code) > maxCode {
+		return "", ErrCodeRefused
+	}
+	if _, err := s.load(ctx, member); err != nil { // before the code is spent
+		return "", fmt.Errorf("member bind phone: %w", err)
+	}
+	given, err := s.platform.PhoneNumber(ctx, code)
+	if err != nil {
+		return "", fmt.Errorf("member bind phone: %w", err)
+	}
+	number, err := international(given)
+	if err != nil {
+		return "", fmt.Errorf("member bind phone: %w", err)
+	}
+	key, now := s.keys.Lookup("phone", number), s.clock.Now()
+	_, err = s.change(ctx, member, func(m *Member) error {
+		if m.PhoneKey == key {
+			return errUnchanged
+		}
+		m.Phone, m.PhoneKey = docstore.Encrypted(number), key
+		m.Emit(EventPhoneBound, PhoneBound{Member: m.ID, At: now})
+		return nil
+	})
+	if index, taken := docstore.ExistsIn(err); taken && index == "phone" {
+		return "", fmt.Errorf("member bind phone: %w", ErrPhoneTaken)
+	}
+	if err != nil && !errors.Is(err, errUnchanged) {
+		return "", fmt.Errorf("member bind phone: %w", err)
+	}
+	return Mask(docstore.Encrypted(number)), nil
+}
+
+// UnbindPhone takes the number off, so that another member may bind it.
+// Codes: MEM_NOT_FOUND.
+func (s *Service) UnbindPhone(ctx context.Context, member string) error {
+	_, err := s.change(ctx, member, func(m *Member) error {
+		if m.PhoneKey == "" {
+			return errUnchanged
+		}
+		m.Phone, m.PhoneKey = "", ""
+		return nil
+	})
+	if err != nil && !errors.Is(err, errUnchanged) {
+		return fmt.Errorf("member unbind phone: %w", err)
+	}
+	return nil
+}
+
+// FindByPhone gives the id of the member who holds a number, written with its country code: +8613800000013.
+// Codes: MEM_NOT_FOUND.
+func (s *Service) FindByPhone(ctx context.Context, number string) (string, error) {
+	m, err := s.members.FindOne(ctx, docstore.By("phone", s.keys.Lookup("phone", number)))
+	if err != nil {
+		return "", fmt.Errorf("member find by phone: %w", asFault(err, ErrNotFound))
+	}
+	return m.ID, nil
+}
+
+// FindByUnion gives the ids of the members with a unionid: one for each mini-program of the brand, at most ten.
+func (s *Service) FindByUnion(ctx context.Context, unionID string) ([]string, error) {
+	page, err := s.members.Find(ctx, docstore.By("union", s.keys.Lookup("unionid", unionID)).First(10))
+	if err != nil {
+		return nil, fmt.Errorf("member find by union: %w", err)
+	}
+	ids := make([]string, len(page.Items))
+	for i, m := range page.Items {
+		ids[i] = m.ID
+	}
+	return ids, nil
+}

@@ -1,0 +1,209 @@
+package miniprogramapi
+
+import (
+	"context"
+	"time"
+
+	"guanxi/catalog"
+	"guanxi/community"
+)
+
+type communityPath struct {
+	Community string `path:"community" minLength:"1" maxLength:"64"`
+}
+
+type point struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Hours   string `json:"hours,omitempty"`
+}
+
+type communityView struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Words    string    `json:"words,omitempty"`
+	Notice   string    `json:"notice,omitempty"`
+	Host     person    `json:"host"`
+	Members  int       `json:"members"`
+	Joined   bool      `json:"joined" doc:"我是否在这个社群里"`
+	Pickups  []point   `json:"pickup_points"`
+	OpenedAt time.Time `json:"opened_at"`
+}
+
+// person is how members see each other: never a phone, never an openid.
+type person struct {
+	ID       string `json:"id"`
+	Nickname string `json:"nickname"`
+	Avatar   string `json:"avatar,omitempty"`
+}
+
+type communityOutput struct{ Body communityView }
+
+type communitiesOutput struct {
+	Body struct {
+		Communities []communityView `json:"communities"`
+		Next        string          `json:"next,omitempty"`
+	}
+}
+
+type joinInput struct {
+	Keyed
+	communityPath
+	Body struct {
+		Share string `json:"share,omitempty" maxLength:"32" doc:"通过哪一次分享加入"`
+	}
+}
+
+type pickView struct {
+	Product  string    `json:"product"`
+	Name     string    `json:"name"`
+	Image    string    `json:"image,omitempty"`
+	Reason   string    `json:"reason" doc:"团长的推荐理由"`
+	Rank     int       `json:"rank"`
+	SKUs     []skuView `json:"skus"`
+	PickedAt time.Time `json:"picked_at"`
+}
+
+type shelfOutput struct {
+	Body struct {
+		Picks []pickView `json:"picks"`
+		Next  string     `json:"next,omitempty"`
+	}
+}
+
+func (a *API) declareCommunities() {
+	register(a, operation{
+		id: "my-communities", method: "GET", path: "/v1/communities", tag: "社群", summary: "我加入的社群",
+	}, a.myCommunities)
+	register(a, operation{
+		id: "community", method: "GET", path: "/v1/communities/{community}", tag: "社群", summary: "社群主页",
+	}, func(ctx context.Context, in *struct{ communityPath }) (*communityOutput, error) {
+		c, err := a.communities.Get(ctx, in.Community)
+		if err != nil {
+			return nil, err
+		}
+		view, err := a.viewCommunity(ctx, c)
+		return &communityOutput{view}, err
+	})
+	register(a, operation{
+		id: "join", method: "POST", path: "/v1/communities/{community}/join", tag: "社群", summary: "加入社群",
+	}, func(ctx context.Context, in *joinInput) (*communityOutput, error) {
+		join := community.JoinInput{Community: in.Community, Member: memberOf(ctx), Via: in.Body.Share}
+		if _, err := a.communities.Join(ctx, join); err != nil {
+			return nil, err
+		}
+		c, err := a.communities.Get(ctx, in.Community)
+		if err != nil {
+			return nil, err
+		}
+		view, err := a.viewCommunity(ctx, c)
+		return &communityOutput{view}, err
+	})
+	register(a, operation{
+		id: "leave", method: "POST", path: "/v1/communities/{community}/leave", tag: "社群", summary: "退出社群", status: 204,
+	}, func(ctx context.Context, in *struct {
+		Keyed
+		communityPath
+	}) (*emptyOutput, error) {
+		return nil, a.communities.Leave(ctx, in.Community, memberOf(ctx))
+	})
+	register(a, operation{
+		id: "shelf", method: "GET", path: "/v1/communities/{community}/shelf", tag: "社群", summary: "团长选品", etag: true,
+	}, a.shelf)
+}
+
+func (a *API) myCommunities(ctx context.Context, in *struct{ Paged }) (*communitiesOutput, error) {
+	page, err := a.communities.Mine(ctx, memberOf(ctx), community.Paging{First: in.Limit, After: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(page.Items))
+	for i, m := range page.Items {
+		ids[i] = m.Community
+	}
+	found, err := a.communities.Many(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := &communitiesOutput{}
+	out.Body.Communities, out.Body.Next = []communityView{}, page.Next
+	for _, docID := range ids {
+		if c := found[docID]; c != nil {
+			view, err := a.viewCommunity(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			out.Body.Communities = append(out.Body.Communities, view)
+		}
+	}
+	return out, nil
+}
+
+func (a *API) viewCommunity(ctx context.Context, c *community.Community) (communityView, error) {
+	view := communityView{
+		ID: c.ID, Name: c.Name, Words: c.Words, Notice: c.Notice, Pickups: []point{}, OpenedAt: c.CreatedAt,
+	}
+	for _, p := range c.Points {
+		if !p.Closed {
+			view.Pickups = append(view.Pickups, point{p.ID, p.Name, p.Address, p.Hours})
+		}
+	}
+	people, err := a.people(ctx, c.Host)
+	if err != nil {
+		return view, err
+	}
+	view.Host = people[c.Host]
+	if view.Members, err = a.communities.MemberCount(ctx, c.ID); err != nil {
+		return view, err
+	}
+	view.Joined, err = a.communities.IsMember(ctx, c.ID, memberOf(ctx))
+	return view, err
+}
+
+// people loads nicknames; somebody who is gone has an empty one.
+func (a *API) people(ctx context.Context, ids ...string) (map[string]person, error) {
+	profiles, err := a.members.Profiles(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]person, len(ids))
+	for _, memberID := range ids {
+		p := profiles[memberID]
+		found[memberID] = person{ID: memberID, Nickname: p.Nickname, Avatar: p.Avatar}
+	}
+	return found, nil
+}
+
+func (a *API) shelf(ctx context.Context, in *struct {
+	communityPath
+	Paged
+}) (*shelfOutput, error) {
+	page, err := a.communities.Shelf(ctx, in.Community, community.Paging{First: in.Limit, After: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(page.Items))
+	for i, p := range page.Items {
+		ids[i] = p.Product
+	}
+	products, err := a.catalog.Products(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := &shelfOutput{}
+	out.Body.Picks, out.Body.Next = []pickView{}, page.Next
+	for _, p := range page.Items {
+		if product := products[p.Product]; product != nil {
+			out.Body.Picks = append(out.Body.Picks, viewPick(p, product))
+		}
+	}
+	return out, nil
+}
+
+func viewPick(p *community.Pick, product *catalog.Product) pickView {
+	return pickView{
+		Product: p.Product, Name: product.Name, Image: product.Image, Reason: p.Reason, Rank: p.Rank,
+		SKUs: viewSKUs(product), PickedAt: p.PickedAt,
+	}
+}

@@ -1,0 +1,60 @@
+package miniprogramapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"guanxi/internal/fault"
+	"guanxi/order"
+)
+
+const maxNotification = 32 << 10
+
+// declareNotifications puts WeChat Pay's doors on the router. They are not operations of the API: the platform
+// dictates their shape, and their authority is a signature.
+func (a *API) declareNotifications() {
+	a.engine.POST("/v1/notify/weixinpay", a.notify)
+}
+
+// notify answers success only after the fact is stored; anything else makes the platform send again. A
+// notification that is forged gets a 4xx; one that is true but contradicts our books is kept as an incident on
+// the order and answered with success, since repeating it would change nothing.
+func (a *API) notify(c *gin.Context) {
+	ctx := c.Request.Context()
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxNotification))
+	if err != nil {
+		a.refuseNotification(c, errNotification.Because(err))
+		return
+	}
+	notice, err := a.notifications.Verify(ctx, c.Request.Header, body)
+	if err != nil {
+		a.refuseNotification(c, errNotification.Because(err))
+		return
+	}
+	switch {
+	case notice.Payment != nil:
+		_, err = a.orders.Settle(ctx, *notice.Payment)
+	case notice.Refund != nil:
+		err = a.orders.SettleRefund(ctx, *notice.Refund)
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, order.ErrPaymentMismatch), errors.Is(err, order.ErrNotFound):
+		a.log.WarnContext(ctx, "notification contradicts our books", "notice", notice.ID, "error", err.Error())
+		a.metrics.fault(faultOf(err).Code)
+	default:
+		a.refuseNotification(c, faultOf(err))
+		return
+	}
+	c.Status(http.StatusNoContent)
+	c.Writer.WriteHeaderNow()
+}
+
+func (a *API) refuseNotification(c *gin.Context, f *fault.Fault) {
+	a.metrics.fault(f.Code)
+	a.log.WarnContext(c.Request.Context(), "notification refused", "code", f.Code, "error", f.Error())
+	c.AbortWithStatusJSON(statusOf(f.Kind), gin.H{"code": "FAIL", "message": f.ZH})
+}

@@ -1,0 +1,187 @@
+package miniprogramapi
+
+import (
+	"context"
+	"time"
+
+	"guanxi/distribution"
+)
+
+type shareInput struct {
+	Keyed
+	Body struct {
+		Kind   distribution.Kind `json:"kind" enum:"campaign,community"`
+		Target string            `json:"target" minLength:"1" maxLength:"64" doc:"接龙或社群的编号"`
+	}
+}
+
+type shareView struct {
+	ID        string            `json:"id" doc:"同时是小程序码的 scene"`
+	Kind      distribution.Kind `json:"kind"`
+	Target    string            `json:"target"`
+	Community string            `json:"community"`
+	Path      string            `json:"path" doc:"onShareAppMessage 的 path"`
+	Sharer    person            `json:"sharer"`
+}
+
+type shareOutput struct{ Body shareView }
+
+type sharePath struct {
+	Share string `path:"share" minLength:"1" maxLength:"32"`
+}
+
+type openInput struct {
+	Keyed
+	sharePath
+	Body struct {
+		Scene int `json:"scene,omitempty" minimum:"0" maximum:"100000" doc:"微信场景值，如 1007 单聊、1008 群聊、1047 小程序码"`
+	}
+}
+
+type bondView struct {
+	By             person    `json:"by" doc:"我的消费记在谁名下"`
+	Since          time.Time `json:"since"`
+	Until          time.Time `json:"until,omitzero"`
+	ProtectedUntil time.Time `json:"protected_until,omitzero"`
+	Why            string    `json:"why"`
+}
+
+type openOutput struct {
+	Body struct {
+		Share shareView `json:"share"`
+		Bond  *bondView `json:"bond,omitempty"`
+	}
+}
+
+type whyOutput struct {
+	Body struct {
+		Summary string    `json:"summary" doc:"一句话说明"`
+		Bond    *bondView `json:"bond,omitempty"`
+		Lines   []whyLine `json:"lines" doc:"每一步的依据"`
+	}
+}
+
+type whyLine struct {
+	At   time.Time `json:"at"`
+	Code string    `json:"code"`
+	Text string    `json:"text"`
+}
+
+type imageOutput struct {
+	ContentType  string `header:"Content-Type"`
+	CacheControl string `header:"Cache-Control"`
+	Body         []byte
+}
+
+func (a *API) declareShares() {
+	register(a, operation{
+		id: "share", method: "POST", path: "/v1/shares", tag: "分享", summary: "生成分享", status: 201,
+	}, a.share)
+	register(a, operation{
+		id: "open-share", method: "POST", path: "/v1/shares/{share}/open", tag: "分享", summary: "打开分享",
+	}, a.openShare)
+	register(a, operation{
+		id: "share-code", method: "GET", path: "/v1/shares/{share}/code", tag: "分享", summary: "小程序码图片", weight: 4,
+	}, a.shareCode)
+	register(a, operation{
+		id: "my-bond", method: "GET", path: "/v1/me/bond", tag: "分享", summary: "我归属于谁，为什么",
+	}, a.myBond)
+}
+
+func (a *API) share(ctx context.Context, in *shareInput) (*shareOutput, error) {
+	input := distribution.ShareInput{Sharer: memberOf(ctx), Kind: in.Body.Kind, Target: in.Body.Target, Key: in.Key}
+	switch in.Body.Kind {
+	case distribution.KindCampaign:
+		c, err := a.visibleCampaign(ctx, in.Body.Target)
+		if err != nil {
+			return nil, err
+		}
+		input.Community, input.Host = c.Community, c.Host
+	default:
+		c, err := a.communities.Get(ctx, in.Body.Target)
+		if err != nil {
+			return nil, err
+		}
+		input.Community, input.Host = c.ID, c.Host
+	}
+	s, err := a.distribution.Share(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	view, err := a.viewShare(ctx, *s)
+	return &shareOutput{view}, err
+}
+
+func (a *API) openShare(ctx context.Context, in *openInput) (*openOutput, error) {
+	opened, err := a.distribution.Open(ctx, distribution.OpenInput{
+		Share: in.Share, Visitor: memberOf(ctx), Scene: in.Body.Scene,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &openOutput{}
+	if out.Body.Share, err = a.viewShare(ctx, opened.Share); err != nil {
+		return nil, err
+	}
+	out.Body.Bond, err = a.viewBond(ctx, opened.Bond)
+	return out, err
+}
+
+func (a *API) shareCode(ctx context.Context, in *struct{ sharePath }) (*imageOutput, error) {
+	s, err := a.distribution.GetShare(ctx, in.Share)
+	if err != nil {
+		return nil, err
+	}
+	if a.codes == nil {
+		return nil, errAway
+	}
+	png, err := a.codes.CodeImage(ctx, s.ID, pageOf(s.Kind))
+	if err != nil {
+		return nil, err
+	}
+	return &imageOutput{ContentType: "image/png", CacheControl: "private, max-age=86400", Body: png}, nil
+}
+
+func (a *API) myBond(ctx context.Context, _ *readInput) (*whyOutput, error) {
+	why, err := a.distribution.Why(ctx, memberOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	out := &whyOutput{}
+	out.Body.Summary, out.Body.Lines = why.Summary, []whyLine{}
+	for _, line := range why.Lines {
+		out.Body.Lines = append(out.Body.Lines, whyLine{line.At, line.Code, line.Text})
+	}
+	out.Body.Bond, err = a.viewBond(ctx, why.Current)
+	return out, err
+}
+
+func (a *API) viewShare(ctx context.Context, s distribution.Share) (shareView, error) {
+	people, err := a.people(ctx, s.Sharer)
+	if err != nil {
+		return shareView{}, err
+	}
+	return shareView{
+		ID: s.ID, Kind: s.Kind, Target: s.Target, Community: s.Community,
+		Path: "/" + pageOf(s.Kind) + "?share=" + s.ID, Sharer: people[s.Sharer],
+	}, nil
+}
+
+func (a *API) viewBond(ctx context.Context, b *distribution.Standing) (*bondView, error) {
+	if b == nil || b.By == "" {
+		return nil, nil //nolint:nilnil // nobody is credited: that is an answer
+	}
+	people, err := a.people(ctx, b.By)
+	if err != nil {
+		return nil, err
+	}
+	return &bondView{people[b.By], b.Since, b.Until, b.ProtectedUntil, b.Why}, nil
+}
+
+// pageOf is the mini-program page a share leads to.
+func pageOf(kind distribution.Kind) string {
+	if kind == distribution.KindCampaign {
+		return "pages/campaign/campaign"
+	}
+	return "pages/community/community"
+}

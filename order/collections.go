@@ -1,0 +1,28 @@
+package order
+
+import (
+	"context"
+
+	"guanxi/internal/docstore"
+)
+
+// The indexes an order is found by.
+const (
+	indexMember   = "member"   // my orders, newest first
+	indexCampaign = "campaign" // a campaign's orders in one state, newest first
+	indexNext     = "next"     // due for an automatic look
+	indexIncident = "incident" // with something people should look at
+)
+
+func openOrders(ctx context.Context, store *docstore.Store) (*docstore.Collection[Order], error) {
+	return docstore.Open[Order](ctx, store, docstore.Spec{
+		Name: "orders",
+		Indexes: []docstore.Index{
+			{Name: indexMember, Fields: []string{"member", "placed_at"}},
+			{Name: indexCampaign, Fields: []string{"campaign", "state", "placed_at"}},
+			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
+			{Name: indexIncident, Fields: []string{"incident_at"}, Sparse: true},
+		},
+		ShardKey: "_id",
+	})
+}

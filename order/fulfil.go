@@ -1,0 +1,144 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ShipInput says how the goods travel. Express needs the company's code and a tracking number; for city delivery
+// they are optional; pickup has none.
+type ShipInput struct {
+	Kind     ShipKind
+	Company  string // at most 40 characters
+	Tracking string // at most 40 characters, visible ASCII
+}
+
+func (in ShipInput) check() error {
+	switch in.Kind {
+	case ShipPickup:
+		if in.Company != "" || in.Tracking != "" {
+			return ErrBadInput.With("tracking", "自提没有运单 / a pickup has no tracking")
+		}
+		return nil
+	case ShipExpress, ShipCity:
+	default:
+		return ErrBadInput.With("kind", "发货方式无效 / the way of shipping is not valid")
+	}
+	if in.Kind == ShipExpress && (in.Company == "" || in.Tracking == "") {
+		return ErrBadInput.With("tracking", "快递需要公司和单号 / express needs a company and a tracking number")
+	}
+	if !validText(in.Company, 40) || strings.ContainsAny(in.Company, "\r\n\t") {
+		return ErrBadInput.With("company", "快递公司无效 / the company is not valid")
+	}
+	if in.Tracking != "" && (!validKey(in.Tracking) || len(in.Tracking) > 40) {
+		return ErrBadInput.With("tracking", "运单号无效 / the tracking number is not valid")
+	}
+	return nil
+}
+
+// Ship records that the host has sent a confirmed order, or that it waits at the pickup point. Repeating it with
+// the same content is harmless. Errors: ErrNotFound, ErrBadInput, ErrWrongState, ErrAlreadyShipped.
+func (s *Service) Ship(ctx context.Context, host, order string, in ShipInput) (*Order, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	o, err := s.change(ctx, order, func(o *Order, now time.Time) error {
+		if o.Host != host {
+			return ErrNotFound
+		}
+		return s.ship(o, in, now)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ship: %w", err)
+	}
+	return o, nil
+}
+
+func (s *Service) ship(o *Order, in ShipInput, now time.Time) error {
+	if known := o.Shipment; known != nil {
+		if known.Kind != in.Kind || known.Company != in.Company || known.Tracking != in.Tracking {
+			return ErrAlreadyShipped
+		}
+		return errUnchanged
+	}
+	if err := o.move(byShipping); err != nil {
+		return err
+	}
+	wait := s.config.AutoReceiveOther
+	if in.Kind == ShipExpress {
+		wait = s.config.AutoReceiveExpress
+	}
+	o.Shipment = &Shipment{
+		Kind: in.Kind, Company: in.Company, Tracking: in.Tracking, ShippedAt: now, ReceiveBy: now.Add(wait),
+	}
+	o.Emit(EventShipped, Shipped{
+		Sale: o.sale(), TransactionID: o.Payment.TransactionID, Kind: in.Kind, Company: in.Company,
+		Tracking: in.Tracking, Words: o.words(), ShippedAt: now,
+	})
+	return nil
+}
+
+// Receive records that the member has the goods. Repeating is harmless. Errors: ErrNotFound, ErrWrongState.
+func (s *Service) Receive(ctx context.Context, member, order string) (*Order, error) {
+	return s.receive(ctx, order, HowMember, func(o *Order, _ time.Time) error {
+		if o.Member != member {
+			return ErrNotFound
+		}
+		return nil
+	})
+}
+
+// Collect records that the host has handed over a pickup order; one that was not yet made ready is made ready and
+// handed over at once. Repeating is harmless. Errors: ErrNotFound, ErrWrongState.
+func (s *Service) Collect(ctx context.Context, host, order string) (*Order, error) {
+	return s.receive(ctx, order, HowHost, func(o *Order, now time.Time) error {
+		switch {
+		case o.Host != host:
+			return ErrNotFound
+		case o.Shipment == nil:
+			return s.ship(o, ShipInput{Kind: ShipPickup}, now)
+		case o.Shipment.Kind != ShipPickup:
+			return ErrWrongState
+		}
+		return nil
+	})
+}
+
+func (s *Service) receive(ctx context.Context, order, how string, allow func(*Order, time.Time) error) (*Order, error) {
+	o, err := s.change(ctx, order, func(o *Order, now time.Time) error {
+		if err := allow(o, now); err != nil {
+			return err
+		}
+		if o.State == StateReceived || o.State == StateCompleted {
+			return errUnchanged
+		}
+		if err := o.move(byReceiving); err != nil {
+			return err
+		}
+		o.ReceivedAt, o.WindowEnds = now, now.Add(s.config.AfterSale)
+		o.Emit(EventReceived, Received{Sale: o.sale(), How: how, ReceivedAt: now, WindowEnds: o.WindowEnds})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("receive: %w", err)
+	}
+	return o, nil
+}
+
+// complete ends the after-sale window.
+func (s *Service) complete(ctx context.Context, order string) error {
+	_, err := s.change(ctx, order, func(o *Order, now time.Time) error {
+		if o.State != StateReceived || now.Before(o.WindowEnds) || o.refundPending() {
+			return errUnchanged
+		}
+		if err := o.move(byWindowEnd); err != nil {
+			return err
+		}
+		o.CompletedAt = now
+		o.Emit(EventCompleted, Completed{Sale: o.sale(), CompletedAt: now})
+		return nil
+	})
+	return err
+}

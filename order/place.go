@@ -1,0 +1,150 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/id"
+	"guanxi/internal/money"
+)
+
+// QuoteInput asks what a purchase would cost.
+type QuoteInput struct {
+	Member, Campaign string
+	Lines            []Wish
+	Pickup           string // optional
+}
+
+// Quote is the answer: nothing is held by it.
+type Quote struct {
+	Host, Community string
+	Lines           []Line
+	Amount          money.Fen
+	Pickup          *Pickup
+}
+
+// Quote prices a purchase with the same checks as Place, claiming nothing. Errors: ErrBadInput, ErrBadLines,
+// ErrBadAmount, ErrUnknownPickup and what Campaigns refuses.
+func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
+	place := PlaceInput{Key: "quote", Member: in.Member, Campaign: in.Campaign, Lines: in.Lines, Pickup: in.Pickup}
+	if err := place.check(); err != nil {
+		return Quote{}, err
+	}
+	offer, err := s.deps.Campaigns.Quote(ctx, Admission{
+		Order: orderID(in.Member, ""), Campaign: in.Campaign, Member: in.Member, Lines: in.Lines,
+		Until: s.clock.Now().Add(s.config.Hold),
+	})
+	if err != nil {
+		return Quote{}, fmt.Errorf("quote: %w", err)
+	}
+	lines, amount, err := price(in.Lines, offer)
+	if err != nil {
+		return Quote{}, err
+	}
+	pickup, err := s.pickup(ctx, offer.Community, in.Pickup)
+	if err != nil {
+		return Quote{}, err
+	}
+	return Quote{Host: offer.Host, Community: offer.Community, Lines: lines, Amount: amount, Pickup: pickup}, nil
+}
+
+// Place makes an order: price, stock and limits are locked until it expires. The same key with the same content
+// answers the same order, whatever became of it since. Errors: ErrKeyReused, ErrBadInput, ErrBadLines,
+// ErrBadAmount, ErrUnknownPickup and what Campaigns and Stock refuse.
+func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	number, content := orderID(in.Member, in.Key), in.content()
+	leave, err := s.gate.enter(ctx, number)
+	if err != nil {
+		return nil, fmt.Errorf("place: %w", err)
+	}
+	defer leave()
+	if o, err := s.again(ctx, number, content); o != nil || err != nil {
+		return o, err
+	}
+	draft := &Order{Doc: docstore.Doc{ID: number}, State: StatePlaced, Member: in.Member, Campaign: in.Campaign, Content: content}
+	if err := s.claim(ctx, draft, in); err != nil {
+		s.giveBack(ctx, draft, in.Lines)
+		return nil, fmt.Errorf("place: %w", err)
+	}
+	err = s.orders.Insert(ctx, draft)
+	if docstore.Exists(err) { // another process placed the same at this moment: the claims are that order's
+		return s.again(ctx, number, content)
+	}
+	if err != nil {
+		if !errors.Is(err, docstore.ErrUnclear) && ctx.Err() == nil {
+			s.giveBack(ctx, draft, in.Lines)
+		}
+		return nil, fmt.Errorf("place: %w", err)
+	}
+	return draft, nil
+}
+
+// again answers a repeated placement: the order, ErrKeyReused, or nothing when it was never placed.
+func (s *Service) again(ctx context.Context, number, content string) (*Order, error) {
+	o, err := s.Get(ctx, number)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil //nolint:nilnil // nothing there and nothing wrong
+	case err != nil:
+		return nil, fmt.Errorf("place: %w", err)
+	case o.Content != content:
+		return nil, ErrKeyReused
+	}
+	return o, nil
+}
+
+// claim fills the draft: limits first, then what is only read, then stock, so that a refusal costs little.
+func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) error {
+	now := s.clock.Now()
+	o.PlacedAt, o.ExpiresAt = now, now.Add(s.config.Hold)
+	o.Note, o.Share = docstore.Encrypted(in.Note), in.Share
+	until := o.ExpiresAt.Add(s.config.HoldGrace)
+	offer, err := s.deps.Campaigns.Admit(ctx, Admission{
+		Order: o.ID, Campaign: in.Campaign, Member: in.Member, Lines: in.Lines, Until: until,
+	})
+	if err != nil {
+		return err
+	}
+	o.Host, o.Community = offer.Host, offer.Community
+	if o.Lines, o.Amount, err = price(in.Lines, offer); err != nil {
+		return err
+	}
+	if o.Pickup, err = s.pickup(ctx, offer.Community, in.Pickup); err != nil {
+		return err
+	}
+	if o.Referral, err = s.deps.Referrer.Attribute(ctx, in.Member, offer.Host, offer.Community, now); err != nil {
+		return err
+	}
+	o.plan()
+	return s.deps.Stock.Hold(ctx, o.ID, until, in.Lines)
+}
+
+// giveBack is a courtesy: what it cannot give back lapses by itself. It never takes from an order that exists.
+func (s *Service) giveBack(ctx context.Context, o *Order, lines []Wish) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := s.Get(ctx, o.ID); !errors.Is(err, ErrNotFound) {
+		return
+	}
+	_ = s.deps.Stock.Release(ctx, o.ID, lines)
+	_ = s.deps.Campaigns.Withdraw(ctx, o.Campaign, o.Member, o.ID)
+}
+
+func (s *Service) pickup(ctx context.Context, community, point string) (*Pickup, error) {
+	if point == "" {
+		return nil, nil //nolint:nilnil // none was chosen
+	}
+	name, err := s.deps.Pickups.PickupPoint(ctx, community, point)
+	if err != nil {
+		return nil, pickupFault(err)
+	}
+	return &Pickup{Point: point, Name: name}, nil
+}
+
+func orderID(member, key string) string { return id.Derive("order", member, key) }

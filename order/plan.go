@@ -1,0 +1,66 @@
+package order
+
+import "time"
+
+// silences are the moments, counted from the prepay, at which a payment nobody has told us of is asked for.
+func silences() []time.Duration {
+	return []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute}
+}
+
+// lookAfterPrepay is the next question about a silent payment; zero when only the expiry is left.
+func lookAfterPrepay(prepaid time.Time, looks int) time.Time {
+	if all := silences(); looks < len(all) {
+		return prepaid.Add(all[looks])
+	}
+	return time.Time{}
+}
+
+// closeDelay backs off while the platform does not answer a close: 10 s doubling to 10 min.
+func closeDelay(tries int) time.Duration {
+	return min(10*time.Second<<min(tries, 10), 10*time.Minute)
+}
+
+// refundDelay backs off while a refund is not known to be done: 1 min doubling to 6 h. The platform wants a
+// minute between two refunds of one order.
+func refundDelay(tries int) time.Duration {
+	return min(time.Minute<<min(tries, 12), 6*time.Hour)
+}
+
+// plan writes down when the order needs the next automatic look. It depends on nothing but the document.
+func (o *Order) plan() {
+	next := time.Time{}
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	switch o.State {
+	case StatePlaced:
+		earliest(o.ExpiresAt)
+		earliest(o.LookAt)
+	case StateClosing:
+		earliest(o.LookAt)
+	case StateShipped:
+		earliest(o.Shipment.ReceiveBy)
+	case StateReceived:
+		if !o.refundPending() {
+			earliest(o.WindowEnds)
+		}
+	}
+	for i := range o.Refunds {
+		if o.Refunds[i].Stage.open() {
+			earliest(o.Refunds[i].NextAt)
+		}
+	}
+	o.NextAt = next
+}
+
+// refundPending tells whether a refund waits for the host or the platform.
+func (o *Order) refundPending() bool {
+	for i := range o.Refunds {
+		if s := o.Refunds[i].Stage; s == StageRequested || s.open() {
+			return true
+		}
+	}
+	return false
+}
