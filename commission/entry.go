@@ -57,9 +57,9 @@ func (a Account) Member() (member string, pot Pot, ok bool) {
 type Posting struct {
 	Account Account
 	Amount  money.Fen
-	Line    int    // the sale's line it belongs to; 0 for the brand's side
-	Role    Role   // in which capacity the member is paid; "" for the brand's side
-	Rule    string // Rule.Name that decided, on accruals
+	Line    int       // the sale's line it belongs to; 0 for the brand's side
+	Role    Role      // in which capacity the member is paid; "" for the brand's side
+	Rule    string    // Rule.Name that decided, on accruals
 	Full    money.Fen // what it would have been without the sale's cap; 0 when the cap did not bite
 }
 

@@ -171,4 +171,3 @@ func unescape(s string) (string, error) {
 	}
 	return string(b), nil
 }
-

@@ -117,4 +117,3 @@ func appendWord(b []byte, key, value string) []byte {
 	}
 	return b
 }
-

@@ -29,27 +29,37 @@ func (s *Service) entriesOf(ctx context.Context, seal *Seal) ([]*Entry, error) {
 	return entries, nil
 }
 
+// errEpoch: the purses are being rebuilt since we looked at the bookmark.
+var errEpoch = errors.New("commission: the purses were rebuilt in between")
+
 // fold takes a seal into the purses and moves the bookmark.
-func (s *Service) fold(ctx context.Context, seal *Seal, entries []*Entry) error {
-	if err := s.foldPurses(ctx, seal.Number, movements(entries)); err != nil {
+func (s *Service) fold(ctx context.Context, epoch int64, seal *Seal, entries []*Entry) error {
+	if err := s.foldPurses(ctx, epoch, seal.Number, movements(entries)); err != nil {
 		return err
 	}
 	if err := s.step("folded"); err != nil {
 		return err
 	}
-	if err := s.moveBookmark(ctx, func(b *bookDoc) { b.Folded = max(b.Folded, seal.Number) }); err != nil {
+	_, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+		if b.Epoch != epoch {
+			return errEpoch
+		}
+		b.Folded = max(b.Folded, seal.Number)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	return s.step("bookmarked")
 }
 
-func (s *Service) foldPurses(ctx context.Context, number int64, moves map[string]*movement) error {
+func (s *Service) foldPurses(ctx context.Context, epoch, number int64, moves map[string]*movement) error {
 	pages := map[string]*pageDoc{}
 	members := slices.Sorted(maps.Keys(moves))
 	half := len(members) / 2
 	for _, part := range [][]string{members[:half], members[half:]} {
 		err := s.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
-			p.fold(s.config.Book, number, moves[p.ID])
+			p.fold(s.config.Book, epoch, number, moves[p.ID])
 			p.spill(pages)
 			return nil
 		})
@@ -63,23 +73,22 @@ func (s *Service) foldPurses(ctx context.Context, number int64, moves map[string
 	return s.writePages(ctx, slices.Collect(maps.Values(pages)))
 }
 
+// writePages writes full pages. A page that exists was written by an interrupted sealer, or damaged before a rebuild.
 func (s *Service) writePages(ctx context.Context, pages []*pageDoc) error {
 	for chunk := range slices.Chunk(pages, 500) {
-		for _, err := range s.pages.InsertMany(ctx, chunk) {
-			if err != nil && !docstore.Exists(err) {
+		for i, err := range s.pages.InsertMany(ctx, chunk) {
+			if docstore.Exists(err) {
+				_, err = s.pages.Upsert(ctx, chunk[i].ID, func(p *pageDoc) error {
+					p.Lines = chunk[i].Lines
+					return nil
+				})
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func (s *Service) moveBookmark(ctx context.Context, move func(*bookDoc)) error {
-	_, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
-		move(b)
-		return nil
-	})
-	return err
 }
 
 // clear writes the seal's number into the entries of the oldest uncleared seals, at most limit of them, and returns how
@@ -103,7 +112,11 @@ func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
 		if err := s.step("cleared"); err != nil {
 			return n, err
 		}
-		if err := s.moveBookmark(ctx, func(b *bookDoc) { b.Cleared = max(b.Cleared, number) }); err != nil {
+		_, err = s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+			b.Cleared = max(b.Cleared, number)
+			return nil
+		})
+		if err != nil {
 			return n, err
 		}
 		s.sealer.forget(number)

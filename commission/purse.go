@@ -45,6 +45,7 @@ type Line struct {
 type purseDoc struct {
 	docstore.Doc `bson:",inline"`
 	Balance      `bson:",inline"`
+	Epoch        int64      `bson:"epoch"` // the rebuild it belongs to
 	Seals        []bookMark `bson:"seals"` // the last seal folded, per book
 	Lines        int64      `bson:"lines"` // all there ever were
 	// Tail holds the newest lines as text: those of the unfinished page, and those of finished pages that were
@@ -94,9 +95,13 @@ type movement struct {
 	text   []byte
 }
 
-// fold takes the movement of a seal. Taking it again, or after a later one, changes nothing.
-func (p *purseDoc) fold(book string, number int64, m *movement) {
-	if p.mark(book) >= number {
+// fold takes the movement of a seal. Taking it again, or after a later one, changes nothing. A purse of an older epoch
+// begins anew; a sealer of an older epoch finds nothing to do here.
+func (p *purseDoc) fold(book string, epoch, number int64, m *movement) {
+	if p.Epoch < epoch {
+		p.Epoch, p.Balance, p.Seals, p.Lines, p.Tail = epoch, Balance{}, nil, 0, ""
+	}
+	if p.Epoch > epoch || p.mark(book) >= number {
 		return
 	}
 	p.setMark(book, number)

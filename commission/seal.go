@@ -41,6 +41,7 @@ type bookDoc struct {
 	docstore.Doc `bson:",inline"`
 	Folded       int64 `bson:"folded"`  // every seal up to here is in the purses; at most one seal exists behind it
 	Cleared      int64 `bson:"cleared"` // every entry of the seals up to here carries its seal's number
+	Epoch        int64 `bson:"epoch"`   // how many times the purses have been rebuilt
 }
 
 func sealID(book string, number int64) string {

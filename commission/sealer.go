@@ -25,8 +25,8 @@ import (
 // sealed but uncleared entries by the lists in those seals.
 const (
 	maxUncleared = 32
-	clearAtOnce  = 2   // seals cleared in one go when the limit is reached
-	maxRaces     = 100 // lost elections in one call
+	clearAtOnce  = 2                      // seals cleared in one go when the limit is reached
+	maxRaces     = 100                    // lost elections in one call
 	overlap      = 100 * time.Millisecond // how late other processes' postings may become visible under load
 )
 
@@ -36,11 +36,11 @@ type sealer struct {
 	posted chan struct{}
 
 	mu     sync.Mutex
-	number int64                 // the newest seal whose entries are in known, and its hash
-	hash   [sha256.Size]byte     // of seal number
-	known  map[string]int64      // sealed but uncleared entry → its seal
-	oldest map[int64]string      // uncleared seal → its smallest unsealed key
-	since  string                // everything below this unsealed key has been looked at; "" = nothing
+	number int64             // the newest seal whose entries are in known, and its hash
+	hash   [sha256.Size]byte // of seal number
+	known  map[string]int64  // sealed but uncleared entry → its seal
+	oldest map[int64]string  // uncleared seal → its smallest unsealed key
+	since  string            // everything below this unsealed key has been looked at; "" = nothing
 }
 
 func (s *sealer) wake() {
@@ -65,9 +65,9 @@ func (s *Service) SealOnce(ctx context.Context) (n int, err error) {
 			return 0, fmt.Errorf("seal: %w", err)
 		}
 		if len(batch) > 0 {
-			err = s.seal(ctx, book.Folded+1, batch)
+			err = s.seal(ctx, book, batch)
 		}
-		if docstore.Exists(err) {
+		if docstore.Exists(err) || errors.Is(err, errEpoch) {
 			continue
 		}
 		if err != nil {
@@ -79,9 +79,10 @@ func (s *Service) SealOnce(ctx context.Context) (n int, err error) {
 	return 0, fmt.Errorf("seal: %w", docstore.ErrContended)
 }
 
-// finish folds the seal behind the bookmark, if there is one, and learns the seals others have made.
+// finish folds the seals behind the bookmark and learns what others have sealed. There is at most one such seal, but
+// for a rebuild, when it is all of them.
 func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
-	for range maxRaces {
+	for {
 		book, err := s.bookmark(ctx)
 		if err != nil {
 			return nil, err
@@ -97,11 +98,10 @@ func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.fold(ctx, next, entries); err != nil {
+		if err := s.fold(ctx, book.Epoch, next, entries); err != nil && !errors.Is(err, errEpoch) {
 			return nil, err
 		}
 	}
-	return nil, docstore.ErrContended
 }
 
 func (s *Service) bookmark(ctx context.Context) (*bookDoc, error) {
@@ -243,9 +243,9 @@ func (s *Service) listUnsealed(ctx context.Context, batch []*entryDoc, from, to 
 	return batch, nil
 }
 
-// seal writes seal number n over the batch and folds it.
-func (s *Service) seal(ctx context.Context, n int64, batch []*entryDoc) error {
-	seal := &Seal{Book: s.config.Book, Number: n, At: s.clock.Now(), Prev: s.sealer.hash}
+// seal writes the next seal over the batch and folds it.
+func (s *Service) seal(ctx context.Context, book *bookDoc, batch []*entryDoc) error {
+	seal := &Seal{Book: s.config.Book, Number: book.Folded + 1, At: s.clock.Now(), Prev: s.sealer.hash}
 	entries := make([]*Entry, len(batch))
 	for i, doc := range batch {
 		e, err := parseEntry(doc)
@@ -266,7 +266,7 @@ func (s *Service) seal(ctx context.Context, n int64, batch []*entryDoc) error {
 	if err := s.step("sealed"); err != nil {
 		return err
 	}
-	if err := s.fold(ctx, seal, entries); err != nil {
+	if err := s.fold(ctx, book.Epoch, seal, entries); err != nil {
 		return err
 	}
 	s.sealer.remember(seal, batch[0].Unsealed)
@@ -281,4 +281,3 @@ func (s *Service) relieve(ctx context.Context) error {
 	_, err := s.clear(ctx, clearAtOnce)
 	return err
 }
-

@@ -108,7 +108,9 @@ func (c *Config) complete() error {
 	return nil
 }
 
-func (w Window) valid() bool { return w.AfterSale >= 0 && w.Settle >= w.AfterSale && w.Settle <= 366*day }
+func (w Window) valid() bool {
+	return w.AfterSale >= 0 && w.Settle >= w.AfterSale && w.Settle <= 366*day
+}
 
 func orDefault[T comparable](field *T, value T) {
 	var zero T

@@ -71,8 +71,14 @@ func (s *Settlement) line(number int) *SettlementLine {
 	return &s.Lines[i]
 }
 
-// adopt learns the accrued lines; it is harmless to repeat.
-func (s *Settlement) adopt(accrual *Entry, config *Config) {
+// adopt learns the accrued lines; it is harmless to repeat. A refund that came before the accrual is checked against it
+// here: ErrRefundForeign.
+func (s *Settlement) adopt(accrual *Entry, config *Config) error {
+	for _, l := range s.Lines {
+		if !accrual.sold(l.Line, l.Paid) {
+			return ErrRefundForeign
+		}
+	}
 	for _, l := range accrual.Lines {
 		mine := s.line(l.Line)
 		if mine == nil {
@@ -84,6 +90,7 @@ func (s *Settlement) adopt(accrual *Entry, config *Config) {
 		}
 	}
 	s.plan()
+	return nil
 }
 
 // receive starts the window. The first receipt counts.
@@ -172,12 +179,22 @@ func (e *Entry) sold(line int, paid money.Fen) bool {
 func (s *Settlement) entries(accrual *Entry) []*Entry {
 	var all []*Entry
 	for i := range s.Refunds {
-		all = append(all, clawBackEntry(accrual, &s.Refunds[i]))
+		if e := clawBackEntry(accrual, &s.Refunds[i]); len(e.Postings) > 0 {
+			all = append(all, e)
+		}
 	}
+	return append(all, s.settled(accrual)...)
+}
+
+// settled derives the settle entries.
+func (s *Settlement) settled(accrual *Entry) []*Entry {
+	var all []*Entry
 	for i := range s.Steps {
-		all = append(all, settleEntry(accrual, &s.Steps[i]))
+		if e := settleEntry(accrual, &s.Steps[i]); len(e.Postings) > 0 {
+			all = append(all, e)
+		}
 	}
-	return slices.DeleteFunc(all, func(e *Entry) bool { return len(e.Postings) == 0 })
+	return all
 }
 
 // clawBackEntry takes back from every beneficiary of the refunded lines the same share the buyer got back. Shares are

@@ -19,7 +19,7 @@ type JoinInput struct {
 // who left may come back.
 // Codes: COMM_NOT_FOUND, COMM_REMOVED, COMM_INVALID.
 func (s *Service) Join(ctx context.Context, in JoinInput) (*Membership, error) {
-	if !id.Valid(in.Member) || in.Via != "" && !id.Valid(in.Via) {
+	if !id.Valid(in.Member) || len(in.Member) > 100 || in.Via != "" && !id.Valid(in.Via) {
 		return nil, ErrInvalid.With("member", "无法识别 (not an id)")
 	}
 	m, err := s.memberships.Get(ctx, membershipID(in.Community, in.Member))

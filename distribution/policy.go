@@ -120,4 +120,3 @@ func (r rulebook) at(t time.Time) Policy {
 	})
 	return r[max(0, n-1)]
 }
-

@@ -64,7 +64,8 @@ func Table(d Deps) []event.Consumer {
 		on(order.EventClosed, "catalog.release", event.Inside, d.releaseStock),
 		on(order.EventClosed, "groupbuy.withdraw", event.Inside, d.withdrawClaim),
 
-		on(groupbuy.EventSeatTaken, "order.seated", event.Inside, d.seated),
+		on(groupbuy.EventTaken, "order.seated", event.Inside, d.seated),
+		on(groupbuy.EventStranded, "order.refundStranded", event.Inside, d.refundStranded),
 		on(groupbuy.EventFormed, "order.confirmCampaign", event.Inside, d.confirmCampaign),
 		on(groupbuy.EventFailed, "order.refundCampaign", event.Inside, d.refundCampaign),
 
@@ -103,8 +104,8 @@ func (d Deps) joinByShare(ctx context.Context, t distribution.TouchRecorded) err
 		return nil
 	}
 	_, err := d.Communities.Join(ctx, community.JoinInput{Community: t.Community, Member: t.Visitor, Via: t.Share})
-	if errors.Is(err, community.ErrNotFound) {
-		return nil // the community is gone since
+	if errors.Is(err, community.ErrNotFound) || errors.Is(err, community.ErrRemoved) {
+		return nil // the community is gone, or its host has sent the visitor away
 	}
 	return err
 }
@@ -134,9 +135,6 @@ func (d Deps) takeSeat(ctx context.Context, p order.Paid) error {
 		in.Lines = append(in.Lines, groupbuy.Wish{SKU: l.SKU, Units: l.Units})
 	}
 	_, err := d.Campaigns.TakeSeat(ctx, in)
-	if errors.Is(err, groupbuy.ErrOver) { // cancelled or failed while the buyer was paying
-		return d.Orders.RefundWhole(ctx, p.Order, "campaign-over", "接龙已结束，款项原路退回")
-	}
 	return err
 }
 
@@ -148,15 +146,29 @@ func (d Deps) withdrawClaim(ctx context.Context, c order.Closed) error {
 	return d.Campaigns.Withdraw(ctx, c.Campaign, c.Member, c.Order)
 }
 
+// seated tells the order its number. The campaign may form between the moment the seat was stored and the moment
+// the order knows its number, so it is asked again afterwards.
 func (d Deps) seated(ctx context.Context, s groupbuy.SeatTaken) error {
-	return d.Orders.Seated(ctx, s.Order, s.Number, s.Formed)
+	if err := d.Orders.Seated(ctx, s.Order, s.Number, s.Formed); err != nil || s.Formed {
+		return err
+	}
+	formed, err := d.Campaigns.Formed(ctx, s.Campaign)
+	if err != nil || !formed {
+		return err
+	}
+	return d.Orders.Seated(ctx, s.Order, s.Number, true)
 }
 
-func (d Deps) confirmCampaign(ctx context.Context, f groupbuy.Formed) error {
+// refundStranded gives the money back for a seat paid in a campaign that had failed already.
+func (d Deps) refundStranded(ctx context.Context, s groupbuy.SeatStranded) error {
+	return d.Orders.RefundWhole(ctx, s.Order, "stranded", "接龙未成团，款项原路退回")
+}
+
+func (d Deps) confirmCampaign(ctx context.Context, f groupbuy.CampaignFormed) error {
 	return d.Orders.ConfirmCampaign(ctx, f.Campaign)
 }
 
-func (d Deps) refundCampaign(ctx context.Context, f groupbuy.Failed) error {
+func (d Deps) refundCampaign(ctx context.Context, f groupbuy.CampaignFailed) error {
 	return d.Orders.RefundCampaign(ctx, f.Campaign, f.Reason)
 }
 
@@ -172,7 +184,7 @@ func (d Deps) restock(ctx context.Context, r order.Refunded) error {
 	for i, l := range r.Lines {
 		lines[i] = catalog.Units{SKU: l.SKU, Units: l.Units}
 	}
-	return d.Catalog.Restock(ctx, r.Refund, lines)
+	return d.Catalog.RestockOrder(ctx, r.Order, r.Refund, lines)
 }
 
 func (d Deps) leaveSeat(ctx context.Context, r order.Refunded) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"guanxi/internal/docstore"
 )
@@ -21,7 +22,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Principal, er
 	if found && v.holds(now, s.config.CacheFor) {
 		return Principal{v.member, session}, nil
 	}
-	if v, found = s.askShared(ctx, session); found && v.holds(now, s.config.CacheFor) {
+	if v, found = s.askShared(ctx, session, now); found && v.holds(now, s.config.CacheFor) {
 		s.memory.put(session, v, epoch)
 		return Principal{v.member, session}, nil
 	}
@@ -40,8 +41,8 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Principal, er
 
 func cacheKey(session string) string { return "session:" + session }
 
-func (s *Service) askShared(ctx context.Context, session string) (verdict, bool) {
-	if s.shared == nil || s.config.CacheFor < 0 {
+func (s *Service) askShared(ctx context.Context, session string, now time.Time) (verdict, bool) {
+	if s.shared == nil || s.config.CacheFor < 0 || !s.memory.quiet(now, s.config.CacheFor) {
 		return verdict{}, false
 	}
 	raw, found, err := s.shared.Get(ctx, cacheKey(session))
@@ -90,7 +91,7 @@ func (s *Service) end(ctx context.Context, session string) error {
 }
 
 func (s *Service) forget(ctx context.Context, session string) {
-	s.memory.revoke(session)
+	s.memory.revoke(session, s.clock.Now())
 	if s.shared != nil {
 		_ = s.shared.Drop(ctx, cacheKey(session)) // what stays is believed for CacheFor at most
 	}
@@ -106,7 +107,7 @@ func (s *Service) LogoutEverywhere(ctx context.Context, member string) error {
 	if err != nil {
 		return fmt.Errorf("member logout everywhere: %w", err)
 	}
-	for _, session := range s.memory.revokeAll(member) {
+	for _, session := range s.memory.revokeAll(member, s.clock.Now()) {
 		s.forget(ctx, session)
 	}
 	// The sessions are over; removing them is tidiness, and clears the shared cache of those this process never saw.
@@ -136,8 +137,8 @@ func (s *Service) PruneSessions(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("member prune sessions: %w", err)
 	}
-	for n, old := range page.Items {
-		if err := s.end(ctx, old.ID); err != nil {
+	for n, old := range page.Items { // no cache needs to hear of it: an answer is never believed beyond the expiry
+		if err := s.sessions.Delete(ctx, old.ID, nil); err != nil && !errors.Is(err, docstore.ErrNotFound) {
 			return n, fmt.Errorf("member prune sessions: %w", err)
 		}
 	}

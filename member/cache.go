@@ -41,11 +41,12 @@ func decodeVerdict(raw []byte) (verdict, bool) {
 // memory is the bounded in-process cache of verdicts. A revocation raises the epoch, and a verdict read from the store
 // before that is not kept: else a reader that was overtaken by a logout would put the dead session back.
 type memory struct {
-	mu       sync.RWMutex
-	size     int
-	epoch    uint64
-	verdicts map[string]verdict
-	byMember map[string]map[string]struct{}
+	mu        sync.RWMutex
+	size      int
+	epoch     uint64
+	revokedAt time.Time // the last revocation made here
+	verdicts  map[string]verdict
+	byMember  map[string]map[string]struct{}
 }
 
 func newMemory(size int) *memory {
@@ -101,18 +102,28 @@ func (m *memory) remove(session string) {
 }
 
 // revoke forgets one session.
-func (m *memory) revoke(session string) {
+func (m *memory) revoke(session string, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.epoch++
+	m.revokedAt = now
 	m.remove(session)
 }
 
+// quiet tells whether nothing was revoked here for a while. Until then the shared cache is not asked: it may have
+// failed to forget, and what was revoked here is over here at once.
+func (m *memory) quiet(now time.Time, while time.Duration) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.revokedAt.IsZero() || now.Sub(m.revokedAt) >= while
+}
+
 // revokeAll forgets every session of a member and tells which they were.
-func (m *memory) revokeAll(member string) []string {
+func (m *memory) revokeAll(member string, now time.Time) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.epoch++
+	m.revokedAt = now
 	sessions := make([]string, 0, len(m.byMember[member]))
 	for session := range m.byMember[member] {
 		sessions = append(sessions, session)

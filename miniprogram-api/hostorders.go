@@ -87,7 +87,7 @@ func (a *API) campaignOrders(ctx context.Context, in *struct {
 	if _, err := a.hostedCampaign(ctx, in.Campaign); err != nil {
 		return nil, err
 	}
-	page, err := a.orders.ByCampaign(ctx, in.Campaign, order.Page{First: in.Limit, After: in.Cursor})
+	page, err := a.orders.ByCampaign(ctx, in.Campaign, order.Page{Limit: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

@@ -38,11 +38,12 @@ func (a *API) notify(c *gin.Context) {
 	case notice.Payment != nil:
 		_, err = a.orders.Settle(ctx, *notice.Payment)
 	case notice.Refund != nil:
-		err = a.orders.SettleRefund(ctx, *notice.Refund)
+		_, err = a.orders.SettleRefund(ctx, *notice.Refund)
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, order.ErrPaymentMismatch), errors.Is(err, order.ErrNotFound):
+	case errors.Is(err, order.ErrPaymentMismatch), errors.Is(err, order.ErrRefundMismatch),
+		errors.Is(err, order.ErrNotFound), errors.Is(err, order.ErrRefundNotFound):
 		a.log.WarnContext(ctx, "notification contradicts our books", "notice", notice.ID, "error", err.Error())
 		a.metrics.fault(faultOf(err).Code)
 	default:

@@ -110,7 +110,7 @@ func (a *API) declareOrders() {
 	register(a, operation{
 		id: "my-orders", method: "GET", path: "/v1/orders", tag: "下单", summary: "我的订单",
 	}, func(ctx context.Context, in *struct{ Paged }) (*ordersOutput, error) {
-		page, err := a.orders.Mine(ctx, memberOf(ctx), order.Page{First: in.Limit, After: in.Cursor})
+		page, err := a.orders.Mine(ctx, memberOf(ctx), order.Page{Limit: in.Limit, After: in.Cursor})
 		if err != nil {
 			return nil, err
 		}

@@ -132,9 +132,11 @@ func (s *Service) SettleRefund(ctx context.Context, receipt RefundReceipt) (Refu
 // mismatch names what does not fit, or nothing.
 func (p *RefundReceipt) mismatch(o *Order, r *Refund) string {
 	switch {
+	case p.State == RefundUnknown:
+		return "" // it says nothing
 	case p.OrderNumber != "" && p.OrderNumber != o.ID:
 		return "order"
-	case p.State != RefundUnknown && p.Refund != r.Amount:
+	case p.Refund != r.Amount:
 		return "amount " + strconv.FormatInt(int64(p.Refund), 10)
 	case r.Stage == StageRequested || r.Stage == StageRefused:
 		return "never sent"

@@ -12,7 +12,6 @@ import (
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
-	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
@@ -47,7 +46,15 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, clock: clock.NewManual(start), driver: &brittle{Driver: driver}}
-	w.store = docstoretest.StoreOn(t, w.driver, w.clock)
+	ring, err := docstore.NewKeyRing(make([]byte, 32), docstore.Key{ID: "t1", Secret: make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.store, err = docstore.New(docstore.Config{Driver: w.driver, Clock: w.clock, Keys: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.store.Close() })
 	w.store.OnCommitted(func(_, id string, messages []docstore.Message) {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -167,3 +167,6 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 
 // Handler serves the edge.
 func (a *App) Handler() http.Handler { return a.API.Handler() }
+
+// Log is the program's log.
+func (a *App) Log() *slog.Logger { return a.log }

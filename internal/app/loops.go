@@ -39,9 +39,7 @@ func (a *App) Start(ctx context.Context) error {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.loops.Go(func() {
-		if err := a.Commission.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			a.log.Error("sealer stopped", "error", err.Error())
-		}
+		a.Commission.Run(ctx, func(err error) { a.log.Warn("sealer", "error", err.Error()) })
 	})
 	a.every(ctx, "campaigns", a.pace.Campaigns, a.Campaigns.Tick)
 	a.every(ctx, "orders", a.pace.Orders, a.Orders.Tick)

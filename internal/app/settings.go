@@ -145,6 +145,23 @@ func (v Values) Check() []string {
 	return wrong
 }
 
+// WriteSettings prints every setting as a Markdown table.
+func WriteSettings(w io.Writer) error {
+	if _, err := fmt.Fprintf(w, "| setting | default | meaning |\n|---|---|---|\n"); err != nil {
+		return err
+	}
+	for _, s := range Settings() {
+		words := s.Words
+		if s.Required {
+			words += " **(required)**"
+		}
+		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", s.Name, s.Default, words); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (v Values) keyRing() (*docstore.KeyRing, error) {
 	lookup, err := base64.StdEncoding.DecodeString(v["GUANXI_KEY_LOOKUP"])
 	if err != nil {

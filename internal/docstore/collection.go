@@ -339,9 +339,6 @@ func (c *Collection[T]) decode(body bson.Raw) (*T, error) {
 
 // upgrade turns a body of an older schema into one of the spec's.
 func upgrade(spec *Spec, body bson.Raw) (bson.Raw, error) {
-	if spec.Schema <= 1 {
-		return body, nil
-	}
 	schema, ok := body.Lookup("schema").AsInt64OK()
 	if !ok || schema == int64(spec.Schema) {
 		return body, nil

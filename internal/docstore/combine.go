@@ -1,12 +1,10 @@
 package docstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -138,30 +136,6 @@ func (c *Collection[T]) run(ctx context.Context, docID string, batch []*call[T])
 // spoiled it for the others: an index value that is taken, a document grown too big.
 func oneIsToBlame(err error) bool { return Exists(err) || errors.Is(err, ErrInvalid) }
 
-// doubt remembers the last write of a batch whose outcome was unclear. Such a write may still land after we looked,
-// so the next round must recognise it instead of applying the functions on top of their own effect.
-type doubt struct {
-	token, version int64 // of the document in doubt; token 0 = no doubt
-}
-
-// judge tells what record says of the write in doubt: it happened, or (nil) it has not happened so far.
-func (w *doubt) judge(body bson.Raw, version int64) (happened bool, err error) {
-	switch {
-	case w.token == 0:
-		return false, nil
-	case body != nil && tokenOf(body) == w.token:
-		return true, nil
-	case version == w.version-1:
-		return false, nil
-	}
-	return false, ErrUnclear // somebody wrote on top of it, or on top of what was before it
-}
-
-func tokenOf(body bson.Raw) int64 {
-	n, _ := body.Lookup("token").AsInt64OK()
-	return n
-}
-
 // answerAll tells everybody the same: refusals of this round were judged on a state that was never stored.
 func answerAll[T any](batch []*call[T], err error) {
 	for _, one := range batch {
@@ -207,20 +181,6 @@ func (c *Collection[T]) attempt(ctx context.Context, docID string, batch []*call
 		return err
 	}
 	return state.hand(batch)
-}
-
-// finish answers a batch whose write was in doubt and turned out to be the loaded state.
-func (d *draft[T]) finish(batch []*call[T]) error {
-	meta := d.collection.meta(d.doc)
-	d.good = d.before
-	var ours []Message
-	for _, m := range meta.Outbox {
-		if strings.HasPrefix(m.ID, d.collection.messagePrefix(meta)) {
-			ours = append(ours, m)
-		}
-	}
-	d.collection.store.announce(d.collection.spec.Name, d.id, ours)
-	return d.hand(batch)
 }
 
 // draft is the document between its load and its write.
@@ -303,15 +263,13 @@ func (d *draft[T]) store(ctx context.Context, open *doubt) error {
 		return nil
 	}
 	c, meta := d.collection, d.collection.meta(d.doc)
-	if d.before != nil && len(meta.emitted) == 0 {
-		body, err := c.store.Marshal(d.doc)
-		if err != nil {
-			return c.fail("update", d.id, err)
-		}
-		if bytes.Equal(body, d.before) {
-			d.good = body
-			return nil
-		}
+	same, err := d.unchanged(meta)
+	if err != nil {
+		return c.fail("update", d.id, err)
+	}
+	if same {
+		d.good = d.before
+		return nil
 	}
 	emitted := len(meta.emitted)
 	op, err := c.prepare(d.doc, meta.Version)

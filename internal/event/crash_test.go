@@ -20,9 +20,16 @@ type death struct {
 	after  int
 	points []string
 	struck chan struct{}
+	life   context.Context // ends at death: nobody waits for the dead
+	strike context.CancelFunc
 }
 
-func dieAfter(n int) *death { return &death{after: n, struck: make(chan struct{})} }
+func dieAfter(t *testing.T, n int) *death {
+	d := &death{after: n, struck: make(chan struct{})}
+	d.life, d.strike = context.WithCancel(t.Context())
+	t.Cleanup(d.strike)
+	return d
+}
 
 func (d *death) now(point string) bool {
 	d.mu.Lock()
@@ -33,6 +40,7 @@ func (d *death) now(point string) bool {
 	d.points = append(d.points, point)
 	if len(d.points) > d.after {
 		close(d.struck)
+		d.strike()
 		return true
 	}
 	return false
@@ -55,7 +63,7 @@ func everyDeath(t *testing.T, minimum int, live func(r *room, d *death), after f
 		if n > 200 {
 			t.Fatal("no end of step boundaries")
 		}
-		d := dieAfter(n)
+		d := dieAfter(t, n)
 		died := true
 		t.Run(fmt.Sprintf("death %d", n), func(t *testing.T) {
 			r := newRoom(t)
@@ -105,7 +113,7 @@ func TestKilledBetweenAnyTwoStepsOfASweepEveryEffectIsThereOnce(t *testing.T) {
 		relay.Die(d.now)
 		r.emit("x", 1)
 		r.emit("y", 2)
-		_ = relay.Drain(r.t.Context())
+		_ = relay.Drain(d.life)
 	}, func(r *room) {
 		next := r.relay(event.RelayConfig{Consumers: threeLeaves(r)})
 		r.drain(next)
@@ -123,14 +131,7 @@ func TestKilledBetweenAnyTwoStepsOfTheFastPathEveryEffectIsThereOnce(t *testing.
 		}
 		r.emit("x", 1)
 		r.emit("y", 2)
-		ctx, cancel := context.WithCancel(r.t.Context())
-		drained := make(chan error, 1)
-		go func() { drained <- relay.Drain(ctx) }()
-		select {
-		case <-drained:
-		case <-d.struck:
-		}
-		cancel()
+		_ = relay.Drain(d.life)
 		_ = relay.Stop(r.t.Context())
 	}, func(r *room) {
 		next := r.relay(event.RelayConfig{Consumers: threeLeaves(r)})
@@ -164,12 +165,14 @@ func TestKilledBetweenAnyTwoStepsOfFailingAndParkingEveryEffectIsThereOnce(t *te
 		r.emit("x", 1)
 		r.emit("y", 2)
 		for range 2 {
-			_ = relay.Drain(r.t.Context())
+			_ = relay.Drain(d.life)
 			r.clock.Advance(time.Hour)
 		}
 		ill.Store(false)
-		unparkAll(r, relay)
-		_ = relay.Drain(r.t.Context())
+		if !d.dead() {
+			unparkAll(r, relay)
+		}
+		_ = relay.Drain(d.life)
 	}, func(r *room) {
 		var ill atomic.Bool
 		next := r.relay(event.RelayConfig{Attempts: 2, Consumers: consumers(r, &ill)})

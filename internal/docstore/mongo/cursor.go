@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"reflect"
@@ -57,8 +58,14 @@ func readCursor(cursor string, fields int) ([]any, error) {
 	values := make([]any, fields)
 	for i, key := range p.Keys {
 		switch key.Type {
-		case bsontype.String, bsontype.Int32, bsontype.Int64, bsontype.Boolean, bsontype.DateTime:
-			values[i] = key
+		case bsontype.String:
+			values[i] = key.StringValue()
+		case bsontype.Int32, bsontype.Int64:
+			values[i] = key.AsInt64()
+		case bsontype.Boolean:
+			values[i] = key.Boolean()
+		case bsontype.DateTime:
+			values[i] = primitive.DateTime(key.DateTime())
 		default:
 			return nil, badCursor()
 		}
@@ -92,6 +99,20 @@ func plain(v any) (any, error) {
 		return r.Bool(), nil
 	}
 	return nil, fmt.Errorf("mongo: %w: a %T cannot be an index value", docstore.ErrInvalid, v)
+}
+
+// less orders two plain values as the indexes do.
+func less(a, b any) bool {
+	left, leftErr := docstore.EncodeKey(encodable(a))
+	right, rightErr := docstore.EncodeKey(encodable(b))
+	return leftErr == nil && rightErr == nil && bytes.Compare(left, right) < 0
+}
+
+func encodable(v any) any {
+	if t, ok := v.(primitive.DateTime); ok {
+		return t.Time()
+	}
+	return v
 }
 
 func plainString(s string) (any, error) {

@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,24 +78,25 @@ func (c *collection) index(name string) (*shape, error) {
 }
 
 // Ensure makes the collection and its indexes exist. MongoDB builds an index without stopping readers or
-// writers; Ensure returns when it is ready, so ctx, not Options.Timeout, bounds it.
-// Errors: ErrUnavailable, and ErrInvalid when stored documents already break a unique index.
+// writers; Ensure returns when it is ready, so ctx, not Options.Timeout, bounds it. Within one driver a later
+// Ensure only adds indexes. The first one also drops unique indexes of ours that are no longer declared, for
+// they would go on refusing writes; other old indexes are left to the operator, older instances may be asking them.
+// Errors: ErrUnavailable, and ErrInvalid when stored documents lack an index's fields or share a unique value.
 func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	leave, err := d.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
+	d.building.Lock()
+	defer d.building.Unlock()
 	c := newCollection(d.database.Collection(spec.Name), &spec)
-	err = c.build(ctx, true)
-	if hasCode(err, codeNotImplemented) {
-		err = c.build(ctx, false) // no partial indexes there: bigger ones, the same answers
+	known, _ := d.collection(spec.Name)
+	if known != nil {
+		c.keep(known)
 	}
-	if hasCode(err, codeDuplicate) {
-		return fmt.Errorf("mongo: ensure %s: %w: stored documents share a unique value: %w", spec.Name, docstore.ErrInvalid, err)
-	}
-	if err := readError("ensure "+spec.Name, err); err != nil {
-		return err
+	if err := c.prepare(ctx, &spec, known == nil); err != nil {
+		return ensureError(spec.Name, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,13 +104,79 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	return nil
 }
 
-func (c *collection) build(ctx context.Context, partial bool) error {
-	models := make([]mongo.IndexModel, 0, len(c.indexes))
-	for i := range c.indexes[1:] {
-		models = append(models, c.indexes[i+1].model(partial))
+func ensureError(name string, err error) error {
+	if hasCode(err, codeDuplicate) {
+		return fmt.Errorf("mongo: ensure %s: %w: stored documents share a unique value: %w", name, docstore.ErrInvalid, err)
 	}
-	if len(models) == 0 {
-		return errors.New("no index declared")
+	return readError("ensure "+name, err)
+}
+
+// keep takes over what an earlier declaration has and this one has not.
+func (c *collection) keep(earlier *collection) {
+	for i := range earlier.indexes {
+		if _, err := c.index(earlier.indexes[i].Name); err != nil {
+			c.indexes = append(c.indexes, earlier.indexes[i])
+		}
+	}
+}
+
+func (c *collection) prepare(ctx context.Context, spec *docstore.Spec, first bool) error {
+	stored, err := c.Indexes().ListSpecifications(ctx)
+	if err != nil {
+		return err
+	}
+	var missing []*shape
+	for i := range c.indexes[1:] {
+		s := &c.indexes[i+1]
+		if !slices.ContainsFunc(stored, func(one *mongo.IndexSpecification) bool { return one.Name == s.native }) {
+			missing = append(missing, s)
+		}
+	}
+	if len(missing) > 0 {
+		if err := c.add(ctx, spec, missing); err != nil {
+			return err
+		}
+	}
+	if !first {
+		return nil
+	}
+	for _, one := range stored {
+		if c.outlived(one) {
+			if _, err := c.Indexes().DropOne(ctx, one.Name); err != nil && !hasCode(err, codeNoIndex) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// outlived tells whether a stored index is a unique one of ours that no declaration names any more.
+func (c *collection) outlived(stored *mongo.IndexSpecification) bool {
+	ours := strings.Contains(stored.Name, "(") && stored.Unique != nil && *stored.Unique
+	return ours && !slices.ContainsFunc(c.indexes, func(s shape) bool { return s.native == stored.Name })
+}
+
+// add makes old documents fit the new indexes, then builds them.
+func (c *collection) add(ctx context.Context, spec *docstore.Spec, missing []*shape) error {
+	if err := c.lift(ctx, spec); err != nil {
+		return err
+	}
+	for _, s := range missing {
+		if err := c.checkFields(ctx, s); err != nil {
+			return err
+		}
+	}
+	err := c.build(ctx, missing, true)
+	if hasCode(err, codeNotImplemented) {
+		err = c.build(ctx, missing, false) // no partial indexes there: bigger ones, the same answers
+	}
+	return err
+}
+
+func (c *collection) build(ctx context.Context, missing []*shape, partial bool) error {
+	models := make([]mongo.IndexModel, len(missing))
+	for i, s := range missing {
+		models[i] = s.model(partial)
 	}
 	_, err := c.Indexes().CreateMany(ctx, models)
 	return err

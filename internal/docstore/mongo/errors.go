@@ -12,6 +12,7 @@ import (
 // Error codes of the server that mean something to us.
 const (
 	codeInternal       = 1
+	codeNoIndex        = 27
 	codeNotImplemented = 238
 	codeDuplicate      = 11000
 	codeOutOfDisk      = 14031

@@ -204,7 +204,9 @@ func (w *walk) climb(base conditions, values []any, descending bool) {
 		for i := range depth {
 			step.add(w.rest[i], "$eq", values[i])
 		}
-		step.add(w.rest[depth], beyond, values[depth])
+		if !descending || !step.tighten(w.rest[depth], values[depth]) {
+			step.add(w.rest[depth], beyond, values[depth])
+		}
 		w.steps = append(w.steps, step.filter())
 	}
 }
@@ -256,6 +258,25 @@ func (c *conditions) add(field, operator string, value any) {
 		}
 	}
 	*c = append(*c, bson.E{Key: field, Value: bson.D{{Key: operator, Value: value}}})
+}
+
+// tighten lowers an upper bound that the query has set already; one operator may stand in a condition only once.
+func (c *conditions) tighten(field string, value any) bool {
+	for i := range *c {
+		operators, _ := (*c)[i].Value.(bson.D)
+		for n, one := range operators {
+			if (*c)[i].Key != field || one.Key != "$lt" {
+				continue
+			}
+			if less(value, one.Value) {
+				operators = slices.Clone(operators)
+				operators[n].Value = value
+				(*c)[i].Value = operators
+			}
+			return true
+		}
+	}
+	return false
 }
 
 func (c conditions) clone() conditions { return slices.Clone(c) }

@@ -78,6 +78,8 @@ type Driver struct {
 	lanes    chan struct{} // bounds the writes in flight
 	seen     horizon
 
+	building sync.Mutex // one Ensure at a time
+
 	mu     sync.RWMutex // shapes
 	shapes map[string]*collection
 

@@ -68,6 +68,9 @@ func (d *Driver) peek(ctx context.Context, operation string, run func(context.Co
 func (d *Driver) write(ctx context.Context, run func(context.Context) error) (witness, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return witness{}, err
+	}
 	seen := &observation{}
 	session, err := d.client.StartSession()
 	if err != nil {

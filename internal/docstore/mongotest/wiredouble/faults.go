@@ -23,6 +23,8 @@ const (
 	Unconfirmed
 	// Slow carries the command out and holds the answer back until Gate is closed.
 	Slow
+	// Held carries the command out only when Gate is closed, and then answers.
+	Held
 	// Late cuts the connection at once and carries the command out when Gate is closed.
 	Late
 )
@@ -33,9 +35,11 @@ type Fault struct {
 	Command string        // insert, update, delete, find …; "" is any of these
 	In      string        // collection; "" is any
 	Skip    int           // let that many pass first
-	Times   int           // then strike so often; 0 is once
-	Gate    chan struct{} // Slow, Late
+	Every   int           // then strike only each so manieth; 0 is each one
+	Times   int           // strike so often; 0 is once
+	Gate    chan struct{} // Slow, Held, Late
 	Struck  chan struct{} // gets a value at each strike, if it has room
+	Landed  chan struct{} // Late: gets a value when the command has been carried out, if it has room
 }
 
 type faults struct {
@@ -77,13 +81,16 @@ func (f *faults) strike(r *request) *Fault {
 			continue
 		}
 		one.Times--
-		if one.Struck != nil {
-			select {
-			case one.Struck <- struct{}{}:
-			default:
-			}
-		}
+		one.Skip = max(0, one.Every-1)
+		signal(one.Struck)
 		return one
 	}
 	return nil
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // nobody listens, or has been told already
+	}
 }

@@ -194,10 +194,13 @@ func (s *Server) respond(c net.Conn, r *request) bool {
 			defer s.running.Done()
 			<-f.Gate
 			s.carryOut(r, false)
+			signal(f.Landed)
 		}()
 		return false
 	case NotPrimary:
 		return s.send(c, r, notPrimary().reply(), false)
+	case Held:
+		<-f.Gate
 	case CutMiddle:
 		half = true
 	}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"guanxi/internal/app"
+)
+
+func doctorCommand() *cobra.Command {
+	var file string
+	var live, table bool
+	c := &cobra.Command{
+		Use: "doctor", Short: "check the settings and everything serve depends on, and say what is wrong", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case table:
+				return app.WriteSettings(c.OutOrStdout())
+			case live:
+				return askLive(c.Context(), os.Getenv("GUANXI_LISTEN"))
+			}
+			values, err := app.ReadValues(os.Environ(), file)
+			if err != nil {
+				return err
+			}
+			wrong := values.Check()
+			if len(wrong) == 0 {
+				wrong = app.Probe(c.Context(), values)
+			}
+			for _, line := range wrong {
+				fmt.Fprintln(c.OutOrStdout(), "✗", line)
+			}
+			if len(wrong) > 0 {
+				return errReported
+			}
+			fmt.Fprintln(c.OutOrStdout(), "✓ guanxi serve can start")
+			return nil
+		},
+	}
+	c.Flags().StringVar(&file, "env-file", "", "file of NAME=value lines; the environment wins")
+	c.Flags().BoolVar(&live, "live", false, "ask the running service at GUANXI_LISTEN whether it is ready (for container health checks)")
+	c.Flags().BoolVar(&table, "settings", false, "print every setting with its default as a Markdown table")
+	return c
+}
+
+func askLive(ctx context.Context, listen string) error {
+	if listen == "" {
+		listen = "127.0.0.1:8080"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+listen+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New("not ready: " + answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+// Command guanxi is the whole product: one binary with a subcommand for everything an operator does.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker for releases.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		if !errors.Is(err, errReported) {
+			fmt.Fprintln(os.Stderr, "guanxi:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errReported ends the program with an exit code after the details were printed already.
+var errReported = errors.New("reported")
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "guanxi",
+		Short:         "community commerce for WeChat: communities, group buys, orders and an explainable commission ledger",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		demoCommand(), serveCommand(), sandboxCommand(), doctorCommand(), verifyCommand(), replayCommand(), benchCommand(),
+		&cobra.Command{
+			Use: "version", Short: "print the version", Args: cobra.NoArgs,
+			Run: func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version) },
+		},
+	)
+	return root
+}

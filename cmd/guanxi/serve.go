@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"guanxi/internal/app"
+	"guanxi/internal/telemetry"
+)
+
+func serveCommand() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "serve", Short: "run in production, configured by the environment or a file (see guanxi doctor --settings)", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), file) },
+	}
+	c.Flags().StringVar(&file, "env-file", "", "file of NAME=value lines; the environment wins")
+	return c
+}
+
+func serve(ctx context.Context, file string) error {
+	values, err := app.ReadValues(os.Environ(), file)
+	if err != nil {
+		return err
+	}
+	if wrong := values.Check(); len(wrong) > 0 {
+		for _, line := range wrong {
+			fmt.Fprintln(os.Stderr, "✗", line)
+		}
+		return errReported
+	}
+	log, err := telemetry.NewLog(os.Stdout, values["GUANXI_LOG"])
+	if err != nil {
+		return err
+	}
+	stopTraces, err := telemetry.StartTraces(ctx, values["GUANXI_OTLP_URL"], version)
+	if err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	program, err := app.Open(ctx, values, log, registry)
+	if err != nil {
+		return err
+	}
+	if err := program.Start(ctx); err != nil {
+		return errors.Join(err, program.Close())
+	}
+	log.Info("serving", "listen", values["GUANXI_LISTEN"], "version", version)
+	err = listen(ctx, values, program, operatorHandler(registry))
+	quiet := context.WithoutCancel(ctx)
+	return errors.Join(err, program.Stop(quiet), program.Close(), stopTraces(quiet))
+}
+
+// listen serves the public edge and the operator's port until the program is told to stop.
+func listen(ctx context.Context, values app.Values, program *app.Program, operator http.Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
+	ends := make(chan error, 2)
+	for address, h := range map[string]struct {
+		handler  http.Handler
+		draining func()
+	}{
+		values["GUANXI_LISTEN"]:     {program.Handler(), program.API.Drain},
+		values["GUANXI_OPS_LISTEN"]: {operator, nil},
+	} {
+		l, err := app.Listen(ctx, address)
+		if err != nil {
+			cancel()
+			group.Wait()
+			return err
+		}
+		group.Go(func() {
+			ends <- app.Serve(ctx, l, h.handler, program.Log(), h.draining)
+			cancel()
+		})
+	}
+	group.Wait()
+	return errors.Join(<-ends, <-ends)
+}
+
+// operatorHandler is for the operator's private port: metrics and profiles.
+func operatorHandler(registry *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,151 @@
+package commission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"guanxi/internal/clock"
+)
+
+// Accrue posts the commission of a confirmed sale to the beneficiaries' pending pots, under the policy in force at
+// Sale.At. Accruing the same sale again is a success; a sale without commission leaves an entry without postings, so
+// that "why nothing?" can be answered.
+// Codes: COM_SALE_INVALID, COM_POLICY_MISSING, COM_ENTRY_CONFLICT, COM_REFUND_MISMATCH (an earlier refund does not
+// belong to this sale; the sale is accrued).
+func (s *Service) Accrue(ctx context.Context, sale Sale) error {
+	sale.At = clock.Milli(sale.At)
+	if err := sale.check(); err != nil {
+		return err
+	}
+	policy, err := s.PolicyAt(ctx, sale.At)
+	if err != nil {
+		return fmt.Errorf("accrue: %w", err)
+	}
+	e := Compute(policy, sale)
+	if err = s.post(ctx, e); errors.Is(err, ErrEntryConflict) {
+		err = s.recompute(ctx, sale, e.Policy, err)
+	}
+	if err != nil {
+		return fmt.Errorf("accrue: %w", err)
+	}
+	if err := s.step("accrued"); err != nil {
+		return err
+	}
+	return wrap("accrue", s.follow(ctx, e))
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// recompute forgives a conflict that comes only from another policy: the stored entry's policy counts.
+func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict error) error {
+	stored, err := s.entry(ctx, accrueID(sale.Order))
+	if err != nil || stored == nil || stored.Policy == tried {
+		return errors.Join(err, conflict)
+	}
+	policy, err := s.policyVersion(ctx, stored.Policy)
+	if err != nil {
+		return err
+	}
+	again := Compute(policy, sale)
+	again.Book = stored.Book
+	if hashOf(again.ID, again.text()) != stored.Hash {
+		return conflict
+	}
+	return nil
+}
+
+// follow carries out what was recorded about the order before its accrual was there.
+func (s *Service) follow(ctx context.Context, accrual *Entry) error {
+	settlement, err := s.settlements.Get(ctx, accrual.Order)
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	settlement, err = s.settlements.Update(ctx, accrual.Order, func(d *Settlement) error {
+		return d.adopt(accrual, &s.config)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.step("adopted"); err != nil {
+		return err
+	}
+	return s.postAll(ctx, settlement.entries(accrual))
+}
+
+func (s *Service) postAll(ctx context.Context, entries []*Entry) error {
+	for chunk := range slices.Chunk(entries, 500) {
+		for _, err := range s.postMany(ctx, chunk) {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// StartWindow starts the after-sale window of an order at its receipt. Only the first receipt counts; repeating is
+// harmless, and it may come before the accrual.
+// Code: COM_WINDOW_INVALID.
+func (s *Service) StartWindow(ctx context.Context, order string, receivedAt time.Time) error {
+	if !named(order) || receivedAt.IsZero() {
+		return ErrWindowInvalid
+	}
+	at := clock.Milli(receivedAt)
+	err := s.decide(ctx, order, func(d *Settlement, _ *Entry) error {
+		d.receive(at)
+		return nil
+	})
+	return wrap("start window", err)
+}
+
+// ClawBack takes commission back for refunded lines: from each beneficiary of the line in proportion to what the buyer
+// got back, before settlement from pending, afterwards from available (which may go negative). Repeating is harmless;
+// refunds may arrive in any order, and before the accrual.
+// Codes: COM_REFUND_INVALID, COM_REFUND_CONFLICT, COM_REFUND_MISMATCH, COM_REFUND_TOO_MANY.
+func (s *Service) ClawBack(ctx context.Context, r Refund) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	r.At = clock.Milli(r.At)
+	err := s.decide(ctx, r.Order, func(d *Settlement, accrual *Entry) error { return d.refund(r, accrual) })
+	return wrap("claw back", err)
+}
+
+// decide changes an order's settlement and posts what follows from it. When the accrual was not there before the
+// change, it is looked for once more after it: see Settlement.
+func (s *Service) decide(ctx context.Context, order string, change func(*Settlement, *Entry) error) error {
+	accrual, err := s.entry(ctx, accrueID(order))
+	if err != nil {
+		return err
+	}
+	settlement, err := s.settlements.Upsert(ctx, order, func(d *Settlement) error {
+		if err := change(d, accrual); err != nil || accrual == nil {
+			return err
+		}
+		return d.adopt(accrual, &s.config)
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.step("decided"); err != nil {
+		return err
+	}
+	if accrual != nil {
+		return s.postAll(ctx, settlement.entries(accrual))
+	}
+	if accrual, err = s.entry(ctx, accrueID(order)); err != nil || accrual == nil {
+		return err
+	}
+	return s.follow(ctx, accrual)
+}

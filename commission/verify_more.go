@@ -1,0 +1,245 @@
+package commission
+
+import (
+	"context"
+
+	"guanxi/internal/docstore"
+)
+
+// count finds entries that are neither sealed nor waiting for a seal. While postings go on, counts taken at different
+// moments disagree; then the search is left to the scan, which looks at each entry by itself.
+func (v *verification) count(ctx context.Context) error {
+	total, err := v.entries.Count(ctx, docstore.All(), 0)
+	if err != nil || int64(total) == v.report.Entries {
+		return err
+	}
+	seals := map[int64]map[string]bool{} // of the seals strangers claim to be in
+	return v.entries.Each(ctx, docstore.All(), func(doc *entryDoc) error {
+		if doc.Unsealed != "" || doc.Seal > v.folded {
+			return nil // waits, or was sealed since
+		}
+		members, ok := seals[doc.Seal]
+		if !ok {
+			var err error
+			if members, err = v.membersOf(ctx, doc.Seal); err != nil {
+				return err
+			}
+			clear(seals) // ids are not ordered by seal: keep memory small, at the price of time
+			seals[doc.Seal] = members
+		}
+		if !members[doc.ID] {
+			v.differ("once", doc.ID, "is marked for seal %d, which does not hold it", doc.Seal)
+		}
+		return nil
+	})
+}
+
+func (v *verification) membersOf(ctx context.Context, number int64) (map[string]bool, error) {
+	seal, err := v.loadSeal(ctx, number)
+	if err != nil || seal == nil {
+		return nil, err
+	}
+	members := make(map[string]bool, len(seal.Entries))
+	for _, id := range seal.Entries {
+		members[id] = true
+	}
+	return members, nil
+}
+
+// settlementsFollow proves that the ledger holds exactly the claw-backs and settlements that refunds and receipts ask for.
+func (v *verification) settlementsFollow(ctx context.Context) error {
+	q := docstore.All().First(500)
+	for {
+		page, err := v.settlements.Find(ctx, q)
+		if err != nil {
+			return err
+		}
+		if err := v.settlementPage(ctx, page.Items); err != nil {
+			return err
+		}
+		if page.Next == "" {
+			break
+		}
+		q.After = page.Next
+	}
+	if v.later == (lot{}) {
+		return nil
+	}
+	return v.nameStrays(ctx)
+}
+
+func (v *verification) settlementPage(ctx context.Context, settlements []*Settlement) error {
+	ids := make([]string, len(settlements))
+	for i, d := range settlements {
+		ids[i] = accrueID(d.ID)
+	}
+	accruals, err := v.entries.GetMany(ctx, ids)
+	if err != nil {
+		return err
+	}
+	wanted, order := map[string]*Entry{}, []string(nil)
+	for _, d := range settlements {
+		v.report.Settlements++
+		doc := accruals[accrueID(d.ID)]
+		if doc == nil {
+			if len(d.Steps) > 0 {
+				v.differ("settlement", d.ID, "was settled, but never accrued")
+			}
+			continue // a refund or receipt that waits for its accrual
+		}
+		accrual, err := parseEntry(doc)
+		if err != nil {
+			continue // named before
+		}
+		for _, e := range d.entries(accrual) {
+			wanted[e.ID], order = e, append(order, e.ID)
+		}
+	}
+	stored, err := v.entries.GetMany(ctx, order)
+	if err != nil {
+		return err
+	}
+	for _, id := range order {
+		v.follows(wanted[id], stored[id])
+	}
+	return nil
+}
+
+func (v *verification) follows(want *Entry, doc *entryDoc) {
+	rule := "settlement"
+	if want.Kind == ClawBack {
+		rule = "claw-back"
+	}
+	if doc == nil {
+		v.differ(rule, want.ID, "was decided, but is not in the ledger")
+		return
+	}
+	v.later.toggle(want.ID)
+	if doc.Text != want.text() {
+		v.differ(rule, want.ID, "is not what follows from the accrual and the refunds")
+	}
+}
+
+// nameStrays looks for claw-backs and settlements nobody asked for. What was posted while Verify ran is not one.
+func (v *verification) nameStrays(ctx context.Context) error {
+	for _, kind := range []Kind{ClawBack, Settle} {
+		q := docstore.All().Between(string(kind)+"/", string(kind)+"0")
+		err := v.entries.Each(ctx, q, func(doc *entryDoc) error {
+			e, err := parseEntry(doc)
+			if err != nil {
+				return nil // named before
+			}
+			return v.nameStray(ctx, e)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verification) nameStray(ctx context.Context, e *Entry) error {
+	settlement, err := v.settlements.Get(ctx, e.Order)
+	if err != nil && !missing(err) {
+		return err
+	}
+	accrual, err := v.entry(ctx, accrueID(e.Order))
+	if err != nil {
+		return err
+	}
+	if settlement != nil && accrual != nil {
+		for _, want := range settlement.entries(accrual) {
+			if want.ID == e.ID {
+				return nil
+			}
+		}
+	}
+	v.differ("settlement", e.ID, "nobody asked for this entry")
+	return nil
+}
+
+const maxRechecks = 5
+
+// purses compares every stored purse with the fold. One that has taken newer seals is compared again after those
+// have been verified, too.
+func (v *verification) purses(ctx context.Context) error {
+	var later []string
+	seen := 0
+	err := v.Service.purses.Each(ctx, docstore.All(), func(p *purseDoc) error {
+		v.report.Purses++
+		if v.fold[p.ID] != nil {
+			seen++
+		}
+		if p.mark(v.config.Book) > v.folded {
+			later = append(later, p.ID)
+			return nil
+		}
+		v.checkPurse(p)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for range maxRechecks {
+		if len(later) == 0 {
+			break
+		}
+		if later, err = v.recheck(ctx, later); err != nil {
+			return err
+		}
+	}
+	v.report.Moving = int64(len(later))
+	if seen < len(v.fold) {
+		return v.nameMissing(ctx)
+	}
+	return nil
+}
+
+func (v *verification) recheck(ctx context.Context, members []string) (later []string, err error) {
+	if err := v.seals(ctx); err != nil {
+		return nil, err
+	}
+	docs, err := v.Service.purses.GetMany(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	for _, member := range members {
+		switch p := docs[member]; {
+		case p == nil:
+		case p.mark(v.config.Book) > v.folded:
+			later = append(later, member)
+		default:
+			v.checkPurse(p)
+		}
+	}
+	return later, nil
+}
+
+func (v *verification) checkPurse(p *purseDoc) {
+	want := v.fold[p.ID]
+	if want == nil {
+		want = &verifiedPurse{}
+	}
+	for _, pot := range pots {
+		if is, must := *p.Balance.pot(pot), *want.balance.pot(pot); is != must {
+			v.differ("purse", p.ID, "%s is %s yuan, its postings sum to %s", pot, is.Yuan(), must.Yuan())
+		}
+	}
+	if p.Lines != want.lines {
+		v.differ("purse", p.ID, "has %d statement lines, its entries make %d", p.Lines, want.lines)
+	}
+}
+
+func (v *verification) nameMissing(ctx context.Context) error {
+	for member := range v.fold {
+		_, err := v.Service.purses.Get(ctx, member)
+		if missing(err) {
+			v.differ("purse", member, "is gone")
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package commission
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/money"
+)
+
+// roleWords names what a role earns.
+var roleWords = map[Role]string{Direct: "推荐佣金", Upline: "二级推荐佣金", Host: "团长佣金", Pickup: "自提点佣金"}
+
+// whyWords says why somebody is credited.
+var whyWords = map[string]string{
+	"first-touch":   "您最先把分享带给买家",
+	"last-touch":    "买家下单前最后打开的是您的分享",
+	"permanent":     "买家与您是长期绑定关系",
+	"campaign-host": "这是您开的团",
+	"self":          "这是您自己的购买",
+	"none":          "没有可归属的推荐人",
+}
+
+// ruleWords names the kinds of rules, for people.
+var ruleWords = map[string]string{
+	"sku": "按规格", "product": "按商品", "campaign": "按活动", "category": "按品类", defaultRule: "通用规则",
+}
+
+func (l *Line) words() string {
+	roles := make([]string, 0, len(l.Roles))
+	for _, r := range l.Roles {
+		roles = append(roles, roleWords[r])
+	}
+	what := strings.Join(roles, "、")
+	if what == "" {
+		what = "佣金"
+	}
+	switch l.Kind {
+	case Accrue:
+		return "订单 " + l.Order + " 成交," + what + " " + l.Change.Pending.Yuan() + " 元入账,收货并过售后期后可提现"
+	case Settle:
+		return "订单 " + l.Order + " 售后期已满," + what + " " + l.Change.Available.Yuan() + " 元转为可提现"
+	case ClawBack:
+		return "订单 " + l.Order + " 退款,按退款比例扣回" + what + " " + (-l.Change.total()).Yuan() + " 元" + takenFrom(l.Change)
+	}
+	return "订单 " + l.Order + " " + what
+}
+
+func takenFrom(c Balance) string {
+	if c.Available != 0 {
+		return "(货款结算后退款,从可提现余额扣回;余额不足时由以后的收入先补足)"
+	}
+	return "(从待结算中扣回)"
+}
+
+func (b Balance) total() money.Fen { return b.Pending + b.Available + b.Withdrawing + b.Withdrawn }
+
+func percent(bp money.BasisPoints) string {
+	text := strconv.FormatInt(int64(bp)/100, 10)
+	if rest := int64(bp) % 100; rest != 0 {
+		text += "." + strings.TrimRight(string([]byte{byte('0' + rest/10), byte('0' + rest%10)}), "0")
+	}
+	return text + "%"
+}
+
+func moment(t time.Time) string { return t.In(clock.Shanghai()).Format("2006-01-02 15:04") }
+
+func ruleText(name string) string {
+	kind, value, _ := strings.Cut(name, ":")
+	if value == "" {
+		return ruleWords[kind]
+	}
+	return ruleWords[kind] + "(" + value + ")"
+}

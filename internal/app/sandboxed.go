@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/sandbox"
+	"guanxi/internal/weixin"
+	"guanxi/internal/weixinpay"
+)
+
+// Sandboxed is the whole program with the platforms imitated beside it, everything on loopback: what the demo, the
+// bench and the end-to-end tests run. The adapters do their real signing, encryption and parsing.
+type Sandboxed struct {
+	*App
+	Sandbox *sandbox.Sandbox
+	Pay     *weixinpay.Payments
+	Weixin  *weixin.Client
+	URL     string // of the edge
+
+	platform *httptest.Server
+	listener net.Listener
+	cancel   context.CancelFunc
+	served   sync.WaitGroup
+}
+
+// SandboxedConfig says what to run. Store and Log are required.
+type SandboxedConfig struct {
+	Store   *docstore.Store
+	Log     *slog.Logger
+	Clock   clock.Clock // business time of the program; default the machine's
+	Listen  string      // default a free port on loopback
+	Sandbox sandbox.Config
+	Metrics *prometheus.Registry
+	Nanos   func() int64                         // monotonic nanoseconds, to count time in RSA
+	Tune    func(*Config)                        // last word on the program's configuration
+	Wrap    func(edge http.Handler) http.Handler // puts pages beside the edge
+}
+
+// OpenSandboxed joins everything and begins to serve; events and loops move only after Start.
+func OpenSandboxed(ctx context.Context, c SandboxedConfig) (_ *Sandboxed, err error) {
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	s := &Sandboxed{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.listener, err = Listen(ctx, c.Listen); err != nil {
+		return nil, err
+	}
+	s.URL = "http://" + s.listener.Addr().String()
+	c.Sandbox.Clock, c.Sandbox.AllowLoopbackHTTP, c.Sandbox.Nanos = c.Clock, true, c.Nanos
+	if s.Sandbox, err = sandbox.New(c.Sandbox); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	s.platform = httptest.NewServer(s.Sandbox)
+	if err := s.adapters(c); err != nil {
+		return nil, err
+	}
+	credentials := s.Sandbox.Credentials()
+	config := Config{Store: c.Store, Clock: c.Clock, Log: c.Log, Metrics: c.Metrics}
+	config.Use(Platforms{Weixin: s.Weixin, Pay: s.Pay, AppID: credentials.AppID, MchID: credentials.MchID})
+	if c.Tune != nil {
+		c.Tune(&config)
+	}
+	if s.App, err = New(ctx, config); err != nil {
+		return nil, err
+	}
+	s.serve(ctx, c)
+	return s, nil
+}
+
+func (s *Sandboxed) adapters(c SandboxedConfig) (err error) {
+	credentials := s.Sandbox.Credentials()
+	s.Pay, err = weixinpay.New(weixinpay.Config{
+		AppID: credentials.AppID, MchID: credentials.MchID, MerchantSerial: credentials.MerchantSerial,
+		MerchantKeyPEM: credentials.MerchantKeyPEM, PublicKeyID: credentials.PublicKeyID,
+		PublicKeyPEM: credentials.PublicKeyPEM, APIv3Key: credentials.APIv3Key,
+		NotifyURL: s.URL + "/v1/notify/weixinpay", BaseURL: s.platform.URL, Nanos: c.Nanos,
+	})
+	if err != nil {
+		return err
+	}
+	s.Weixin, err = weixin.New(weixin.Config{
+		AppID: credentials.AppID, AppSecret: credentials.AppSecret, MchID: credentials.MchID, BaseURL: s.platform.URL,
+		Clock: c.Clock,
+	})
+	return err
+}
+
+func (s *Sandboxed) serve(ctx context.Context, c SandboxedConfig) {
+	handler := s.Handler()
+	if c.Wrap != nil {
+		handler = c.Wrap(handler)
+	}
+	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.served.Go(func() {
+		if err := Serve(ctx, s.listener, handler, c.Log, s.API.Drain); err != nil {
+			c.Log.Error("serve", "error", err.Error())
+		}
+	})
+}
+
+// PlatformURL is where the sandbox listens.
+func (s *Sandboxed) PlatformURL() string { return s.platform.URL }
+
+// Stop ends serving, lets events in delivery finish and closes the sandbox; the store stays open.
+func (s *Sandboxed) Stop(ctx context.Context) error {
+	if s.cancel != nil {
+		s.cancel()
+		s.served.Wait()
+	}
+	err := s.App.Stop(ctx)
+	s.close()
+	return err
+}
+
+func (s *Sandboxed) close() {
+	if s.Sandbox != nil {
+		s.Sandbox.Close()
+	}
+	if s.platform != nil {
+		s.platform.CloseClientConnections()
+		s.platform.Close()
+	}
+	if s.Pay != nil {
+		s.Pay.Close()
+	}
+	if s.Weixin != nil {
+		s.Weixin.Shutdown()
+	}
+	if s.cancel == nil && s.listener != nil {
+		_ = s.listener.Close() // never served
+	}
+}

@@ -1,0 +1,4 @@
+package weixin
+
+// UploadTime is uploadTime for the tests.
+var UploadTime = uploadTime

@@ -1,0 +1,156 @@
+package miniprogramapi
+
+import (
+	"context"
+	"time"
+
+	"guanxi/groupbuy"
+	"guanxi/internal/money"
+)
+
+type itemInput struct {
+	SKU       string    `json:"sku" minLength:"1" maxLength:"90"`
+	Price     money.Fen `json:"price_fen,omitempty" minimum:"0" maximum:"10000000000" doc:"不填用品牌价"`
+	PerPerson int64     `json:"per_person,omitempty" minimum:"0" maximum:"1000000"`
+	Total     int64     `json:"total,omitempty" minimum:"0" maximum:"1000000"`
+}
+
+type draftBody struct {
+	Title     string      `json:"title" minLength:"1" maxLength:"240"`
+	Words     string      `json:"words,omitempty" maxLength:"8000"`
+	Items     []itemInput `json:"items" minItems:"1" maxItems:"100" nullable:"false"`
+	StartsAt  time.Time   `json:"starts_at"`
+	EndsAt    time.Time   `json:"ends_at"`
+	PerPerson int64       `json:"per_person,omitempty" minimum:"0" maximum:"1000000"`
+	MinSeats  int64       `json:"min_seats,omitempty" minimum:"0" maximum:"100000"`
+	MinUnits  int64       `json:"min_units,omitempty" minimum:"0" maximum:"1000000"`
+	Pickup    []string    `json:"pickup,omitempty" maxItems:"50" nullable:"false"`
+}
+
+type draftInput struct {
+	Keyed
+	communityPath
+	Body draftBody
+}
+
+type editCampaignInput struct {
+	Keyed
+	campaignPath
+	Body draftBody
+}
+
+type campaignWrite struct {
+	Keyed
+	campaignPath
+}
+
+type cancelInput struct {
+	Keyed
+	campaignPath
+	Body struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"400"`
+	}
+}
+
+type copyInput struct {
+	Keyed
+	campaignPath
+	Body struct {
+		StartsAt time.Time `json:"starts_at"`
+		EndsAt   time.Time `json:"ends_at"`
+	}
+}
+
+func (a *API) declareHostCampaigns() {
+	register(a, operation{
+		id: "draft-campaign", method: "POST", path: "/v1/host/communities/{community}/campaigns", tag: "团长 · 接龙", summary: "起草接龙", status: 201,
+	}, func(ctx context.Context, in *draftInput) (*campaignOutput, error) {
+		return a.showCampaign(ctx)(a.campaigns.Draft(ctx, in.Body.of(memberOf(ctx), in.Community, in.Key)))
+	})
+	register(a, operation{
+		id: "hosted-campaigns", method: "GET", path: "/v1/host/campaigns", tag: "团长 · 接龙", summary: "我的接龙",
+	}, func(ctx context.Context, in *struct{ Paged }) (*feedOutput, error) {
+		page, err := a.campaigns.ByHost(ctx, memberOf(ctx), groupbuy.Paging{Limit: in.Limit, After: in.Cursor})
+		if err != nil {
+			return nil, err
+		}
+		cards, err := a.cards(ctx, page.Items)
+		return &feedOutput{feedBody{cards, page.Next}}, err
+	})
+	register(a, operation{
+		id: "hosted-campaign", method: "GET", path: "/v1/host/campaigns/{campaign}", tag: "团长 · 接龙", summary: "接龙详情，含草稿", etag: true,
+	}, func(ctx context.Context, in *struct{ campaignPath }) (*campaignOutput, error) {
+		return a.showCampaign(ctx)(a.hostedCampaign(ctx, in.Campaign))
+	})
+	register(a, operation{
+		id: "edit-campaign", method: "PUT", path: "/v1/host/campaigns/{campaign}", tag: "团长 · 接龙", summary: "修改草稿或预告",
+	}, func(ctx context.Context, in *editCampaignInput) (*campaignOutput, error) {
+		c, err := a.hostedCampaign(ctx, in.Campaign)
+		if err != nil {
+			return nil, err
+		}
+		return a.showCampaign(ctx)(a.campaigns.Edit(ctx, memberOf(ctx), in.Campaign, in.Body.of(memberOf(ctx), c.Community, in.Key)))
+	})
+	a.declareCampaignMoves()
+}
+
+func (a *API) declareCampaignMoves() {
+	register(a, operation{
+		id: "publish-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/publish", tag: "团长 · 接龙", summary: "发布",
+	}, func(ctx context.Context, in *campaignWrite) (*campaignOutput, error) {
+		return a.showCampaign(ctx)(a.campaigns.Publish(ctx, memberOf(ctx), in.Campaign))
+	})
+	register(a, operation{
+		id: "close-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/close", tag: "团长 · 接龙", summary: "提前截止",
+	}, func(ctx context.Context, in *campaignWrite) (*campaignOutput, error) {
+		return a.showCampaign(ctx)(a.campaigns.CloseEarly(ctx, memberOf(ctx), in.Campaign))
+	})
+	register(a, operation{
+		id: "cancel-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/cancel", tag: "团长 · 接龙", summary: "取消并全部退款",
+	}, func(ctx context.Context, in *cancelInput) (*campaignOutput, error) {
+		return a.showCampaign(ctx)(a.campaigns.Cancel(ctx, memberOf(ctx), in.Campaign, in.Body.Reason))
+	})
+	register(a, operation{
+		id: "copy-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/copy", tag: "团长 · 接龙", summary: "再开一次上周的接龙", status: 201,
+	}, func(ctx context.Context, in *copyInput) (*campaignOutput, error) {
+		return a.showCampaign(ctx)(a.campaigns.Copy(ctx, groupbuy.CopyInput{
+			Key: in.Key, Host: memberOf(ctx), Campaign: in.Campaign, StartsAt: in.Body.StartsAt, EndsAt: in.Body.EndsAt,
+		}))
+	})
+}
+
+func (b *draftBody) of(host, communityID, key string) groupbuy.DraftInput {
+	in := groupbuy.DraftInput{
+		Key: key, Host: host, Community: communityID, Title: b.Title, Words: b.Words, StartsAt: b.StartsAt, EndsAt: b.EndsAt,
+		PerPerson: b.PerPerson, MinSeats: b.MinSeats, MinUnits: b.MinUnits, Pickup: b.Pickup,
+	}
+	for _, i := range b.Items {
+		in.Items = append(in.Items, groupbuy.ItemInput{SKU: i.SKU, Price: i.Price, PerPerson: i.PerPerson, Total: i.Total})
+	}
+	return in
+}
+
+// hostedCampaign is a campaign of the caller; somebody else's does not exist.
+func (a *API) hostedCampaign(ctx context.Context, campaign string) (*groupbuy.Campaign, error) {
+	c, err := a.campaigns.Get(ctx, campaign)
+	if err != nil {
+		return nil, err
+	}
+	if c.Host != memberOf(ctx) {
+		return nil, groupbuy.ErrNotFound
+	}
+	return c, nil
+}
+
+func (a *API) showCampaign(ctx context.Context) func(*groupbuy.Campaign, error) (*campaignOutput, error) {
+	return func(c *groupbuy.Campaign, err error) (*campaignOutput, error) {
+		if err != nil {
+			return nil, err
+		}
+		view, err := a.viewCampaign(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return &campaignOutput{*view}, nil
+	}
+}

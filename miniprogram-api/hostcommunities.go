@@ -1,0 +1,229 @@
+package miniprogramapi
+
+import (
+	"context"
+	"time"
+
+	"guanxi/catalog"
+	"guanxi/community"
+	"guanxi/internal/money"
+)
+
+type skuView struct {
+	ID    string    `json:"id"`
+	Name  string    `json:"name"`
+	Price money.Fen `json:"price_fen"`
+}
+
+type createCommunityInput struct {
+	Keyed
+	Body struct {
+		Name  string `json:"name" minLength:"1" maxLength:"120"`
+		Words string `json:"words,omitempty" maxLength:"2000" doc:"社群介绍"`
+	}
+}
+
+type editCommunityInput struct {
+	Keyed
+	communityPath
+	Body struct {
+		Name   string `json:"name" minLength:"1" maxLength:"120"`
+		Words  string `json:"words,omitempty" maxLength:"2000"`
+		Notice string `json:"notice,omitempty" maxLength:"2000" doc:"公告"`
+	}
+}
+
+type pickupInput struct {
+	Keyed
+	communityPath
+	Body struct {
+		Name    string `json:"name" minLength:"1" maxLength:"120"`
+		Address string `json:"address" minLength:"1" maxLength:"480"`
+		Phone   string `json:"phone,omitempty" maxLength:"20" doc:"加密保存，不在列表中展示"`
+		Hours   string `json:"hours,omitempty" maxLength:"240"`
+	}
+}
+
+type pointOutput struct{ Body point }
+
+type memberView struct {
+	person
+	JoinedAt time.Time `json:"joined_at"`
+}
+
+type membersOutput struct {
+	Body struct {
+		Members []memberView `json:"members"`
+		Next    string       `json:"next,omitempty"`
+	}
+}
+
+type pickInput struct {
+	Keyed
+	communityPath
+	Product string `path:"product" minLength:"1" maxLength:"64"`
+	Body    struct {
+		Reason string `json:"reason,omitempty" maxLength:"800" doc:"为什么推荐给这些人"`
+		Rank   int    `json:"rank,omitempty" minimum:"0" maximum:"1000000" doc:"小的在前"`
+	}
+}
+
+type pickOutput struct{ Body pickView }
+
+type productView struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Words    string    `json:"words,omitempty"`
+	Category string    `json:"category"`
+	Image    string    `json:"image,omitempty"`
+	SKUs     []skuView `json:"skus"`
+}
+
+type productsOutput struct {
+	Body struct {
+		Products []productView `json:"products"`
+		Next     string        `json:"next,omitempty"`
+	}
+}
+
+func (a *API) declareHosting() {
+	register(a, operation{
+		id: "create-community", method: "POST", path: "/v1/host/communities", tag: "团长 · 社群", summary: "新建社群", status: 201,
+	}, func(ctx context.Context, in *createCommunityInput) (*communityOutput, error) {
+		return a.showCommunity(ctx)(a.communities.Create(ctx, community.CreateInput{
+			Host: memberOf(ctx), Key: in.Key, Name: in.Body.Name, Words: in.Body.Words,
+		}))
+	})
+	register(a, operation{
+		id: "hosted-communities", method: "GET", path: "/v1/host/communities", tag: "团长 · 社群", summary: "我的社群",
+	}, a.hostedCommunities)
+	register(a, operation{
+		id: "edit-community", method: "PUT", path: "/v1/host/communities/{community}", tag: "团长 · 社群", summary: "修改社群",
+	}, func(ctx context.Context, in *editCommunityInput) (*communityOutput, error) {
+		return a.showCommunity(ctx)(a.communities.Edit(ctx, community.EditInput{
+			Host: memberOf(ctx), Community: in.Community, Name: in.Body.Name, Words: in.Body.Words, Notice: in.Body.Notice,
+		}))
+	})
+	register(a, operation{
+		id: "add-pickup-point", method: "POST", path: "/v1/host/communities/{community}/pickup-points", tag: "团长 · 社群",
+		summary: "增加自提点", status: 201, recorded: true,
+	}, func(ctx context.Context, in *pickupInput) (*pointOutput, error) {
+		p, err := a.communities.AddPickupPoint(ctx, memberOf(ctx), in.Community, community.PickupInput{
+			Key: in.Key, Name: in.Body.Name, Address: in.Body.Address, Phone: in.Body.Phone, Hours: in.Body.Hours,
+		})
+		return &pointOutput{point{p.ID, p.Name, p.Address, p.Hours}}, err
+	})
+	register(a, operation{
+		id: "community-members", method: "GET", path: "/v1/host/communities/{community}/members", tag: "团长 · 社群", summary: "社群成员",
+	}, a.communityMembers)
+	a.declarePicks()
+	a.declareHostCampaigns()
+	a.declareHostOrders()
+}
+
+func (a *API) declarePicks() {
+	register(a, operation{
+		id: "products", method: "GET", path: "/v1/host/products", tag: "团长 · 选品", summary: "品牌商品库",
+	}, a.products)
+	register(a, operation{
+		id: "pick", method: "PUT", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "选品上架，写推荐理由",
+	}, func(ctx context.Context, in *pickInput) (*pickOutput, error) {
+		p, err := a.communities.Pick(ctx, memberOf(ctx), in.Community, community.PickInput{
+			Product: in.Product, Reason: in.Body.Reason, Rank: in.Body.Rank,
+		})
+		if err != nil {
+			return nil, err
+		}
+		product, err := a.catalog.Product(ctx, in.Product)
+		if err != nil {
+			return nil, err
+		}
+		return &pickOutput{viewPick(p, product)}, nil
+	})
+	register(a, operation{
+		id: "unpick", method: "DELETE", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "下架", status: 204,
+	}, func(ctx context.Context, in *struct {
+		Keyed
+		communityPath
+		Product string `path:"product" minLength:"1" maxLength:"64"`
+	}) (*emptyOutput, error) {
+		return nil, a.communities.Unpick(ctx, memberOf(ctx), in.Community, in.Product)
+	})
+}
+
+func (a *API) showCommunity(ctx context.Context) func(*community.Community, error) (*communityOutput, error) {
+	return func(c *community.Community, err error) (*communityOutput, error) {
+		if err != nil {
+			return nil, err
+		}
+		view, err := a.viewCommunity(ctx, c)
+		return &communityOutput{view}, err
+	}
+}
+
+func (a *API) hostedCommunities(ctx context.Context, in *struct{ Paged }) (*communitiesOutput, error) {
+	page, err := a.communities.ByHost(ctx, memberOf(ctx), community.Paging{First: in.Limit, After: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	out := &communitiesOutput{}
+	out.Body.Communities, out.Body.Next = make([]communityView, len(page.Items)), page.Next
+	for i, c := range page.Items {
+		if out.Body.Communities[i], err = a.viewCommunity(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (a *API) communityMembers(ctx context.Context, in *struct {
+	communityPath
+	Paged
+}) (*membersOutput, error) {
+	page, err := a.communities.Members(ctx, memberOf(ctx), in.Community, community.Paging{First: in.Limit, After: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(page.Items))
+	for i, m := range page.Items {
+		ids[i] = m.Member
+	}
+	people, err := a.people(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	out := &membersOutput{}
+	out.Body.Members, out.Body.Next = make([]memberView, len(page.Items)), page.Next
+	for i, m := range page.Items {
+		out.Body.Members[i] = memberView{people[m.Member], m.JoinedAt}
+	}
+	return out, nil
+}
+
+func (a *API) products(ctx context.Context, in *struct {
+	Paged
+	Category string `query:"category" maxLength:"120"`
+}) (*productsOutput, error) {
+	page, err := a.catalog.List(ctx, in.Category, catalog.Paging{Limit: in.Limit, After: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	out := &productsOutput{}
+	out.Body.Products, out.Body.Next = make([]productView, 0, len(page.Items)), page.Next
+	for _, p := range page.Items {
+		if p.State == catalog.OnSale {
+			out.Body.Products = append(out.Body.Products, productView{p.ID, p.Name, p.Words, p.Category, p.Image, viewSKUs(p)})
+		}
+	}
+	return out, nil
+}
+
+func viewSKUs(p *catalog.Product) []skuView {
+	out := make([]skuView, 0, len(p.SKUs))
+	for _, sku := range p.SKUs {
+		if !sku.Gone {
+			out = append(out, skuView{sku.ID, sku.Name, sku.Price})
+		}
+	}
+	return out
+}

@@ -1,0 +1,228 @@
+package order
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", its answer, where the order then
+// stands, its refunds and the events it told: the whole is compared.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/stories/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no stories", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &story{world: newWorld(t)}
+			var b strings.Builder
+			for line := range strings.Lines(string(text)) {
+				line = strings.TrimRight(line, "\n")
+				if line == "" || strings.HasPrefix(line, "#") {
+					b.WriteString(line + "\n")
+					continue
+				}
+				command, _, _ := strings.Cut(line, "=>")
+				command = strings.TrimSpace(command)
+				answer := s.play(strings.Fields(command))
+				b.WriteString(pad(command, 28) + " => " + strings.TrimRight(answer+s.stand(), " ") + "\n")
+			}
+			golden(t, "stories/"+filepath.Base(file), b.String())
+		})
+	}
+}
+
+// story follows one order.
+type story struct {
+	*world
+	id string
+}
+
+func (s *story) play(words []string) string {
+	ctx, arg := s.t.Context(), func(n int) string {
+		if n < len(words) {
+			return words[n]
+		}
+		return ""
+	}
+	switch words[0] {
+	case "place": // place [key [sku:units …]]
+		in := PlaceInput{Key: "k", Member: "mia", Campaign: "spring"}
+		if arg(1) != "" {
+			in.Key = arg(1)
+		}
+		for _, w := range words[min(2, len(words)):] {
+			sku, units, _ := strings.Cut(w, ":")
+			n, _ := strconv.ParseInt(units, 10, 64)
+			in.Lines = append(in.Lines, Wish{sku, n})
+		}
+		if in.Lines == nil {
+			in.Lines = []Wish{{"tea", 3}, {"nuts", 1}}
+		}
+		o, err := s.orders.Place(ctx, in)
+		if err == nil {
+			s.id = o.ID
+		}
+		return code(err)
+	case "prepay":
+		_, err := s.orders.Prepay(ctx, "mia", s.id)
+		return code(err)
+	case "cancel":
+		_, err := s.orders.Cancel(ctx, "mia", s.id)
+		return code(err)
+	case "wait":
+		d, err := time.ParseDuration(arg(1))
+		s.must(nil, err)
+		s.clock.Advance(d)
+		return "ok"
+	case "tick":
+		moved, err := s.orders.Tick(ctx)
+		return fmt.Sprintf("moved %d %v", moved, err != nil)
+	case "seat":
+		return code(s.orders.Seated(ctx, s.id, 7, arg(1) == "formed"))
+	case "formed":
+		return code(s.orders.ConfirmCampaign(ctx, "spring"))
+	case "failed":
+		return code(s.orders.RefundCampaign(ctx, "spring", "未成团"))
+	case "ship":
+		in := ShipInput{Kind: ShipKind(arg(1)), Company: arg(2), Tracking: arg(3)}
+		_, err := s.orders.Ship(ctx, "hana", s.id, in)
+		return code(err)
+	case "receive":
+		_, err := s.orders.Receive(ctx, "mia", s.id)
+		return code(err)
+	case "collect":
+		_, err := s.orders.Collect(ctx, "hana", s.id)
+		return code(err)
+	}
+	if answer, ok := s.playPlatform(words, arg); ok {
+		return answer
+	}
+	return s.playRefund(words, arg)
+}
+
+// playPlatform are the lines of the payment platform and its messages.
+func (s *story) playPlatform(words []string, arg func(int) string) (string, bool) {
+	ctx := s.t.Context()
+	switch words[0] {
+	case "pay":
+		return strconv.FormatBool(s.platform.pay(s.id)), true
+	case "payanyway":
+		s.platform.payAnyway(s.id, s.get(s.id).Amount)
+		return "ok", true
+	case "away":
+		s.platform.away, _ = strconv.Atoi(arg(1))
+		return "ok", true
+	case "unclear":
+		s.platform.unclear, _ = strconv.Atoi(arg(1))
+		return "ok", true
+	case "poor":
+		s.platform.poor = arg(1) == "yes"
+		return "ok", true
+	case "notify": // notify [what is wrong]
+		p := s.platform.notice(s.id)
+		switch arg(1) {
+		case "amount":
+			p.Total++
+		case "app":
+			p.AppID = "wxother"
+		case "merchant":
+			p.MchID = "1"
+		case "currency":
+			p.Currency = "USD"
+		case "number":
+			p.Number = "unknown"
+		case "transaction":
+			p.TransactionID = "other"
+		}
+		outcome, err := s.orders.Settle(ctx, p)
+		return code(err) + " " + string(outcome), true
+	case "heal":
+		outcome, err := s.orders.Heal(ctx, s.id)
+		return code(err) + " " + string(outcome), true
+	}
+	return "", false
+}
+
+// playRefund are the lines about money going back; refunds are named by their n.
+func (s *story) playRefund(words []string, arg func(int) string) string {
+	ctx, number := s.t.Context(), s.id+"r"+arg(1)
+	switch words[0] {
+	case "refund": // refund who key [line:units …]
+		in := RefundInput{Key: arg(2), Order: s.id, By: arg(1), Reason: "不想要了"}
+		for _, w := range words[3:] {
+			line, units, _ := strings.Cut(w, ":")
+			n, _ := strconv.Atoi(line)
+			u, _ := strconv.ParseInt(units, 10, 64)
+			in.Lines = append(in.Lines, RefundLine{n, u})
+		}
+		r, err := s.orders.Refund(ctx, in)
+		return code(err) + " " + strings.TrimPrefix(r.Number, s.id)
+	case "refundwhole":
+		return code(s.orders.RefundWhole(ctx, s.id, arg(1), "缺货"))
+	case "approve":
+		_, err := s.orders.ApproveRefund(ctx, arg(2), s.id, number)
+		return code(err)
+	case "refuse":
+		_, err := s.orders.RefuseRefund(ctx, arg(2), s.id, number, "已拆封")
+		return code(err)
+	case "submit":
+		return code(s.orders.SubmitRefund(ctx, s.id, number))
+	case "land": // land n STATE: at the platform, silently
+		s.platform.land(number, RefundState(arg(2)))
+		return "ok"
+	case "notifyrefund": // notifyrefund n [wrong amount]
+		receipt := s.platform.refundNotice(number)
+		if arg(2) != "" {
+			receipt.Refund++
+		}
+		stage, err := s.orders.SettleRefund(ctx, receipt)
+		return code(err) + " " + string(stage)
+	case "healrefund":
+		stage, err := s.orders.HealRefund(ctx, s.id, number)
+		return code(err) + " " + string(stage)
+	}
+	s.t.Fatalf("no such command: %v", words)
+	return ""
+}
+
+// stand tells where the order is after a command.
+func (s *story) stand() string {
+	if s.id == "" {
+		return ""
+	}
+	o := s.get(s.id)
+	out := " | " + string(o.State)
+	if !o.NextAt.IsZero() {
+		out += " next " + o.NextAt.Sub(start).String()
+	}
+	if len(o.Refunds) > 0 {
+		out += " |"
+		for i := range o.Refunds {
+			out += fmt.Sprintf(" %s:%s:%d", strings.TrimPrefix(o.Refunds[i].Number, s.id), o.Refunds[i].Stage, o.Refunds[i].Amount)
+		}
+	}
+	for n, m := range s.takeMail() {
+		if n == 0 {
+			out += " |"
+		}
+		out += " " + m.Name
+		if m.Name == EventIncident {
+			var in Incidence
+			s.must(nil, s.store.Unmarshal(m.Msg.Body, &in))
+			out += "(" + string(in.Kind) + ")"
+		}
+	}
+	return out
+}
