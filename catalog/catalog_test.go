@@ -266,7 +266,7 @@ func TestTheLifeOfAHold(t *testing.T) {
 	s.expect(t, sku, count{Free: 9, Sold: 3, In: 12})
 	ok(s.Commit(ctx, "a", lines))
 	s.expect(t, sku, count{Free: 9, Sold: 3, In: 12})
-	ok(s.Commit(ctx, "never held", []Units{{sku, 9}}))
+	ok(s.Commit(ctx, "never-held", []Units{{sku, 9}}))
 	s.expect(t, sku, count{Sold: 12, In: 12})
 }
 

@@ -129,6 +129,9 @@ func (s *Service) decide(ctx context.Context, order string, change func(*Settlem
 	if err != nil {
 		return err
 	}
+	if err := s.step("read"); err != nil {
+		return err
+	}
 	settlement, err := s.settlements.Upsert(ctx, order, func(d *Settlement) error {
 		if err := change(d, accrual); err != nil || accrual == nil {
 			return err

@@ -50,7 +50,8 @@ type verification struct {
 	fold     map[string]*verifiedPurse
 	folded   int64
 	prev     [sha256.Size]byte
-	later    lot // claw-backs and settlements found in the ledger, minus those the settlements derive
+	undone   []string // decided, but not yet in the ledger when they were looked for
+	later    lot      // claw-backs and settlements found in the ledger, minus those the settlements derive
 }
 
 type verifiedPurse struct {
@@ -86,7 +87,7 @@ func (s *Service) Verify(ctx context.Context, progress func(Progress)) (*Report,
 	if _, err := s.Policies(ctx); err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
-	for _, part := range []func(context.Context) error{v.seals, v.unsealed, v.count, v.settlementsFollow, v.purses} {
+	for _, part := range []func(context.Context) error{v.seals, v.unsealed, v.count, v.settlementsFollow, v.purses, v.lookAgain} {
 		if err := part(ctx); err != nil {
 			return &v.report, fmt.Errorf("verify: %w", err)
 		}

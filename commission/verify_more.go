@@ -2,6 +2,7 @@ package commission
 
 import (
 	"context"
+	"strings"
 
 	"guanxi/internal/docstore"
 )
@@ -106,18 +107,35 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 }
 
 func (v *verification) follows(want *Entry, doc *entryDoc) {
-	rule := "settlement"
-	if want.Kind == ClawBack {
-		rule = "claw-back"
-	}
 	if doc == nil {
-		v.differ(rule, want.ID, "was decided, but is not in the ledger")
+		v.undone = append(v.undone, want.ID)
 		return
 	}
 	v.later.toggle(want.ID)
 	if doc.Text != want.text() {
-		v.differ(rule, want.ID, "is not what follows from the accrual and the refunds")
+		v.differ(ruleOf(want.ID), want.ID, "is not what follows from the accrual and the refunds")
 	}
+}
+
+func ruleOf(id string) string {
+	if strings.HasPrefix(id, string(ClawBack)) {
+		return "claw-back"
+	}
+	return "settlement"
+}
+
+// lookAgain gives what was decided while Verify ran time to arrive in the ledger.
+func (v *verification) lookAgain(ctx context.Context) error {
+	stored, err := v.entries.GetMany(ctx, v.undone)
+	if err != nil {
+		return err
+	}
+	for _, id := range v.undone {
+		if stored[id] == nil {
+			v.differ(ruleOf(id), id, "was decided, but is not in the ledger")
+		}
+	}
+	return nil
 }
 
 // nameStrays looks for claw-backs and settlements nobody asked for. What was posted while Verify ran is not one.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -74,7 +73,10 @@ func (s *Service) TakeSeat(ctx context.Context, in SeatInput) (*Seat, error) {
 	if err != nil {
 		return nil, err
 	}
-	seat, err := s.allocate(ctx, c, &in)
+	seat, err := s.allocate(ctx, Seat{
+		Campaign: c.ID, Order: in.Order, Member: in.Member, Lines: in.Lines, Units: total(in.Lines), Amount: in.Amount,
+		PaidAt: clock.Milli(in.PaidAt), TakenAt: s.clock.Now(),
+	}, SeatTaken{Campaign: c.ID, Community: c.Community, Host: c.Host, Order: in.Order, Member: in.Member, Formed: c.Formed()})
 	if err != nil {
 		return nil, wrap("take seat", err)
 	}
@@ -198,93 +200,4 @@ func (s *Service) markLeft(ctx context.Context, seat string) (*Seat, error) {
 		}
 		return nil
 	})
-}
-
-// numberHints lets one caller per campaign and process insert at a time, and remembers the next number. The hint
-// saves a reading; the store alone decides who gets a number. Number n+1 is tried only when n is known to be
-// stored, so there are no gaps, whatever dies.
-type numberHints struct {
-	slots [64]numberSlot
-}
-
-type numberSlot struct {
-	turn chan struct{} // holds one token: whoever has it inserts
-	next map[string]int64
-}
-
-const maxNumberHints = 256 // campaigns per slot
-
-func newNumberHints() *numberHints {
-	h := &numberHints{}
-	for i := range h.slots {
-		h.slots[i] = numberSlot{turn: make(chan struct{}, 1), next: map[string]int64{}}
-	}
-	return h
-}
-
-func (h *numberHints) slot(campaign string) *numberSlot {
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(campaign))
-	return &h.slots[sum.Sum32()%uint32(len(h.slots))]
-}
-
-const maxNumbers = 2000 // lost races with other processes before a caller gives up
-
-// allocate inserts the seat under the next free number, or finds the one the order has.
-func (s *Service) allocate(ctx context.Context, c *Campaign, in *SeatInput) (*Seat, error) {
-	seat := &Seat{
-		Campaign: c.ID, Order: in.Order, Member: in.Member, Lines: in.Lines, Units: total(in.Lines), Amount: in.Amount,
-		PaidAt: clock.Milli(in.PaidAt), TakenAt: s.clock.Now(),
-	}
-	slot := s.numbers.slot(c.ID)
-	select {
-	case slot.turn <- struct{}{}:
-		defer func() { <-slot.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if len(slot.next) >= maxNumberHints {
-		clear(slot.next)
-	}
-	for range maxNumbers {
-		next, err := s.nextNumber(ctx, slot, c.ID)
-		if err != nil {
-			return nil, err
-		}
-		fresh := *seat
-		fresh.ID, fresh.Number = seatID(c.ID, next), next
-		fresh.Emit(EventTaken, SeatTaken{
-			Campaign: c.ID, Community: c.Community, Host: c.Host, Order: in.Order, Member: in.Member, Number: next,
-			Formed: c.Formed(),
-		})
-		err = s.seats.Insert(ctx, &fresh)
-		if err == nil {
-			slot.next[c.ID] = next + 1
-			return &fresh, nil
-		}
-		delete(slot.next, c.ID)
-		if !docstore.Exists(err) {
-			return nil, err
-		}
-		// Either the number is another's or the order has a seat; a driver may not know which index refused.
-		found, err := s.SeatOf(ctx, c.ID, in.Order)
-		if err == nil || !errors.Is(err, ErrSeatNotFound) {
-			return found, err
-		}
-	}
-	return nil, docstore.ErrContended
-}
-
-func (s *Service) nextNumber(ctx context.Context, slot *numberSlot, campaign string) (int64, error) {
-	if next := slot.next[campaign]; next > 0 {
-		return next, nil
-	}
-	last, err := s.seats.FindOne(ctx, docstore.By("number", campaign).Newest())
-	if errors.Is(err, docstore.ErrNotFound) {
-		return 1, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return last.Number + 1, nil
 }

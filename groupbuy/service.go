@@ -60,7 +60,7 @@ type Service struct {
 	communities Communities
 	config      Config
 	known       *known
-	numbers     *numberHints
+	numbers     *numbering
 }
 
 // New opens the collections and returns the service.
@@ -87,7 +87,7 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	}
 	return &Service{
 		collections: opened, clock: d.Clock, goods: d.Goods, communities: d.Communities, config: c,
-		known: newKnown(c.Memory), numbers: newNumberHints(),
+		known: newKnown(c.Memory), numbers: newNumbering(),
 	}, nil
 }
 

@@ -108,6 +108,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
+	gin.SetMode(gin.ReleaseMode) // one mode per program: no route dump, no colours
 	a := &API{
 		engine: gin.New(), answers: kept, metrics: newMetrics(d.Metrics), pages: newPages(),
 		log: d.Log, clock: d.Clock, store: d.Store, members: d.Members, communities: d.Communities,

@@ -9,7 +9,7 @@ import (
 	"guanxi/internal/money"
 )
 
-type campaignPath struct {
+type CampaignPath struct {
 	Campaign string `path:"campaign" minLength:"1" maxLength:"64"`
 }
 
@@ -37,7 +37,7 @@ type campaignView struct {
 	Words     string         `json:"words,omitempty"`
 	State     groupbuy.State `json:"state"`
 	StateText string         `json:"state_text"`
-	Host      person         `json:"host" doc:"谁在推荐"`
+	Host      Person         `json:"host" doc:"谁在推荐"`
 	Community string         `json:"community"`
 	Items     []itemView     `json:"items"`
 	StartsAt  time.Time      `json:"starts_at"`
@@ -65,7 +65,7 @@ type campaignCard struct {
 	Title     string         `json:"title"`
 	State     groupbuy.State `json:"state"`
 	StateText string         `json:"state_text"`
-	Host      person         `json:"host"`
+	Host      Person         `json:"host"`
 	From      money.Fen      `json:"from_fen" doc:"最低单价"`
 	Items     int            `json:"items"`
 	StartsAt  time.Time      `json:"starts_at"`
@@ -95,7 +95,7 @@ func (a *API) declareCampaigns() {
 	}, a.feed)
 	register(a, operation{
 		id: "campaign", method: "GET", path: "/v1/campaigns/{campaign}", tag: "接龙", summary: "接龙页：谁推荐、多少钱、谁在里面", etag: true,
-	}, func(ctx context.Context, in *struct{ campaignPath }) (*campaignOutput, error) {
+	}, func(ctx context.Context, in *struct{ CampaignPath }) (*campaignOutput, error) {
 		view, err := shared(ctx, a.pages, "campaign:"+in.Campaign, func(ctx context.Context) (*campaignView, error) {
 			c, err := a.visibleCampaign(ctx, in.Campaign)
 			if err != nil {
@@ -127,7 +127,7 @@ func (a *API) visibleCampaign(ctx context.Context, campaign string) (*groupbuy.C
 
 // feed is for the community's own people; others do not learn what is sold there.
 func (a *API) feed(ctx context.Context, in *struct {
-	communityPath
+	CommunityPath
 	Paged
 }) (*feedOutput, error) {
 	if err := a.requireMember(ctx, in.Community); err != nil {
@@ -166,7 +166,7 @@ func (a *API) cards(ctx context.Context, campaigns []*groupbuy.Campaign) ([]camp
 	}
 	out := make([]campaignCard, len(campaigns))
 	for i, c := range campaigns {
-		progress, err := a.campaigns.Progress(ctx, c.ID)
+		progress, err := a.progressOf(ctx, c)
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +184,7 @@ func (a *API) cards(ctx context.Context, campaigns []*groupbuy.Campaign) ([]camp
 }
 
 func (a *API) viewCampaign(ctx context.Context, c *groupbuy.Campaign) (*campaignView, error) {
-	progress, err := a.campaigns.Progress(ctx, c.ID)
+	progress, err := a.progressOf(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (a *API) viewItems(ctx context.Context, c *groupbuy.Campaign) ([]itemView, 
 }
 
 func (a *API) seats(ctx context.Context, in *struct {
-	campaignPath
+	CampaignPath
 	Paged
 }) (*seatsOutput, error) {
 	if _, err := a.visibleCampaign(ctx, in.Campaign); err != nil {
@@ -271,6 +271,14 @@ func (a *API) requireMember(ctx context.Context, communityID string) error {
 		return community.ErrNotFound
 	}
 	return nil
+}
+
+// progressOf is nothing at all for a draft.
+func (a *API) progressOf(ctx context.Context, c *groupbuy.Campaign) (groupbuy.Progress, error) {
+	if c.State == groupbuy.Draft {
+		return groupbuy.Progress{}, nil
+	}
+	return a.campaigns.Progress(ctx, c.ID)
 }
 
 func viewProgress(p groupbuy.Progress) progressView {

@@ -8,7 +8,7 @@ import (
 	"guanxi/community"
 )
 
-type communityPath struct {
+type CommunityPath struct {
 	Community string `path:"community" minLength:"1" maxLength:"64"`
 }
 
@@ -24,7 +24,7 @@ type communityView struct {
 	Name     string    `json:"name"`
 	Words    string    `json:"words,omitempty"`
 	Notice   string    `json:"notice,omitempty"`
-	Host     person    `json:"host"`
+	Host     Person    `json:"host"`
 	Members  int       `json:"members"`
 	Joined   bool      `json:"joined" doc:"我是否在这个社群里"`
 	Pickups  []point   `json:"pickup_points"`
@@ -32,7 +32,7 @@ type communityView struct {
 }
 
 // person is how members see each other: never a phone, never an openid.
-type person struct {
+type Person struct {
 	ID       string `json:"id"`
 	Nickname string `json:"nickname"`
 	Avatar   string `json:"avatar,omitempty"`
@@ -49,7 +49,7 @@ type communitiesOutput struct {
 
 type joinInput struct {
 	Keyed
-	communityPath
+	CommunityPath
 	Body struct {
 		Share string `json:"share,omitempty" maxLength:"32" doc:"通过哪一次分享加入"`
 	}
@@ -78,7 +78,7 @@ func (a *API) declareCommunities() {
 	}, a.myCommunities)
 	register(a, operation{
 		id: "community", method: "GET", path: "/v1/communities/{community}", tag: "社群", summary: "社群主页",
-	}, func(ctx context.Context, in *struct{ communityPath }) (*communityOutput, error) {
+	}, func(ctx context.Context, in *struct{ CommunityPath }) (*communityOutput, error) {
 		c, err := a.communities.Get(ctx, in.Community)
 		if err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (a *API) declareCommunities() {
 		id: "leave", method: "POST", path: "/v1/communities/{community}/leave", tag: "社群", summary: "退出社群", status: 204,
 	}, func(ctx context.Context, in *struct {
 		Keyed
-		communityPath
+		CommunityPath
 	}) (*emptyOutput, error) {
 		return nil, a.communities.Leave(ctx, in.Community, memberOf(ctx))
 	})
@@ -162,21 +162,21 @@ func (a *API) viewCommunity(ctx context.Context, c *community.Community) (commun
 }
 
 // people loads nicknames; somebody who is gone has an empty one.
-func (a *API) people(ctx context.Context, ids ...string) (map[string]person, error) {
+func (a *API) people(ctx context.Context, ids ...string) (map[string]Person, error) {
 	profiles, err := a.members.Profiles(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string]person, len(ids))
+	found := make(map[string]Person, len(ids))
 	for _, memberID := range ids {
 		p := profiles[memberID]
-		found[memberID] = person{ID: memberID, Nickname: p.Nickname, Avatar: p.Avatar}
+		found[memberID] = Person{ID: memberID, Nickname: p.Nickname, Avatar: p.Avatar}
 	}
 	return found, nil
 }
 
 func (a *API) shelf(ctx context.Context, in *struct {
-	communityPath
+	CommunityPath
 	Paged
 }) (*shelfOutput, error) {
 	page, err := a.communities.Shelf(ctx, in.Community, community.Paging{First: in.Limit, After: in.Cursor})

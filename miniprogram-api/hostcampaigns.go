@@ -29,24 +29,24 @@ type draftBody struct {
 
 type draftInput struct {
 	Keyed
-	communityPath
+	CommunityPath
 	Body draftBody
 }
 
 type editCampaignInput struct {
 	Keyed
-	campaignPath
+	CampaignPath
 	Body draftBody
 }
 
 type campaignWrite struct {
 	Keyed
-	campaignPath
+	CampaignPath
 }
 
 type cancelInput struct {
 	Keyed
-	campaignPath
+	CampaignPath
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"400"`
 	}
@@ -54,7 +54,7 @@ type cancelInput struct {
 
 type copyInput struct {
 	Keyed
-	campaignPath
+	CampaignPath
 	Body struct {
 		StartsAt time.Time `json:"starts_at"`
 		EndsAt   time.Time `json:"ends_at"`
@@ -79,7 +79,7 @@ func (a *API) declareHostCampaigns() {
 	})
 	register(a, operation{
 		id: "hosted-campaign", method: "GET", path: "/v1/host/campaigns/{campaign}", tag: "团长 · 接龙", summary: "接龙详情，含草稿", etag: true,
-	}, func(ctx context.Context, in *struct{ campaignPath }) (*campaignOutput, error) {
+	}, func(ctx context.Context, in *struct{ CampaignPath }) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.hostedCampaign(ctx, in.Campaign))
 	})
 	register(a, operation{

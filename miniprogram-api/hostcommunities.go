@@ -25,7 +25,7 @@ type createCommunityInput struct {
 
 type editCommunityInput struct {
 	Keyed
-	communityPath
+	CommunityPath
 	Body struct {
 		Name   string `json:"name" minLength:"1" maxLength:"120"`
 		Words  string `json:"words,omitempty" maxLength:"2000"`
@@ -35,7 +35,7 @@ type editCommunityInput struct {
 
 type pickupInput struct {
 	Keyed
-	communityPath
+	CommunityPath
 	Body struct {
 		Name    string `json:"name" minLength:"1" maxLength:"120"`
 		Address string `json:"address" minLength:"1" maxLength:"480"`
@@ -47,7 +47,7 @@ type pickupInput struct {
 type pointOutput struct{ Body point }
 
 type memberView struct {
-	person
+	Person
 	JoinedAt time.Time `json:"joined_at"`
 }
 
@@ -60,7 +60,7 @@ type membersOutput struct {
 
 type pickInput struct {
 	Keyed
-	communityPath
+	CommunityPath
 	Product string `path:"product" minLength:"1" maxLength:"64"`
 	Body    struct {
 		Reason string `json:"reason,omitempty" maxLength:"800" doc:"为什么推荐给这些人"`
@@ -144,7 +144,7 @@ func (a *API) declarePicks() {
 		id: "unpick", method: "DELETE", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "下架", status: 204,
 	}, func(ctx context.Context, in *struct {
 		Keyed
-		communityPath
+		CommunityPath
 		Product string `path:"product" minLength:"1" maxLength:"64"`
 	}) (*emptyOutput, error) {
 		return nil, a.communities.Unpick(ctx, memberOf(ctx), in.Community, in.Product)
@@ -177,7 +177,7 @@ func (a *API) hostedCommunities(ctx context.Context, in *struct{ Paged }) (*comm
 }
 
 func (a *API) communityMembers(ctx context.Context, in *struct {
-	communityPath
+	CommunityPath
 	Paged
 }) (*membersOutput, error) {
 	page, err := a.communities.Members(ctx, memberOf(ctx), in.Community, community.Paging{First: in.Limit, After: in.Cursor})

@@ -7,8 +7,8 @@ import (
 )
 
 type hostOrderView struct {
-	orderView
-	Buyer person `json:"buyer"`
+	OrderView
+	Buyer Person `json:"buyer"`
 }
 
 type hostOrdersOutput struct {
@@ -20,7 +20,7 @@ type hostOrdersOutput struct {
 
 type shipInput struct {
 	Keyed
-	orderPath
+	OrderPath
 	Body struct {
 		Kind     order.ShipKind `json:"kind" enum:"pickup,express,city"`
 		Company  string         `json:"company,omitempty" maxLength:"80" doc:"快递公司编码"`
@@ -28,14 +28,14 @@ type shipInput struct {
 	}
 }
 
-type refundPath struct {
-	orderPath
+type RefundPath struct {
+	OrderPath
 	Refund string `path:"refund" minLength:"1" maxLength:"64"`
 }
 
 type refuseInput struct {
 	Keyed
-	refundPath
+	RefundPath
 	Body struct {
 		Words string `json:"words" minLength:"1" maxLength:"240" doc:"给购物者的说明"`
 	}
@@ -69,7 +69,7 @@ func (a *API) declareHostOrders() {
 		id: "approve-refund", method: "POST", path: "/v1/host/orders/{order}/refunds/{refund}/approve", tag: "团长 · 订单", summary: "同意退款",
 	}, func(ctx context.Context, in *struct {
 		Keyed
-		refundPath
+		RefundPath
 	}) (*refundOutput, error) {
 		return viewRefund(a.orders.ApproveRefund(ctx, memberOf(ctx), in.Order, in.Refund))
 	})
@@ -81,7 +81,7 @@ func (a *API) declareHostOrders() {
 }
 
 func (a *API) campaignOrders(ctx context.Context, in *struct {
-	campaignPath
+	CampaignPath
 	Paged
 }) (*hostOrdersOutput, error) {
 	if _, err := a.hostedCampaign(ctx, in.Campaign); err != nil {

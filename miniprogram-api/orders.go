@@ -14,7 +14,7 @@ type wish struct {
 }
 
 type quoteInput struct {
-	campaignPath
+	CampaignPath
 	Body struct {
 		Lines  []wish `json:"lines" minItems:"1" maxItems:"50" nullable:"false"`
 		Pickup string `json:"pickup,omitempty" maxLength:"64" doc:"自提点"`
@@ -50,7 +50,7 @@ type placeInput struct {
 	}
 }
 
-type orderView struct {
+type OrderView struct {
 	ID         string       `json:"id"`
 	State      order.State  `json:"state"`
 	StateText  string       `json:"state_text"`
@@ -72,22 +72,22 @@ type orderView struct {
 	Refunds    []refundView `json:"refunds,omitempty" nullable:"false"`
 }
 
-type orderOutput struct{ Body orderView }
+type orderOutput struct{ Body OrderView }
 
 type ordersOutput struct {
 	Body struct {
-		Orders []orderView `json:"orders"`
+		Orders []OrderView `json:"orders"`
 		Next   string      `json:"next,omitempty"`
 	}
 }
 
-type orderPath struct {
+type OrderPath struct {
 	Order string `path:"order" minLength:"1" maxLength:"64"`
 }
 
 type orderWrite struct {
 	Keyed
-	orderPath
+	OrderPath
 }
 
 type payOutput struct {
@@ -118,7 +118,7 @@ func (a *API) declareOrders() {
 	})
 	register(a, operation{
 		id: "order", method: "GET", path: "/v1/orders/{order}", tag: "下单", summary: "订单详情", etag: true,
-	}, func(ctx context.Context, in *struct{ orderPath }) (*orderOutput, error) {
+	}, func(ctx context.Context, in *struct{ OrderPath }) (*orderOutput, error) {
 		return viewOrder(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
 	})
 	register(a, operation{
@@ -213,8 +213,8 @@ func viewOrder(o *order.Order, err error) (*orderOutput, error) {
 	return &orderOutput{orderViewOf(o)}, nil
 }
 
-func orderViewOf(o *order.Order) orderView {
-	v := orderView{
+func orderViewOf(o *order.Order) OrderView {
+	v := OrderView{
 		ID: o.ID, State: o.State, StateText: stateText(o.State), Campaign: o.Campaign, Community: o.Community, Host: o.Host,
 		Lines: viewLines(o), Amount: o.Amount, Seat: o.Seat, Note: o.Note.Reveal(),
 		PlacedAt: o.PlacedAt, ExpiresAt: o.ExpiresAt, ReceivedAt: o.ReceivedAt, Refunds: viewRefunds(o),
@@ -236,7 +236,7 @@ func orderViewOf(o *order.Order) orderView {
 
 func viewOrders(items []*order.Order, next string) *ordersOutput {
 	out := &ordersOutput{}
-	out.Body.Orders, out.Body.Next = make([]orderView, len(items)), next
+	out.Body.Orders, out.Body.Next = make([]OrderView, len(items)), next
 	for i, o := range items {
 		out.Body.Orders[i] = orderViewOf(o)
 	}

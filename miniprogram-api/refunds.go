@@ -15,7 +15,7 @@ type refundLine struct {
 
 type refundInput struct {
 	Keyed
-	orderPath
+	OrderPath
 	Body struct {
 		Lines  []refundLine `json:"lines,omitempty" maxItems:"50" nullable:"false" doc:"不填表示剩余的全部"`
 		Reason string       `json:"reason" minLength:"1" maxLength:"240"`

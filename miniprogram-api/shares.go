@@ -21,25 +21,25 @@ type shareView struct {
 	Target    string            `json:"target"`
 	Community string            `json:"community"`
 	Path      string            `json:"path" doc:"onShareAppMessage 的 path"`
-	Sharer    person            `json:"sharer"`
+	Sharer    Person            `json:"sharer"`
 }
 
 type shareOutput struct{ Body shareView }
 
-type sharePath struct {
+type SharePath struct {
 	Share string `path:"share" minLength:"1" maxLength:"32"`
 }
 
 type openInput struct {
 	Keyed
-	sharePath
+	SharePath
 	Body struct {
 		Scene int `json:"scene,omitempty" minimum:"0" maximum:"100000" doc:"微信场景值，如 1007 单聊、1008 群聊、1047 小程序码"`
 	}
 }
 
 type bondView struct {
-	By             person    `json:"by" doc:"我的消费记在谁名下"`
+	By             Person    `json:"by" doc:"我的消费记在谁名下"`
 	Since          time.Time `json:"since"`
 	Until          time.Time `json:"until,omitzero"`
 	ProtectedUntil time.Time `json:"protected_until,omitzero"`
@@ -127,7 +127,7 @@ func (a *API) openShare(ctx context.Context, in *openInput) (*openOutput, error)
 	return out, err
 }
 
-func (a *API) shareCode(ctx context.Context, in *struct{ sharePath }) (*imageOutput, error) {
+func (a *API) shareCode(ctx context.Context, in *struct{ SharePath }) (*imageOutput, error) {
 	s, err := a.distribution.GetShare(ctx, in.Share)
 	if err != nil {
 		return nil, err

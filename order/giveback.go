@@ -77,8 +77,10 @@ func (s *Service) refundTried(ctx context.Context, order, number string, tried e
 		switch {
 		case refused:
 			r.step(StageAbnormal)
+			if r.Problem == "" { // the first time only: the rest of the causes differ by request numbers
+				o.record(IncidentRefundRefused, number+" "+reasonCode(tried), now)
+			}
 			r.Problem = ErrPaymentRefused.Code
-			o.record(IncidentRefundRefused, number+" "+reasonCode(tried), now)
 		case tried != nil:
 			r.step(StageSubmitted)
 		}
@@ -100,19 +102,21 @@ func reasonCode(err error) string {
 
 // SettleRefund takes the platform's verified record of a refund, from a notification or a query, as often and as
 // late as it comes, and answers where the refund stands then. A number the platform has closed is replaced by a new
-// one by itself. Errors: ErrNotFound for a number that is none of ours; ErrRefundMismatch when order or amount do
-// not fit: nothing changes but the order's list of incidents.
+// one by itself. Errors: ErrNotFound for an order that is none of ours; ErrRefundMismatch when number, order or
+// amount do not fit: nothing changes but the order's list of incidents.
 func (s *Service) SettleRefund(ctx context.Context, receipt RefundReceipt) (RefundStage, error) {
 	order := orderOf(receipt.Number)
 	if order == "" {
-		return "", ErrNotFound
+		order = receipt.OrderNumber // made at the merchant's desk, under a number of its own
 	}
 	mismatch := false
 	o, err := s.change(ctx, order, func(o *Order, now time.Time) error {
 		mismatch = false
 		r := o.refund(receipt.Number)
 		if r == nil {
-			return ErrNotFound
+			mismatch = true
+			detail := cut(receipt.Number, 64) + " " + strconv.FormatInt(int64(receipt.Refund), 10)
+			return changedIf(o.record(IncidentForeignRefund, detail, now))
 		}
 		if why := receipt.mismatch(o, r); why != "" {
 			mismatch = true

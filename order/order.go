@@ -59,7 +59,7 @@ type Line struct {
 	Category string    `bson:"category"`
 	Units    int64     `bson:"units"`
 	Price    money.Fen `bson:"price"` // per unit
-	Cost     money.Fen `bson:"cost"`  // per unit
+	Cost     money.Fen `bson:"cost"`  // per unit; never shown to members
 	Paid     money.Fen `bson:"paid"`  // for all units; due until the order is paid
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"guanxi/internal/clock"
 )
 
 // Outcome is what a payment record did to an order.
@@ -68,7 +70,10 @@ func (s *Service) settlePaid(o *Order, p Payment, now time.Time) (Outcome, error
 	if p.State == PaymentRefund { // refunds of ours need a payment of ours: somebody used the merchant's desk
 		o.record(IncidentForeignRefund, p.TransactionID, now)
 	}
-	o.Payment = &Settlement{TransactionID: p.TransactionID, PaidAt: p.PaidAt, SettledAt: now}
+	if p.PaidAt.IsZero() {
+		p.PaidAt = now
+	}
+	o.Payment = &Settlement{TransactionID: p.TransactionID, PaidAt: clock.Milli(p.PaidAt), SettledAt: now}
 	o.Looks, o.LookAt = 0, time.Time{}
 	if o.State == StateClosed {
 		return OutcomeLate, o.settleLate(now)
@@ -77,7 +82,7 @@ func (s *Service) settlePaid(o *Order, p Payment, now time.Time) (Outcome, error
 		return "", err
 	}
 	o.CloseWhy = ""
-	o.Emit(EventPaid, Paid{Sale: o.sale(), TransactionID: p.TransactionID, PaidAt: p.PaidAt})
+	o.Emit(EventPaid, Paid{Sale: o.sale(), TransactionID: p.TransactionID, PaidAt: o.Payment.PaidAt})
 	return OutcomePaid, o.confirm(now)
 }
 

@@ -204,6 +204,9 @@ func (s *story) stand() string {
 	}
 	o := s.get(s.id)
 	out := " | " + string(o.State)
+	if o.Seat != 0 {
+		out += " seat " + strconv.FormatInt(o.Seat, 10)
+	}
 	if !o.NextAt.IsZero() {
 		out += " next " + o.NextAt.Sub(start).String()
 	}

@@ -17,6 +17,19 @@ import (
 	"guanxi/internal/money"
 )
 
+// counter deals numbers to many goroutines.
+type counter struct {
+	mu sync.Mutex
+	n  int64
+}
+
+func (c *counter) next() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	return c.n
+}
+
 var start = time.Date(2026, 3, 2, 2, 0, 0, 0, time.UTC)
 
 // world is an order service among fakes that behave as their contracts say, and misbehave on command.

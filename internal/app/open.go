@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,8 +16,6 @@ import (
 	"guanxi/internal/redisx"
 	"guanxi/internal/weixin"
 	"guanxi/internal/weixinpay"
-	miniprogramapi "guanxi/miniprogram-api"
-	"guanxi/order"
 )
 
 // Program is an App with everything that was opened for it.
@@ -39,14 +35,6 @@ func (p *Program) Close() error {
 	return first
 }
 
-// Platforms are the adapters to the outside, made from settings or from a sandbox's credentials.
-type Platforms struct {
-	Weixin *weixin.Client
-	Pay    *weixinpay.Payments
-	AppID  string
-	MchID  string
-}
-
 // Open builds the production program from checked values.
 func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.Registry) (_ *Program, err error) {
 	p := &Program{}
@@ -60,7 +48,7 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	p.closers = append(p.closers, store.Close)
-	redis, err := redisx.Open(ctx, redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}})
+	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
@@ -70,22 +58,17 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	c := Config{
-		Store: store, Clock: clock.System{}, Log: log, Metrics: metrics, Sessions: sessions{redis},
+		Store: store, Clock: clock.System{}, Log: log, Metrics: metrics,
 		TrustProxy: v["GUANXI_TRUST_PROXY"] == "true",
 	}
 	c.Use(platforms)
-	if rate, err := strconv.Atoi(v["GUANXI_RATE"]); err == nil && rate > 0 {
-		c.Limiter = limiter{redis, rate}
+	rate, err := strconv.Atoi(v["GUANXI_RATE"])
+	if err != nil {
+		return nil, fmt.Errorf("GUANXI_RATE: %w", err)
 	}
+	c.Accelerate(redis, rate)
 	p.App, err = New(ctx, c)
 	return p, err
-}
-
-// Use puts the platforms' adapters into the configuration.
-func (c *Config) Use(p Platforms) {
-	c.Platform, c.Codes, c.Shipping = p.Weixin, p.Weixin, shipping{p.Weixin}
-	c.Payments, c.Notifications = p.Pay, notifications{p.Pay}
-	c.Orders.AppID, c.Orders.MchID = p.AppID, p.MchID
 }
 
 // OpenStore opens MongoDB when a URL is set, and the embedded store otherwise.
@@ -131,23 +114,3 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	}
 	return Platforms{Weixin: wx, Pay: pay, AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"]}, nil
 }
-
-// notifications translates the payment adapter's notices for the edge.
-type notifications struct{ pay *weixinpay.Payments }
-
-func (n notifications) Verify(ctx context.Context, header http.Header, body []byte) (miniprogramapi.Notice, error) {
-	notice, err := n.pay.ParseNotification(ctx, header, body)
-	return miniprogramapi.Notice{ID: notice.ID, Payment: notice.Payment, Refund: notice.Refund}, err
-}
-
-// limiter spends rate-limit tokens in Redis.
-type limiter struct {
-	redis     *redisx.Redis
-	perMinute int
-}
-
-func (l limiter) Allow(ctx context.Context, who string, tokens int) (time.Duration, bool) {
-	return l.redis.Allow(ctx, "edge:"+who, tokens, l.perMinute, time.Minute)
-}
-
-var _ order.Payments = (*weixinpay.Payments)(nil)

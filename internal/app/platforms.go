@@ -2,11 +2,37 @@ package app
 
 import (
 	"context"
+	"net/http"
 
 	"guanxi/flow"
 	"guanxi/internal/weixin"
+	"guanxi/internal/weixinpay"
+	miniprogramapi "guanxi/miniprogram-api"
 	"guanxi/order"
 )
+
+// Platforms are the adapters to the outside, made from settings or from a sandbox's credentials.
+type Platforms struct {
+	Weixin *weixin.Client
+	Pay    *weixinpay.Payments
+	AppID  string
+	MchID  string
+}
+
+// Use puts the platforms' adapters into the configuration.
+func (c *Config) Use(p Platforms) {
+	c.Platform, c.Codes, c.Shipping = p.Weixin, p.Weixin, shipping{p.Weixin}
+	c.Payments, c.Notifications = p.Pay, notifications{p.Pay}
+	c.Orders.AppID, c.Orders.MchID = p.AppID, p.MchID
+}
+
+// notifications translates the payment adapter's notices for the edge.
+type notifications struct{ pay *weixinpay.Payments }
+
+func (n notifications) Verify(ctx context.Context, header http.Header, body []byte) (miniprogramapi.Notice, error) {
+	notice, err := n.pay.ParseNotification(ctx, header, body)
+	return miniprogramapi.Notice{ID: notice.ID, Payment: notice.Payment, Refund: notice.Refund}, err
+}
 
 // shipping translates a parcel for WeChat's shipping information.
 type shipping struct{ weixin *weixin.Client }

@@ -26,7 +26,7 @@ func Probe(ctx context.Context, v Values) []string {
 			add("the store cannot be closed", err)
 		}
 	}
-	redis, err := redisx.Open(ctx, redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}})
+	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}})
 	if err != nil {
 		add("Redis cannot be opened", err)
 		return wrong

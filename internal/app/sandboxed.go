@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -27,9 +27,11 @@ type Sandboxed struct {
 	Weixin  *weixin.Client
 	URL     string // of the edge
 
-	platform *httptest.Server
+	platform *http.Server
+	address  string
 	listener net.Listener
 	cancel   context.CancelFunc
+	edge     sync.WaitGroup
 	served   sync.WaitGroup
 }
 
@@ -68,7 +70,9 @@ func OpenSandboxed(ctx context.Context, c SandboxedConfig) (_ *Sandboxed, err er
 	if s.Sandbox, err = sandbox.New(c.Sandbox); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s.platform = httptest.NewServer(s.Sandbox)
+	if err := s.openPlatform(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.adapters(c); err != nil {
 		return nil, err
 	}
@@ -91,13 +95,13 @@ func (s *Sandboxed) adapters(c SandboxedConfig) (err error) {
 		AppID: credentials.AppID, MchID: credentials.MchID, MerchantSerial: credentials.MerchantSerial,
 		MerchantKeyPEM: credentials.MerchantKeyPEM, PublicKeyID: credentials.PublicKeyID,
 		PublicKeyPEM: credentials.PublicKeyPEM, APIv3Key: credentials.APIv3Key,
-		NotifyURL: s.URL + "/v1/notify/weixinpay", BaseURL: s.platform.URL, Nanos: c.Nanos,
+		NotifyURL: s.URL + "/v1/notify/weixinpay", BaseURL: s.PlatformURL(), Nanos: c.Nanos,
 	})
 	if err != nil {
 		return err
 	}
 	s.Weixin, err = weixin.New(weixin.Config{
-		AppID: credentials.AppID, AppSecret: credentials.AppSecret, MchID: credentials.MchID, BaseURL: s.platform.URL,
+		AppID: credentials.AppID, AppSecret: credentials.AppSecret, MchID: credentials.MchID, BaseURL: s.PlatformURL(),
 		Clock: c.Clock,
 	})
 	return err
@@ -109,7 +113,7 @@ func (s *Sandboxed) serve(ctx context.Context, c SandboxedConfig) {
 		handler = c.Wrap(handler)
 	}
 	ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	s.served.Go(func() {
+	s.edge.Go(func() {
 		if err := Serve(ctx, s.listener, handler, c.Log, s.API.Drain); err != nil {
 			c.Log.Error("serve", "error", err.Error())
 		}
@@ -117,13 +121,25 @@ func (s *Sandboxed) serve(ctx context.Context, c SandboxedConfig) {
 }
 
 // PlatformURL is where the sandbox listens.
-func (s *Sandboxed) PlatformURL() string { return s.platform.URL }
+func (s *Sandboxed) PlatformURL() string { return "http://" + s.address }
+
+func (s *Sandboxed) openPlatform(ctx context.Context) error {
+	l, err := Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.address = l.Addr().String()
+	s.platform = &http.Server{Handler: s.Sandbox, ReadHeaderTimeout: 5 * time.Second}
+	server := s.platform
+	s.served.Go(func() { _ = server.Serve(l) }) // ends when it is closed
+	return nil
+}
 
 // Stop ends serving, lets events in delivery finish and closes the sandbox; the store stays open.
 func (s *Sandboxed) Stop(ctx context.Context) error {
 	if s.cancel != nil {
 		s.cancel()
-		s.served.Wait()
+		s.edge.Wait()
 	}
 	err := s.App.Stop(ctx)
 	s.close()
@@ -135,11 +151,11 @@ func (s *Sandboxed) close() {
 		s.Sandbox.Close()
 	}
 	if s.platform != nil {
-		s.platform.CloseClientConnections()
-		s.platform.Close()
+		_ = s.platform.Close()
 	}
+	s.served.Wait()
 	if s.Pay != nil {
-		s.Pay.Close()
+		s.Pay.Shutdown()
 	}
 	if s.Weixin != nil {
 		s.Weixin.Shutdown()

@@ -263,7 +263,7 @@ func (d *draft[T]) store(ctx context.Context, open *doubt) error {
 		return nil
 	}
 	c, meta := d.collection, d.collection.meta(d.doc)
-	same, err := d.unchanged(meta)
+	body, same, err := d.unchanged(meta)
 	if err != nil {
 		return c.fail("update", d.id, err)
 	}
@@ -272,7 +272,7 @@ func (d *draft[T]) store(ctx context.Context, open *doubt) error {
 		return nil
 	}
 	emitted := len(meta.emitted)
-	op, err := c.prepare(d.doc, meta.Version)
+	op, err := d.successor(meta, body)
 	if err != nil {
 		return err
 	}

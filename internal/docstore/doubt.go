@@ -1,7 +1,6 @@
 package docstore
 
 import (
-	"bytes"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -43,27 +42,4 @@ func (d *draft[T]) finish(batch []*call[T]) error {
 	}
 	d.collection.store.announce(d.collection.spec.Name, d.id, ours)
 	return d.hand(batch)
-}
-
-// unchanged compares the draft with what was loaded. Encryption never makes the same bytes twice, so types with
-// encrypted fields are compared in the clear.
-func (d *draft[T]) unchanged(meta *Doc) (bool, error) {
-	if d.before == nil || len(meta.emitted) > 0 {
-		return false, nil
-	}
-	c := d.collection
-	if !c.secret {
-		body, err := c.store.Marshal(d.doc)
-		return bytes.Equal(body, d.before), err
-	}
-	loaded, err := c.decode(d.before)
-	if err != nil {
-		return false, err
-	}
-	before, err := c.store.marshalClear(loaded)
-	if err != nil {
-		return false, err
-	}
-	after, err := c.store.marshalClear(d.doc)
-	return bytes.Equal(before, after), err
 }

@@ -156,14 +156,19 @@ func (r *room) outbox(id string) []docstore.Message {
 }
 
 // history lists what the history holds, oldest first.
-func (r *room) history(relay *event.Relay, name string) []string {
+func (r *room) history(_ *event.Relay, name string) []string {
+	r.t.Helper()
+	return r.historySince(time.Time{}, name)
+}
+
+func (r *room) historySince(since time.Time, name string) []string {
 	r.t.Helper()
 	list := []string{}
 	probe := r.relay(event.RelayConfig{Consumers: []event.Consumer{{Event: name, Name: "probe", Take: func(_ context.Context, e event.Event) error {
 		list = append(list, e.ID)
 		return nil
 	}}}})
-	if _, err := probe.Replay(r.t.Context(), "probe", time.Time{}); err != nil {
+	if _, err := probe.Replay(r.t.Context(), "probe", since); err != nil {
 		r.t.Fatal(err)
 	}
 	return list

@@ -19,7 +19,7 @@ import (
 // Config says what the sandbox is. The zero value works: every field has a default.
 type Config struct {
 	Clock clock.Clock  // business time; default the machine's
-	Nanos func() int64 // monotonic nanoseconds, for the time spent signing; nil leaves that at zero
+	Nanos func() int64 // nanoseconds, monotonic or of the thread's processor time, to time signing; nil leaves that at zero
 	Keys  Keys         // RSA keys; default fresh ones, which takes a fraction of a second
 
 	AppID, AppSecret    string // mini-program; default wx5a3dbcc0ffee0001 and a derived secret

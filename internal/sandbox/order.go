@@ -54,11 +54,17 @@ type orders struct {
 	gone   func(*payOrder) // told when an order falls out of the ring
 	next   atomic.Uint64
 	ring   []atomic.Pointer[payOrder]
-	shards [orderShards]struct {
-		mu       sync.Mutex
-		byNumber map[string]*payOrder
-	}
+	shards [orderShards]orderShard
 	known, paidFen, refundedFen, shipped atomic.Int64
+}
+
+type orderShard struct {
+	mu       sync.Mutex
+	byNumber map[string]*payOrder
+}
+
+func (o *orders) shard(number string) *orderShard {
+	return &o.shards[maphash.String(o.seed, number)%orderShards]
 }
 
 func (o *orders) init(size int, gone func(*payOrder)) {
@@ -72,7 +78,7 @@ func (o *orders) init(size int, gone func(*payOrder)) {
 func (o *orders) count() int64 { return o.known.Load() }
 
 func (o *orders) get(number string) *payOrder {
-	shard := &o.shards[maphash.String(o.seed, number)%orderShards]
+	shard := o.shard(number)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	return shard.byNumber[number]
@@ -80,7 +86,7 @@ func (o *orders) get(number string) *payOrder {
 
 // getOrAdd returns the order of that number, made by fill when there is none. fresh tells which.
 func (o *orders) getOrAdd(number string, fill func(*payOrder)) (order *payOrder, fresh bool) {
-	shard := &o.shards[maphash.String(o.seed, number)%orderShards]
+	shard := o.shard(number)
 	shard.mu.Lock()
 	if order = shard.byNumber[number]; order != nil {
 		shard.mu.Unlock()
@@ -99,7 +105,7 @@ func (o *orders) getOrAdd(number string, fill func(*payOrder)) (order *payOrder,
 }
 
 func (o *orders) forget(old *payOrder) {
-	shard := &o.shards[maphash.String(o.seed, old.number)%orderShards]
+	shard := o.shard(old.number)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	if shard.byNumber[old.number] == old {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/silenceper/wechat/v2/cache"
 	"github.com/silenceper/wechat/v2/miniprogram"
 	"github.com/silenceper/wechat/v2/miniprogram/config"
 	"github.com/silenceper/wechat/v2/util"
@@ -25,15 +24,10 @@ type Config struct {
 	BaseURL    string        // of a sandbox; empty: the platform
 	Timeout    time.Duration // of one call; default 10 s
 	Clock      clock.Clock   // ages the token; default the machine's
-	Cache      cache.Cache   // shares the token between processes; nil: each keeps its own
-	Lock       Locker        // lets one process fetch for all; nil or failing: each fetches for itself, which is safe
+	Cache      wire.Cache    // shares the token between processes (silenceper's cache.Cache is one); nil: each keeps its own
+	Lock       wire.Locker   // lets one process fetch for all; nil or failing: each fetches for itself, which is safe
 	EnvVersion string        // which version code images open: release (default), trial, develop
 	CheckPage  bool          // have the platform check that a code image's page is published
-}
-
-// Locker is a lock between processes. It expires by itself after ttl.
-type Locker interface {
-	Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error)
 }
 
 // Client talks to WeChat for one mini-program. It is safe for concurrent use.
@@ -41,7 +35,7 @@ type Client struct {
 	cfg     Config
 	road    http.RoundTripper
 	idle    func()
-	tokens  *tokens
+	tokens  *wire.TokenKeeper
 	program *miniprogram.MiniProgram
 }
 
@@ -65,7 +59,10 @@ func New(cfg Config) (*Client, error) {
 	}
 	useOurRoad()
 	c := &Client{cfg: cfg, road: client.Transport, idle: client.CloseIdleConnections}
-	c.tokens = newTokens(cfg, c.fetchToken)
+	c.tokens = wire.NewTokenKeeper(wire.TokenConfig{
+		Clock: cfg.Clock, Cache: cfg.Cache, Lock: cfg.Lock, Key: "guanxi:weixin:token:" + cfg.AppID,
+		Fetch: c.fetchToken, CanForce: true,
+	})
 	c.program = miniprogram.NewMiniProgram(&config.Config{AppID: cfg.AppID, AppSecret: cfg.AppSecret, Cache: nothing{}})
 	c.program.SetAccessTokenContextHandle(carried{})
 	return c, nil
@@ -129,7 +126,7 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 
 // withToken runs do with a token; if the platform says that the token is bad or expired, once more with another.
 func (c *Client) withToken(ctx context.Context, op string, do func(ctx context.Context, token string) error) error {
-	token, err := c.tokens.get(ctx)
+	token, err := c.tokens.Get(ctx)
 	for attempt := 0; ; attempt++ {
 		if err != nil {
 			return refine(op, err)
@@ -138,7 +135,7 @@ func (c *Client) withToken(ctx context.Context, op string, do func(ctx context.C
 		if !tokenRefused(err) || attempt > 0 {
 			return err
 		}
-		token, err = c.tokens.replace(ctx, token)
+		token, err = c.tokens.Replace(ctx, token)
 	}
 }
 

@@ -40,7 +40,7 @@ type Config struct {
 	Timeout time.Duration // of one call; default 10 s
 	Conns   int           // idle connections kept; default 64
 	Clock   clock.Clock   // stamps what the mini-program signs with; default the machine's
-	Nanos   func() int64  // monotonic nanoseconds, for the time spent in RSA; nil leaves that at zero
+	Nanos   func() int64  // nanoseconds, monotonic or of the thread's processor time, to time RSA; nil leaves that at zero
 }
 
 // Payments talks to WeChat Pay. It is safe for concurrent use.

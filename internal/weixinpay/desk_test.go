@@ -153,3 +153,33 @@ func tap(p order.PayParams) sandbox.PayInput {
 		Package: p.Package, TimeStamp: p.TimeStamp, NonceStr: p.NonceStr, SignType: p.SignType, PaySign: p.PaySign,
 	}
 }
+
+type sandboxConfig = sandbox.Config
+
+// sandboxKeys makes keys of its own, for a test that needs two platforms.
+func sandboxKeys(t *testing.T) sandbox.Keys {
+	t.Helper()
+	keys, err := sandbox.GenerateKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func fuzzDesk(t testing.TB, keys sandbox.Keys) (*sandbox.Sandbox, *weixinpay.Payments) {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Config{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := box.Credentials()
+	pay, err := weixinpay.New(weixinpay.Config{
+		AppID: c.AppID, MchID: c.MchID, MerchantSerial: c.MerchantSerial, MerchantKeyPEM: c.MerchantKeyPEM,
+		PublicKeyID: c.PublicKeyID, PublicKeyPEM: c.PublicKeyPEM, APIv3Key: c.APIv3Key, NotifyURL: "https://shop.example/n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pay.Shutdown)
+	return box, pay
+}

@@ -2,6 +2,7 @@ package weixinpay_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -196,10 +197,25 @@ func TestRefundRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRefused(t, refund(func(r *order.RefundOrder) { r.Number, r.OrderNumber, r.TransactionID = "x", "rules-2", "" }), "RESOURCE_NOT_EXISTS")
-	for i := range 49 {
-		if err := refund(func(r *order.RefundOrder) { r.Number, r.Refund = "part-"+string(rune('A'+i)), 1 }); err != nil && i+'A' <= 'Z' {
+}
+
+func TestAtMostFiftyPartialRefunds(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, func(c *sandbox.Config) { c.RefundDelay = time.Millisecond })
+	p := d.paid(t, "fifty-1")
+	for i := range 51 {
+		_, err := d.pay.Refund(t.Context(), order.RefundOrder{
+			Number: "part-" + strconv.Itoa(i), OrderNumber: p.Number, Refund: 1, Total: 4990,
+		})
+		if i < 50 && err != nil {
 			t.Fatal(i, err)
 		}
+		if i == 50 {
+			wantRefused(t, err, "INVALID_REQUEST")
+		}
+	}
+	if n := d.drain(t); len(n) != 51 {
+		t.Errorf("%d notices, want one payment and fifty refunds", len(n))
 	}
 }
 

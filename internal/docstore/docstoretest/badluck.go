@@ -72,6 +72,11 @@ func (s suite) badLuck(t *testing.T) {
 		wantErr(t, c.Insert(ctx, newParcel("a", "x", 1)), docstore.ErrUnclear)
 		put(t, c, newParcel("a", "x", 1))
 	})
+	s.worse(t, add)
+}
+
+func (s suite) worse(t *testing.T, add func(*parcel) error) {
+	ctx := t.Context()
 	t.Run("a refused write changes nothing", func(t *testing.T) {
 		f, c, listener := s.flaky(t)
 		put(t, c, newParcel("a", "x", 1))

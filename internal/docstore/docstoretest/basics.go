@@ -69,6 +69,11 @@ func (s suite) basics(t *testing.T) {
 			t.Fatal(got, err)
 		}
 	})
+	s.edges(t, store, driver, c)
+}
+
+func (s suite) edges(t *testing.T, store *docstore.Store, driver docstore.Driver, c *docstore.Collection[parcel]) {
+	ctx := t.Context()
 	t.Run("each of many inserts is answered by itself", func(t *testing.T) {
 		docs := []*parcel{newParcel("m1", "x", 1), newParcel("a1", "x", 1), newParcel("bad id", "x", 1), newParcel("m2", "x", 1), newParcel("m1", "x", 2)}
 		errs := c.InsertMany(ctx, docs)

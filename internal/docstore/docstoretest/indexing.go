@@ -62,13 +62,19 @@ func (s suite) indexing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.agree(t, after, n+count[0]+count[1]+count[2]+count[3])
+}
+
+// agree compares what the new index says with what the documents say.
+func (s suite) agree(t *testing.T, after *docstore.Collection[parcel], all int) {
+	ctx := t.Context()
 	want := map[string]int{}
 	total := 0
 	if err := after.Each(ctx, docstore.All(), func(p *parcel) error { want[p.Owner]++; total++; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if total != n+count[0]+count[1]+count[2]+count[3] {
-		t.Fatalf("%d documents, %d old, %v new", total, n, count)
+	if total != all {
+		t.Fatalf("%d documents, want %d", total, all)
 	}
 	for owner, expect := range want {
 		got := 0

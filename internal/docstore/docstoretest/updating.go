@@ -51,6 +51,11 @@ func (s suite) updating(t *testing.T) {
 			t.Fatal(err, got, gerr)
 		}
 	})
+	s.strange(t, store, c)
+}
+
+func (s suite) strange(t *testing.T, store *docstore.Store, c *docstore.Collection[parcel]) {
+	ctx := t.Context()
 	t.Run("a function that panics is an error and leaves no trace", func(t *testing.T) {
 		_, err := c.Update(ctx, "u3", func(p *parcel) error { p.Weight = 99; panic("oh") })
 		if got, gerr := c.Get(ctx, "u3"); err == nil || gerr != nil || got.Weight != 1 {

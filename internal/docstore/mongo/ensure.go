@@ -31,8 +31,13 @@ type shape struct {
 // its documents totally: no find has to sort.
 func newShape(index docstore.Index) shape {
 	s := shape{Index: index, native: index.Name + "(" + strings.Join(index.Fields, ",") + ")", order: slices.Clone(index.Fields)}
-	if !index.Unique {
+	if index.Unique {
+		s.native += "_unique"
+	} else {
 		s.order = append(s.order, "_id")
+	}
+	if index.Sparse {
+		s.native += "_sparse"
 	}
 	return s
 }

@@ -22,7 +22,7 @@ const (
 var (
 	notPrimary = []int{10107, 13435, 10058}
 	forbidden  = []int{13, 18, 8000}                       // not allowed here
-	malformed  = []int{2, 9, 14, 51, 72, 10334, 40415, 26} // bad value, parse, type, too large, no namespace
+	malformed  = []int{2, 9, 14, 51, 72, 73, 10334, 40415} // bad value, parse, type, option, namespace, too large
 )
 
 func hasCode(err error, codes ...int) bool {

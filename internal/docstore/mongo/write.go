@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -111,7 +112,7 @@ func (d *Driver) insert(ctx context.Context, c *collection, ops []docstore.Op, g
 		var again []int
 		for n, err := range d.insertOnce(ctx, c, ops, group) {
 			results[group[n]] = err
-			if err == errRivalGone { //nolint:errorlint // a marker of this package, never wrapped
+			if errors.Is(err, errRivalGone) {
 				results[group[n]] = fmt.Errorf("mongo: %w: %w", docstore.ErrUnavailable, errRivalGone)
 				again = append(again, group[n])
 			}
@@ -154,7 +155,7 @@ func (d *Driver) replace(ctx context.Context, c *collection, op *docstore.Op) er
 			return err
 		})
 		err = d.settle(ctx, c, op, "replace", seen, err)
-		if err != errRivalGone { //nolint:errorlint // a marker of this package, never wrapped
+		if !errors.Is(err, errRivalGone) {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/mongo"
@@ -50,7 +51,7 @@ func TestTheDriverConformsOnARealServer(t *testing.T) {
 		t.Skip("GUANXI_TEST_MONGO_URL is not set")
 	}
 	var next atomic.Int64
-	run := time.Now().UnixNano()
+	run := clock.System{}.Now().UnixMilli()
 	docstoretest.Run(t, func(t testing.TB) docstore.Driver {
 		name := fmt.Sprintf("guanxi_test_%d_%d", run, next.Add(1))
 		driver, err := mongo.Open(t.Context(), mongo.Options{URL: url, Database: name})

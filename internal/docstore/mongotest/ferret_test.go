@@ -2,8 +2,8 @@ package mongotest
 
 import (
 	"context"
-	"os"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 

@@ -170,7 +170,7 @@ func storm(double *wiredouble.Server) {
 			if kind == wiredouble.Unconfirmed && command == "find" {
 				continue
 			}
-			double.Misbehave(wiredouble.Fault{Kind: kind, Command: command, Skip: 5 * i, Every: 11 + 2*i + j, Times: 1 << 20})
+			double.Misbehave(wiredouble.Fault{Kind: kind, Command: command, Skip: 5 * i, Every: 47 + 4*i + 2*j, Times: 1 << 20})
 		}
 	}
 }
@@ -265,4 +265,3 @@ func checkPlaces(t *testing.T, accounts *docstore.Collection[account], answers [
 		t.Errorf("%d places taken, %v; want %d", n, err, hammerPlaces)
 	}
 }
-

@@ -45,26 +45,38 @@ func newPosting(n int64, now time.Time) *posting {
 func BenchmarkInsert(b *testing.B) {
 	for _, callers := range []int{1, 32, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			store := docstoretest.NewStore(b, clock.System{})
-			c, err := docstore.Open[posting](b.Context(), store, docstore.Spec{Name: "entries", Indexes: []docstore.Index{
-				{Name: "unsealed", Fields: []string{"unsealed", "at"}, Sparse: false},
-			}})
-			if err != nil {
-				b.Fatal(err)
-			}
+			c := entries(b)
 			drive(b, callers, func(n int64) error { return c.Insert(b.Context(), newPosting(n, clock.System{}.Now())) })
 		})
 	}
 }
 
+func entries(b *testing.B) *docstore.Collection[posting] {
+	b.Helper()
+	c, err := docstore.Open[posting](b.Context(), docstoretest.NewStore(b, clock.System{}), docstore.Spec{Name: "entries", Indexes: []docstore.Index{
+		{Name: "unsealed", Fields: []string{"unsealed", "at"}, Sparse: false},
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
 func drive(b *testing.B, callers int, do func(n int64) error) {
-	var next, bad atomic.Int64
-	var wait sync.WaitGroup
 	b.ReportAllocs()
 	b.ResetTimer()
+	share(b, callers, int64(b.N), do)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+}
+
+// share lets the callers do 1 … count together.
+func share(b *testing.B, callers int, count int64, do func(n int64) error) {
+	b.Helper()
+	var next, bad atomic.Int64
+	var wait sync.WaitGroup
 	for range callers {
 		wait.Go(func() {
-			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+			for n := next.Add(1); n <= count; n = next.Add(1) {
 				if do(n) != nil {
 					bad.Add(1)
 				}
@@ -72,7 +84,6 @@ func drive(b *testing.B, callers int, do func(n int64) error) {
 		})
 	}
 	wait.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
 	if bad.Load() > 0 {
 		b.Fatalf("%d failed", bad.Load())
 	}

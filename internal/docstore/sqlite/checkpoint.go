@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	checkpointPages = 2000 // pages written to the log between two checkpoints
+	checkpointPages = 1000 // pages written to the log between two checkpoints
 	pageSize        = 4096
 	cutPatience     = 250 // milliseconds the writer waits for readers of an old state when it cuts the log
 )

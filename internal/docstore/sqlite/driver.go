@@ -18,12 +18,15 @@ import (
 type Options struct {
 	// Dir is the folder of guanxi.db and its lock file; it is made when missing.
 	Dir string
-	// Readers is the number of connections that read at the same time. Default 4.
+	// Readers is the number of connections that read at the same time. Default 8.
 	Readers int
-	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 32.
+	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 8.
 	CacheMiB int
-	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and lets it begin anew. Default 32.
+	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and lets it begin anew. Default 8.
 	WALLimitMiB int
+	// MapMiB is how much of the file every reader maps into memory, which keeps reads as cheap at a million documents as
+	// at a thousand; the kernel takes the memory back when it needs it. Default 1024; negative = nothing.
+	MapMiB int
 	// MaxPages makes the file "full" at this number of 4 KiB pages; for tests. 0 = no limit.
 	MaxPages int
 }
@@ -58,8 +61,12 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 	if options.CacheMiB <= 0 {
 		options.CacheMiB = 32
 	}
+	if options.MapMiB == 0 {
+		options.MapMiB = 1024
+	}
+	options.MapMiB = max(0, options.MapMiB)
 	if options.WALLimitMiB <= 0 {
-		options.WALLimitMiB = 32
+		options.WALLimitMiB = 8
 	}
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
@@ -92,7 +99,9 @@ func (d *Driver) start(ctx context.Context) error {
 			break
 		}
 		var c *connection
-		if c, err = connect(d.path, "query_only=ON", "cache_size=-"+strconv.Itoa(d.options.CacheMiB<<10/8)); err == nil {
+		c, err = connect(d.path, "query_only=ON", "mmap_size="+strconv.Itoa(d.options.MapMiB<<20),
+			"cache_size=-"+strconv.Itoa(d.options.CacheMiB<<10/8))
+		if err == nil {
 			d.readers <- c
 		}
 	}
@@ -113,7 +122,6 @@ func (d *Driver) start(ctx context.Context) error {
 
 func (d *Driver) openWriter() (*connection, error) {
 	pragmas := []string{
-		"page_size=" + os.Getenv("PGSZ"),
 		"journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY",
 		"cache_size=-" + strconv.Itoa(d.options.CacheMiB<<10),
 	}
@@ -132,34 +140,54 @@ func (d *Driver) publish(t *table) {
 	d.tables.Store(&next)
 }
 
+// withdraw goes back to an earlier table; nil = none.
+func (d *Driver) withdraw(collection string, earlier *table) {
+	next := maps.Clone(*d.tables.Load())
+	if next[collection] = earlier; earlier == nil {
+		delete(next, collection)
+	}
+	d.tables.Store(&next)
+}
+
 // Write commits each operation by itself, together with those of other callers.
 func (d *Driver) Write(ctx context.Context, ops []docstore.Op) []error {
 	results := make([]error, len(ops))
-	requests := make([]*request, 0, 1+len(ops)/maxGroupOps)
-	for from := 0; from < len(ops); from += maxGroupOps {
-		to := min(from+maxGroupOps, len(ops))
-		r := &request{ops: ops[from:to], results: make([]error, to-from), done: make(chan struct{})}
-		for i := range r.ops {
-			r.bytes += len(r.ops[i].Body)
+	for from := 0; from < len(ops); {
+		// Chunks of one call are submitted together only when they are few: a call can be any size.
+		var requests [4]*request
+		n, begin := 0, from
+		for ; n < len(requests) && from < len(ops); n++ {
+			requests[n] = chunk(ops[from:])
+			if err := d.writer.submit(requests[n]); err != nil {
+				requests[n].refused = err
+			}
+			from += len(requests[n].ops)
 		}
-		if err := d.writer.submit(r); err != nil {
-			fill(results[from:to], err)
-			r = nil
+		for _, r := range requests[:n] {
+			part := results[begin : begin+len(r.ops)]
+			begin += len(r.ops)
+			err := r.refused
+			if err == nil {
+				err = d.writer.wait(ctx, r)
+			}
+			if err != nil {
+				fill(part, err)
+				continue
+			}
+			copy(part, r.results)
 		}
-		requests = append(requests, r)
-	}
-	for n, r := range requests {
-		if r == nil {
-			continue
-		}
-		part := results[n*maxGroupOps : min((n+1)*maxGroupOps, len(ops))]
-		if err := d.writer.wait(ctx, r); err != nil {
-			fill(part, err)
-			continue
-		}
-		copy(part, r.results)
 	}
 	return results
+}
+
+// chunk makes a request of the first operations, as many as one transaction may have.
+func chunk(ops []docstore.Op) *request {
+	n, bytes := 0, 0
+	for n < len(ops) && n < maxGroupOps && (n == 0 || bytes+len(ops[n].Body) <= maxGroupBytes) {
+		bytes += len(ops[n].Body)
+		n++
+	}
+	return &request{ops: ops[:n], bytes: bytes, results: make([]error, n), done: make(chan struct{})}
 }
 
 func fill(results []error, err error) {

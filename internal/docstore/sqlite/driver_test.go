@@ -229,3 +229,101 @@ func TestCancelledCallerWhoStillWaitsChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestFailedEnsureLeavesTheCollectionAsItWas(t *testing.T) {
+	t.Parallel()
+	driver := open(t)
+	c, err := docstore.Open[ticket](t.Context(), docstoretest.StoreOn(t, driver, clock.System{}), ticketSpec(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, round := t.Context(), "x"
+	insert := func(n int64, ballast string) {
+		t.Helper()
+		if err := c.Insert(ctx, &ticket{Doc: docstore.Doc{ID: fmt.Sprint(n)}, Round: round, Number: n, Half: n / 2, Ballast: ballast}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert(1, "same")
+	insert(2, "same")
+	store, err := docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: docstoretest.Keys(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := ticketSpec(1)
+	spec.Indexes = append(spec.Indexes, docstore.Index{Name: "ballast", Fields: []string{"ballast"}, Unique: true})
+	if _, err := docstore.Open[ticket](ctx, store, spec); !errors.Is(err, docstore.ErrInvalid) || !strings.Contains(err.Error(), "document 2") {
+		t.Fatal("two documents with one value:", err)
+	}
+	insert(3, "same")
+	for _, id := range []string{"2", "3"} {
+		if err := c.Delete(ctx, id, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert(4, "other")
+	after, err := docstore.Open[ticket](ctx, store, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := after.FindOne(ctx, docstore.By("ballast", "other"))
+	if err != nil || got.ID != "4" {
+		t.Fatal(got, err)
+	}
+	spec.Indexes = append(spec.Indexes, docstore.Index{Name: "nothing", Fields: []string{"nothing"}})
+	if _, err := docstore.Open[ticket](ctx, store, spec); !errors.Is(err, docstore.ErrInvalid) {
+		t.Fatal("a field nobody has:", err)
+	}
+	insert(5, "third")
+}
+
+func TestChangedAndDroppedIndexesAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	use := func(t *testing.T, indexes []docstore.Index, do func(c *docstore.Collection[ticket])) {
+		t.Helper()
+		driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: docstoretest.Keys(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := docstore.Open[ticket](t.Context(), store, docstore.Spec{Name: "tickets", Indexes: indexes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(c)
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(c *docstore.Collection[ticket], value any, want string) {
+		t.Helper()
+		if got, err := c.FindOne(t.Context(), docstore.By("a", value)); err != nil || got.ID != want {
+			t.Fatal(got, err)
+		}
+	}
+	byRound := []docstore.Index{{Name: "a", Fields: []string{"round"}}}
+	byNumber := []docstore.Index{{Name: "a", Fields: []string{"number"}}, {Name: "a_2", Fields: []string{"half"}}}
+	use(t, byRound, func(c *docstore.Collection[ticket]) {
+		for n := range int64(600) {
+			if err := c.Insert(t.Context(), &ticket{Doc: docstore.Doc{ID: fmt.Sprint(n)}, Round: fmt.Sprint("r", n), Number: n}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		find(c, "r7", "7")
+	})
+	use(t, byNumber, func(c *docstore.Collection[ticket]) { find(c, 599, "599") })
+	use(t, nil, func(c *docstore.Collection[ticket]) {
+		if _, err := c.Update(t.Context(), "8", func(k *ticket) error { k.Number = 1000; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.FindOne(t.Context(), docstore.By("a", 1)); !errors.Is(err, docstore.ErrInvalid) {
+			t.Fatal(err)
+		}
+	})
+	use(t, byNumber, func(c *docstore.Collection[ticket]) { find(c, 1000, "8") })
+	use(t, byRound, func(c *docstore.Collection[ticket]) { find(c, "r8", "8") })
+}

@@ -2,19 +2,17 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"go.mongodb.org/mongo-driver/bson"
 
 	"guanxi/internal/docstore"
 )
 
 const (
-	format    = 1   // of the file; a newer one is refused
-	fillBatch = 256 // documents keyed by one transaction of a backfill
-	maxKeys   = 60  // indexes of one collection
+	format  = 1  // of the file; a newer one is refused
+	maxKeys = 60 // indexes of one collection
 )
 
 // prepareFile makes the driver's own tables and checks the format of the file.
@@ -78,7 +76,7 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 		return fmt.Errorf("sqlite: collection %s: %w", spec.Name, err)
 	}
 	if err := d.backfill(ctx, spec, states); err != nil {
-		return fmt.Errorf("sqlite: collection %s: %w", spec.Name, err)
+		return fmt.Errorf("sqlite: collection %s: %w", spec.Name, errors.Join(err, d.giveUp(spec, states, known)))
 	}
 	for i := range states {
 		states[i].filled = -1
@@ -261,106 +259,4 @@ func dropUndeclared(c *connection, spec docstore.Spec) error {
 		}
 	}
 	return nil
-}
-
-// filling is one document with the keys it lacks.
-type filling struct {
-	row, version int64
-	keys         []docstore.IndexKey
-}
-
-// backfill keys old documents for the indexes that are not filled. It reads beside the writer and then writes only
-// where the version is still the same: who wrote in between has written the keys, too.
-func (d *Driver) backfill(ctx context.Context, spec docstore.Spec, states []indexState) error {
-	var missing []int
-	from := int64(-1)
-	for i, state := range states {
-		if state.filled >= 0 {
-			missing = append(missing, i)
-			if from < 0 || state.filled < from {
-				from = state.filled
-			}
-		}
-	}
-	for len(missing) > 0 {
-		batch, last, err := d.readBatch(ctx, spec, missing, from)
-		if err != nil {
-			return err
-		}
-		if len(batch) == 0 {
-			last = -1
-		}
-		err = d.writer.run(ctx, func(c *connection) error { return fill1(c, spec, states, missing, batch, last) })
-		if err != nil {
-			return err
-		}
-		if last < 0 {
-			return nil
-		}
-		from = last
-	}
-	return nil
-}
-
-func (d *Driver) readBatch(ctx context.Context, spec docstore.Spec, missing []int, from int64) (batch []filling, last int64, err error) {
-	err = d.read(ctx, func(c *connection) error {
-		s, err := c.prepare("SELECT rowid, version, body, id FROM " + quote("c_"+spec.Name) + " WHERE rowid > ? ORDER BY rowid LIMIT ?")
-		if err != nil {
-			return err
-		}
-		defer s.reset()
-		s.int(1, from)
-		s.int(2, fillBatch)
-		for {
-			more, err := s.step()
-			if err != nil || !more {
-				return err
-			}
-			keys, err := docstore.KeysOf(spec, bson.Raw(s.columnBytes(2)))
-			if err != nil {
-				return fmt.Errorf("document %s: %w", s.columnText(3), err)
-			}
-			one := filling{row: s.columnInt(0), version: s.columnInt(1)}
-			for _, i := range missing {
-				one.keys = append(one.keys, keys[i])
-			}
-			batch, last = append(batch, one), one.row
-		}
-	})
-	return batch, last, err
-}
-
-// fill1 stores one batch and how far the backfill is, in one transaction.
-func fill1(c *connection, spec docstore.Spec, states []indexState, missing []int, batch []filling, last int64) error {
-	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	sets := make([]string, len(missing))
-	for n, i := range missing {
-		sets[n] = quote(states[i].column) + " = ?"
-	}
-	s, err := c.prepare("UPDATE " + quote("c_"+spec.Name) + " SET " + strings.Join(sets, ", ") + " WHERE rowid = ? AND version = ?")
-	if err != nil {
-		return err
-	}
-	for _, one := range batch {
-		for n := range one.keys {
-			bindKey(s, int32(n+1), &one.keys[n])
-		}
-		s.int(int32(len(missing)+1), one.row)
-		s.int(int32(len(missing)+2), one.version)
-		if err := s.drain(); err != nil {
-			return fmt.Errorf("fill the new indexes of %s: %w", spec.Name, err)
-		}
-	}
-	for _, i := range missing {
-		generation, stored, _, err := lookIndex(c, spec.Name, spec.Indexes[i].Name)
-		if err != nil {
-			return err
-		}
-		if err := noteIndex(c, spec.Name, spec.Indexes[i].Name, generation, stored, last); err != nil {
-			return err
-		}
-	}
-	return c.exec("COMMIT")
 }

@@ -82,7 +82,8 @@ func collect(s *statement, records []docstore.Record, limit int) ([]docstore.Rec
 // span is a query in terms of keys: from <= key < to, going on after (afterKey, afterID).
 type span struct {
 	t          *table
-	column     string // key column; "id" for the id itself
+	column     string // key column, quoted; id for the id itself
+	index      string // the SQLite index behind it, quoted
 	unique     bool   // the key alone is an order
 	from, to   []byte // nil = open
 	descending bool
@@ -130,8 +131,7 @@ func (d *Driver) Count(ctx context.Context, collection string, q docstore.Query,
 	}
 	n := 0
 	err = d.read(ctx, func(c *connection) error {
-		inner, _ := sp.sql("1", limit > 0, false)
-		s, err := c.prepare("SELECT count(*) FROM (" + inner + ")")
+		s, err := c.prepare("SELECT count(*) FROM (" + sp.sql("1", limit > 0, false) + ")")
 		if err != nil {
 			return err
 		}
@@ -170,6 +170,7 @@ func (sp *span) byKey(q docstore.Query) error {
 		return fmt.Errorf("%w: index %s of %s is not declared or not ready", docstore.ErrInvalid, q.Index, sp.t.spec.Name)
 	}
 	sp.column, sp.unique = quote(sp.t.columns[at]), sp.t.spec.Indexes[at].Unique
+	sp.index = indexName(sp.t.spec.Name, sp.t.columns[at])
 	prefix, err := docstore.EncodeKey(q.Equal...)
 	if err != nil {
 		return err
@@ -229,30 +230,27 @@ func after(prefix []byte) []byte {
 }
 
 // sql builds the statement; its parameters are lower bound, upper bound, and the limit, as far as they exist.
-func (sp *span) sql(columns string, limited, ordered bool) (string, error) {
+func (sp *span) sql(columns string, limited, ordered bool) string {
 	var where []string
-	low, high := ">=", "<"
-	if sp.after && !sp.descending {
-		low = ">"
-	}
 	place := "(" + sp.column + ", id) %s (?, ?)"
 	if sp.unique {
 		place = sp.column + " %s ?"
 	}
 	switch {
 	case sp.after && !sp.descending:
-		where = append(where, fmt.Sprintf(place, low))
+		where = append(where, fmt.Sprintf(place, ">"))
 	case sp.from != nil:
 		where = append(where, sp.column+" >= ?")
 	}
 	switch {
 	case sp.after && sp.descending:
-		where = append(where, fmt.Sprintf(place, high))
+		where = append(where, fmt.Sprintf(place, "<"))
 	case sp.to != nil:
 		where = append(where, sp.column+" < ?")
 	}
 	sql := "SELECT " + columns + " FROM " + sp.t.name
 	if sp.column != "id" {
+		sql += " INDEXED BY " + sp.index
 		where = append(where, sp.column+" IS NOT NULL")
 	}
 	if len(where) > 0 {
@@ -271,7 +269,7 @@ func (sp *span) sql(columns string, limited, ordered bool) (string, error) {
 	if limited {
 		sql += " LIMIT ?"
 	}
-	return sql, nil
+	return sql
 }
 
 func (sp *span) bind(s *statement, limit int, limited bool) {
@@ -314,11 +312,7 @@ func (sp *span) bind(s *statement, limit int, limited bool) {
 }
 
 func (sp *span) ask(c *connection, columns string, limit int) (*statement, error) {
-	sql, err := sp.sql(columns, true, true)
-	if err != nil {
-		return nil, err
-	}
-	s, err := c.prepare(sql)
+	s, err := c.prepare(sp.sql(columns, true, true))
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"guanxi/internal/clock"
-	"guanxi/internal/docstore"
-	"guanxi/internal/docstore/docstoretest"
 )
 
 // BenchmarkGrow inserts, updates and reads in a collection of GUANXI_BENCH_SIZE documents (default 1000).
@@ -17,13 +15,7 @@ func BenchmarkGrow(b *testing.B) {
 	if size == 0 {
 		size = 1000
 	}
-	store := docstoretest.NewStore(b, clock.System{})
-	c, err := docstore.Open[posting](b.Context(), store, docstore.Spec{Name: "entries", Indexes: []docstore.Index{
-		{Name: "unsealed", Fields: []string{"unsealed", "at"}},
-	}})
-	if err != nil {
-		b.Fatal(err)
-	}
+	c := entries(b)
 	next := int64(0)
 	for next < size {
 		docs := make([]*posting, 500)

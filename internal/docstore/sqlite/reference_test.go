@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -20,14 +21,7 @@ func BenchmarkReference(b *testing.B) {
 			ended := make(chan error, 1)
 			go func() { ended <- bareLoop(filepath.Join(b.TempDir(), "bare.db"), asked) }()
 			drive(b, callers, func(n int64) error {
-				p := newPosting(n, clock.System{}.Now())
-				body, err := bson.Marshal(p)
-				if err != nil {
-					return err
-				}
-				one := bareInsert{p.ID, p.Book, body, make(chan error, 1)}
-				asked <- one
-				return <-one.done
+				return bareCall(asked, newPosting(n, clock.System{}.Now()))
 			})
 			b.StopTimer()
 			close(asked)
@@ -90,4 +84,46 @@ func bareLoop(path string, asked <-chan bareInsert) error {
 		}
 	}
 	return nil
+}
+
+// BenchmarkRatio measures both in turn, so that a busy machine is busy for both: one iteration is 2,000 inserts through
+// the whole store and 2,000 through the reference.
+func BenchmarkRatio(b *testing.B) {
+	const round = 2000
+	for _, callers := range []int{1, 32, 256} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			asked := make(chan bareInsert, 4096)
+			ended := make(chan error, 1)
+			go func() { ended <- bareLoop(filepath.Join(b.TempDir(), "bare.db"), asked) }()
+			c := entries(b)
+			var ours, theirs time.Duration
+			n := int64(0)
+			for range b.N {
+				from := n
+				n += round
+				begin := time.Now()
+				share(b, callers, round, func(i int64) error { return c.Insert(b.Context(), newPosting(from+i, clock.System{}.Now())) })
+				between := time.Now()
+				share(b, callers, round, func(i int64) error { return bareCall(asked, newPosting(from+i, clock.System{}.Now())) })
+				ours, theirs = ours+between.Sub(begin), theirs+time.Since(between)
+			}
+			close(asked)
+			if err := <-ended; err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(n)/ours.Seconds(), "op/s")
+			b.ReportMetric(float64(n)/theirs.Seconds(), "reference-op/s")
+			b.ReportMetric(theirs.Seconds()/ours.Seconds(), "ratio")
+		})
+	}
+}
+
+func bareCall(asked chan<- bareInsert, p *posting) error {
+	body, err := bson.Marshal(p)
+	if err != nil {
+		return err
+	}
+	one := bareInsert{p.ID, p.Book, body, make(chan error, 1)}
+	asked <- one
+	return <-one.done
 }

@@ -72,7 +72,7 @@ func (t *table) taken(message string) string {
 
 func quote(name string) string { return `"` + name + `"` }
 
-func indexName(collection, column string) string { return quote("i_" + collection + "_" + column) }
+func indexName(collection, column string) string { return quote("i_" + collection + "." + column) }
 
 // createIndexSQL makes the SQLite index behind a declared one. Documents that are not in it have a NULL key.
 func createIndexSQL(collection, column string, unique bool) string {
@@ -89,5 +89,5 @@ func columnName(index string, generation int) string {
 	if generation == 1 {
 		return "k_" + index
 	}
-	return "k_" + index + "_" + strconv.Itoa(generation)
+	return "k" + strconv.Itoa(generation) + "_" + index
 }

@@ -28,6 +28,7 @@ type request struct {
 	job     func(*connection) error
 	bytes   int
 	taken   bool // by the writer; guarded by writer.mu
+	refused error
 	done    chan struct{}
 }
 

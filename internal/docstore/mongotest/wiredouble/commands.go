@@ -2,10 +2,11 @@ package wiredouble
 
 import (
 	"strings"
-	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"guanxi/internal/clock"
 )
 
 // failure is a refused command.
@@ -92,7 +93,7 @@ func (s *Server) hello() bson.D {
 		{Key: "secondary", Value: s.secondary}, {Key: "setName", Value: "rs0"}, {Key: "setVersion", Value: 1},
 		{Key: "hosts", Value: bson.A{s.address}}, {Key: "me", Value: s.address},
 		{Key: "maxBsonObjectSize", Value: maxDocument}, {Key: "maxMessageSizeBytes", Value: maxMessage},
-		{Key: "maxWriteBatchSize", Value: 100_000}, {Key: "localTime", Value: primitive.NewDateTimeFromTime(time.Now())},
+		{Key: "maxWriteBatchSize", Value: 100_000}, {Key: "localTime", Value: primitive.NewDateTimeFromTime(clock.System{}.Now())},
 		{Key: "logicalSessionTimeoutMinutes", Value: 30}, {Key: "minWireVersion", Value: 0}, {Key: "maxWireVersion", Value: 21},
 		{Key: "readOnly", Value: false},
 	}

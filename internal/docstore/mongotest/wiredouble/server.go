@@ -13,10 +13,11 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"guanxi/internal/clock"
 )
 
 // Server is one running double. Its documents survive Stop and Start.
@@ -40,6 +41,8 @@ type Server struct {
 
 // Config describes a double.
 type Config struct {
+	// Address to listen on. Default: a free port of the loopback.
+	Address string
 	// HideKeyPattern leaves out which index a duplicate broke, as servers before 4.4 did.
 	HideKeyPattern bool
 }
@@ -52,10 +55,13 @@ type Stats struct {
 	Replayed int // statements answered from the table of retried writes
 }
 
-// New makes a double on a free port of the loopback and starts it.
+// New makes a double and starts it.
 func New(c Config) (*Server, error) {
+	if c.Address == "" {
+		c.Address = "127.0.0.1:0"
+	}
 	s := &Server{
-		hidePattern: c.HideKeyPattern, address: "127.0.0.1:0", collections: map[string]*collection{},
+		hidePattern: c.HideKeyPattern, address: c.Address, collections: map[string]*collection{},
 		connections: map[net.Conn]struct{}{}, heard: map[string][]bson.Raw{}, stats: Stats{Commands: map[string]int{}},
 	}
 	return s, s.Start()
@@ -246,7 +252,7 @@ type clusterClock struct {
 func (c *clusterClock) tick() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := uint32(time.Now().Unix()); t > c.last.T {
+	if t := uint32(clock.System{}.Now().Unix()); t > c.last.T {
 		c.last = primitive.Timestamp{T: t}
 	}
 	c.last.I++

@@ -80,6 +80,9 @@ func (r *request) parseMsg(b []byte) error {
 	r.silent = flags&flagMoreTo != 0
 	b = b[4:]
 	if flags&flagChecksum != 0 {
+		if len(b) < 4 {
+			return errShort
+		}
 		b = b[:len(b)-4]
 	}
 	for len(b) > 0 {

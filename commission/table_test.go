@@ -1,0 +1,226 @@
+package commission
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+
+	"guanxi/internal/fault"
+	"guanxi/internal/money"
+)
+
+// tableCase is one "case" of a text table.
+type tableCase struct {
+	name  string
+	lines []string
+}
+
+func readTable(t *testing.T, path string) []tableCase {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	must(t, err)
+	var cases []tableCase
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		switch name, is := strings.CutPrefix(line, "case "); {
+		case is:
+			cases = append(cases, tableCase{name: name})
+		case line == "" || line[0] == '#':
+		default:
+			last := &cases[len(cases)-1]
+			last.lines = append(last.lines, line)
+		}
+	}
+	return cases
+}
+
+func options(words []string) map[string]string {
+	all := map[string]string{}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		all[key] = value
+	}
+	return all
+}
+
+func yuan(t *testing.T, s string) money.Fen {
+	t.Helper()
+	if s == "" {
+		return 0
+	}
+	f, err := money.ParseYuan(s)
+	must(t, err)
+	return f
+}
+
+func rate(t *testing.T, s string) money.BasisPoints {
+	t.Helper()
+	d, err := decimal.NewFromString(strings.TrimSuffix(s, "%"))
+	must(t, err)
+	return money.BasisPoints(d.Shift(2).IntPart())
+}
+
+func TestAccrualTable(t *testing.T) {
+	t.Parallel()
+	for _, c := range readTable(t, "testdata/accrue.txt") {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p, s, want := Policy{}, Sale{Order: "o1", At: start}, []string(nil)
+			for _, line := range c.lines {
+				words := strings.Fields(line)
+				o := options(words[1:])
+				switch words[0] {
+				case "policy":
+					p.Cap = rate(t, o["cap"])
+					_, p.SecondLevel = o["second-level"]
+					if floor, ok := o["floor"]; ok {
+						p.HasMarginFloor, p.MarginFloor = true, rate(t, floor)
+					}
+				case "rule":
+					p.Rules = append(p.Rules, tableRule(t, words))
+				case "sale":
+					s.Campaign, s.Host, s.Pickup = o["campaign"], o["host"], o["pickup"]
+					s.Referral = Referral{Why: "none", Direct: o["direct"], Upline: o["upline"]}
+				case "line":
+					n, err := strconv.Atoi(words[1])
+					must(t, err)
+					units, err := strconv.ParseInt(o["units"], 10, 64)
+					must(t, err)
+					s.Lines = append(s.Lines, SaleLine{
+						Line: n, SKU: o["sku"], Product: o["product"], Category: o["category"], Units: units,
+						Paid: yuan(t, o["paid"]), Cost: yuan(t, o["cost"]),
+					})
+				case "=>":
+					if line != "=> nothing" {
+						want = append(want, strings.Join(words[1:], " "))
+					}
+				}
+			}
+			must(t, p.Check())
+			must(t, s.check())
+			var is []string
+			e := Compute(&p, s)
+			for _, p := range e.Postings {
+				text := string(p.Account) + " " + p.Amount.Yuan()
+				if p.Line > 0 {
+					text += fmt.Sprintf(" line %d %s", p.Line, p.Role)
+				}
+				is = append(is, text)
+			}
+			if diff := cmp.Diff(want, is); diff != "" {
+				t.Error(diff)
+			}
+			if !e.Balanced() {
+				t.Error("not balanced")
+			}
+		})
+	}
+}
+
+func tableRule(t *testing.T, words []string) Rule {
+	t.Helper()
+	var r Rule
+	switch kind, value, _ := strings.Cut(words[1], ":"); kind {
+	case "sku":
+		r.SKU = value
+	case "product":
+		r.Product = value
+	case "campaign":
+		r.Campaign = value
+	case "category":
+		r.Category = value
+	}
+	for _, w := range words[2:] {
+		role, value, _ := strings.Cut(w, "=")
+		if strings.HasSuffix(value, "%") {
+			r.Pays = append(r.Pays, Pay{Role: Role(role), Rate: rate(t, value)})
+		} else {
+			r.Pays = append(r.Pays, Pay{Role: Role(role), Fixed: yuan(t, value)})
+		}
+	}
+	return r
+}
+
+func TestRefundTable(t *testing.T) {
+	t.Parallel()
+	for _, c := range readTable(t, "testdata/refunds.txt") {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, Config{})
+			w.publish(t)
+			var s Sale
+			var last error
+			for i, line := range c.lines {
+				words := strings.Fields(line)
+				if words[0] == "fails" {
+					if f := fault.Of(last); f == nil || f.Code != words[1] {
+						t.Fatalf("line %d: %v, want %s", i, last, words[1])
+					}
+					last = nil
+					continue
+				}
+				must(t, last)
+				last = w.tableStep(t, &s, words)
+			}
+			must(t, last)
+			must(t, w.Tidy(t.Context()))
+			report, err := w.Verify(t.Context(), nil)
+			must(t, err)
+			if !report.Good() {
+				t.Error(report.Differences)
+			}
+		})
+	}
+}
+
+func (w *world) tableStep(t *testing.T, s *Sale, words []string) error {
+	t.Helper()
+	ctx := t.Context()
+	switch words[0] {
+	case "sale":
+		var paid []money.Fen
+		for _, p := range words[1:] {
+			paid = append(paid, yuan(t, p))
+		}
+		*s = sale("o1", paid...)
+	case "accrue":
+		return w.Accrue(ctx, *s)
+	case "receive":
+		return w.StartWindow(ctx, "o1", w.clock.Now())
+	case "days":
+		n, err := strconv.Atoi(words[1])
+		must(t, err)
+		w.clock.Advance(time.Duration(n) * day)
+	case "settle":
+		_, err := w.SettleDue(ctx)
+		return err
+	case "refund":
+		r := Refund{Order: "o1", Number: words[1], At: w.clock.Now()}
+		for _, word := range words[2:] {
+			number, amount, _ := strings.Cut(word, "=")
+			n, err := strconv.Atoi(number)
+			must(t, err)
+			l := RefundLine{Line: n, Refunded: yuan(t, amount), Paid: yuan(t, amount)}
+			if n <= len(s.Lines) {
+				l.Paid = s.Lines[n-1].Paid
+			}
+			r.Lines = append(r.Lines, l)
+		}
+		return w.ClawBack(ctx, r)
+	case "purse":
+		want := Balance{Pending: yuan(t, words[2]), Available: yuan(t, words[3])}
+		if diff := cmp.Diff(want, balance(t, w.Service, words[1])); diff != "" {
+			t.Error(strings.Join(words, " "), diff)
+		}
+	default:
+		return errors.New("unknown word " + words[0])
+	}
+	return nil
+}
