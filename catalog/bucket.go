@@ -31,18 +31,9 @@ type Bucket struct {
 	Free         int64     `bson:"free"`
 	Sold         int64     `bson:"sold"` // committed and folded; committed ones still among Holds are not in it
 	In           int64     `bson:"in"`   // ever received or restocked
-	Holds        []Hold    `bson:"holds,omitempty"`
+	Holds        holds     `bson:"holds,omitempty"`
 	Due          time.Time `bson:"due,omitempty"`     // the earliest Until among Holds
 	Intakes      []string  `bson:"intakes,omitempty"` // ids of intakes applied and not yet known to be done long ago
-}
-
-// Hold is some units taken out of Free for an order. It leaves the bucket only after the order's Move has
-// decided about its mark.
-type Hold struct {
-	Order string    `bson:"o"`
-	Units int64     `bson:"u"`
-	Until time.Time `bson:"t"`
-	Mark  int64     `bson:"m"` // drawn when taken: one name for one taking
 }
 
 func bucketID(sku string, n int) string { return sku + "/" + strconv.Itoa(n) }
@@ -62,22 +53,6 @@ func home(order string, buckets int) int {
 	return int(at)
 }
 
-func (b *Bucket) held() (sum int64) {
-	for i := range b.Holds {
-		sum += b.Holds[i].Units
-	}
-	return sum
-}
-
-func (b *Bucket) heldBy(order string) (sum int64) {
-	for i := range b.Holds {
-		if b.Holds[i].Order == order {
-			sum += b.Holds[i].Units
-		}
-	}
-	return sum
-}
-
 // take moves up to units from free into a hold and tells how many.
 func (b *Bucket) take(order string, units int64, until time.Time, mark int64) int64 {
 	units = min(units, b.Free)
@@ -85,7 +60,7 @@ func (b *Bucket) take(order string, units int64, until time.Time, mark int64) in
 		return 0
 	}
 	b.Free -= units
-	b.Holds = append(b.Holds, Hold{Order: order, Units: units, Until: until, Mark: mark})
+	b.Holds = b.Holds.add(Hold{Order: order, Units: units, Until: until, Mark: mark})
 	if b.Due.IsZero() || until.Before(b.Due) {
 		b.Due = until
 	}
@@ -94,21 +69,21 @@ func (b *Bucket) take(order string, units int64, until time.Time, mark int64) in
 
 // extend lets an order's holds live until the given time, if that is later.
 func (b *Bucket) extend(order string, until time.Time) {
-	for i := range b.Holds {
-		if b.Holds[i].Order == order && b.Holds[i].Until.Before(until) {
-			b.Holds[i].Until = until
+	list := b.Holds.list()
+	for i := range list {
+		if list[i].Order == order && list[i].Until.Before(until) {
+			list[i].Until = until
 		}
 	}
-	b.settleDue()
+	b.put(list)
 }
 
 // decision is what becomes of one hold: sold units leave the house, the rest is free again.
 type decision struct{ sold int64 }
 
-// resolve removes the decided holds and tells how many there were.
-func (b *Bucket) resolve(decided map[int64]decision) int {
-	before := len(b.Holds)
-	b.Holds = slices.DeleteFunc(b.Holds, func(h Hold) bool {
+// resolve removes the decided holds.
+func (b *Bucket) resolve(decided map[int64]decision) {
+	b.put(slices.DeleteFunc(b.Holds.list(), func(h Hold) bool {
 		d, ok := decided[h.Mark]
 		if ok {
 			sold := min(d.sold, h.Units)
@@ -116,12 +91,17 @@ func (b *Bucket) resolve(decided map[int64]decision) int {
 			b.Free += h.Units - sold
 		}
 		return ok
-	})
-	if len(b.Holds) == 0 {
-		b.Holds = nil
+	}))
+}
+
+func (b *Bucket) put(list []Hold) {
+	b.Holds, b.Due = "", time.Time{}
+	for _, h := range list {
+		b.Holds = b.Holds.add(h)
+		if b.Due.IsZero() || h.Until.Before(b.Due) {
+			b.Due = h.Until
+		}
 	}
-	b.settleDue()
-	return before - len(b.Holds)
 }
 
 // admit applies an intake once.
@@ -134,18 +114,9 @@ func (b *Bucket) admit(intake string, units int64) {
 	b.In += units
 }
 
-func (b *Bucket) settleDue() {
-	b.Due = time.Time{}
-	for i := range b.Holds {
-		if b.Due.IsZero() || b.Holds[i].Until.Before(b.Due) {
-			b.Due = b.Holds[i].Until
-		}
-	}
-}
-
 // sound is checked before every write.
 func (b *Bucket) sound() error {
-	if held := b.held(); b.Free < 0 || b.Sold < 0 || b.Free+held+b.Sold != b.In {
+	if held := b.Holds.units(); b.Free < 0 || b.Sold < 0 || b.Free+held+b.Sold != b.In {
 		return fmt.Errorf("catalog: bucket %s does not add up: free %d, held %d, sold %d, in %d",
 			b.ID, b.Free, held, b.Sold, b.In)
 	}
@@ -199,4 +170,4 @@ func validName(s string) bool { return len(s) <= 90 && id.Valid(s) }
 
 // worthTidying says whether a bucket has collected so many holds that it pays to ask which of them are sold; one
 // hold in 32, drawn by its mark, does so, and the price is shared by many.
-func (b *Bucket) worthTidying(mark int64) bool { return len(b.Holds) >= 64 && mark%32 == 0 }
+func (b *Bucket) worthTidying(mark int64) bool { return b.Holds.count() >= 64 && mark%32 == 0 }

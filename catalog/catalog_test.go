@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
+	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 )
@@ -29,6 +31,25 @@ func newShop(t testing.TB, config Config) *shop {
 	c := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC))
 	store := docstoretest.NewStore(t, c)
 	return &shop{second(t, store, c, config), c, store}
+}
+
+// trouble is a store in which one write in ten goes wrong while it is on.
+type trouble struct{ on atomic.Bool }
+
+func (tr *trouble) store(t testing.TB, c clock.Clock) *docstore.Store {
+	t.Helper()
+	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flaky := docstoretest.NewFlaky(driver)
+	flaky.Next = func(docstore.Op) docstoretest.Mishap {
+		if !tr.on.Load() || rand.IntN(10) > 0 {
+			return docstoretest.Fine
+		}
+		return []docstoretest.Mishap{docstoretest.Refused, docstoretest.ReplyLost, docstoretest.AskedLost}[rand.IntN(3)]
+	}
+	return docstoretest.StoreOn(t, flaky, c)
 }
 
 func second(t testing.TB, store *docstore.Store, c clock.Clock, config Config) *Service {
@@ -77,7 +98,7 @@ func (s *shop) count(t testing.TB, sku string) (c count) {
 			t.Fatal(err)
 		}
 		c.Free, c.Sold, c.In = c.Free+b.Free, c.Sold+b.Sold, c.In+b.In
-		for _, h := range b.Holds {
+		for _, h := range b.Holds.list() {
 			m, err := s.move(context.Background(), h.Order, sku)
 			if err != nil {
 				t.Fatal(err)
@@ -380,8 +401,11 @@ func TestTwoThousandBuyersGetExactlyTheThousandUnitsThereAre(t *testing.T) {
 	other := second(t, s.store, s.clock, Config{}) // another process, so to say
 	var bought, soldOut atomic.Int64
 	var all sync.WaitGroup
+	gate := make(chan struct{}, 500)
 	for i := range 2000 {
 		all.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
 			service, order, lines := s.Service, fmt.Sprintf("order-%d", i), []Units{{sku, 1}}
 			if i%2 == 1 {
 				service = other
@@ -421,7 +445,7 @@ func TestTwoThousandBuyersGetExactlyTheThousandUnitsThereAre(t *testing.T) {
 	}
 	for _, b := range snap.buckets {
 		if len(b.Holds) > 0 || b.Free != 0 {
-			t.Errorf("bucket %d still has %d holds, %d free", b.Number, len(b.Holds), b.Free)
+			t.Errorf("bucket %d still has %d holds, %d free", b.Number, b.Holds.count(), b.Free)
 		}
 	}
 }

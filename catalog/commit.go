@@ -276,8 +276,10 @@ func (s *Service) tidy(ctx context.Context, bucket string) (n int, err error) {
 		return 0, err
 	}
 	now := s.clock.Now()
-	ids, late := make([]string, 0, len(b.Holds)), map[string][]int64{}
-	for _, h := range b.Holds[:min(len(b.Holds), 500)] {
+	list := b.Holds.list()
+	list = list[:min(len(list), 500)]
+	ids, late := make([]string, 0, len(list)), map[string][]int64{}
+	for _, h := range list {
 		ids = append(ids, moveID(h.Order, b.SKU))
 		if h.Until.Before(now.Add(-s.config.Grace)) {
 			late[ids[len(ids)-1]] = append(late[ids[len(ids)-1]], h.Mark)
@@ -292,8 +294,8 @@ func (s *Service) tidy(ctx context.Context, bucket string) (n int, err error) {
 	}
 	decided := make(map[int64]decision, len(ids))
 	for i, one := range ids {
-		if d, ok := moves[one].judge(b.Holds[i].Mark); ok {
-			decided[b.Holds[i].Mark] = d
+		if d, ok := moves[one].judge(list[i].Mark); ok {
+			decided[list[i].Mark] = d
 		}
 	}
 	if len(decided) == 0 {

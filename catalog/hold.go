@@ -92,7 +92,7 @@ func (s *Service) holdLine(ctx context.Context, c claim) ([]Part, error) {
 	}
 	n, mark := home(c.order, count), rand.Int64()
 	b, err := s.buckets.Update(ctx, bucketID(c.sku, n), func(b *Bucket) error {
-		if b.Free < c.units || b.heldBy(c.order) > 0 {
+		if b.Free < c.units || b.Holds.has(c.order) {
 			return errShort
 		}
 		b.take(c.order, c.units, c.until, mark)

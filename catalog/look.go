@@ -124,11 +124,7 @@ func (s *Service) snapshots(ctx context.Context, skus []string) (map[string]*sna
 // own lists an order's holds; void are those the move has given back already.
 func (p *snapshot) own(order string, m *Move) (good, void []Part, until time.Time) {
 	for _, b := range p.buckets {
-		for i := range b.Holds {
-			h := &b.Holds[i]
-			if h.Order != order {
-				continue
-			}
+		for _, h := range b.Holds.of(order) {
 			part := Part{Bucket: b.Number, Units: h.Units, Mark: h.Mark}
 			if _, decided := m.judge(h.Mark); decided {
 				void = append(void, part)

@@ -27,7 +27,7 @@ const (
 	maxUncleared = 32
 	clearAtOnce  = 2                      // seals cleared in one go when the limit is reached
 	maxRaces     = 100                    // lost elections in one call
-	overlap      = 100 * time.Millisecond // how late other processes' postings may become visible under load
+	overlap      = 25 * time.Millisecond // how late other processes' postings may become visible under load
 )
 
 // sealer is what one process remembers between two calls of SealOnce; all of it can be read again from the store.
@@ -221,10 +221,7 @@ func (s *Service) unsealed(ctx context.Context) (batch []*entryDoc, reached stri
 }
 
 func (s *Service) listUnsealed(ctx context.Context, batch []*entryDoc, from, to string) ([]*entryDoc, error) {
-	q := docstore.By("unsealed").Between(from, to).First(docstore.MaxLimit)
-	if len(s.sealer.known) == 0 {
-		q.Limit = s.config.SealBatch
-	}
+	q := docstore.By("unsealed").Between(from, to).First(s.config.SealBatch)
 	for len(batch) < s.config.SealBatch {
 		page, err := s.entries.Find(ctx, q)
 		if err != nil {

@@ -69,9 +69,22 @@ func TestTheNextSealerFinishesWhatADeadOneLeft(t *testing.T) {
 func TestTwoSealersAtOnceSealEveryEntryOnce(t *testing.T) {
 	t.Parallel()
 	intruders := map[string]func(*testing.T, *Service) error{
-		"seals":    func(t *testing.T, s *Service) error { return s.CatchUp(t.Context()) },
-		"clears":   func(t *testing.T, s *Service) error { return errors.Join(s.CatchUp(t.Context()), s.Tidy(t.Context())) },
-		"posts":    func(t *testing.T, s *Service) error { return work(t, s, 500, 520) },
+		"seals":  func(t *testing.T, s *Service) error { return s.CatchUp(t.Context()) },
+		"clears": func(t *testing.T, s *Service) error { return errors.Join(s.CatchUp(t.Context()), s.Tidy(t.Context())) },
+		"posts":  func(t *testing.T, s *Service) error { return work(t, s, 500, 520) },
+		"rebuilds and dies": func(t *testing.T, s *Service) error {
+			s.hook = func(step string) error {
+				if step == "epoch" {
+					return errCrash
+				}
+				return nil
+			}
+			defer func() { s.hook = nil }()
+			if err := s.Rebuild(t.Context()); !errors.Is(err, errCrash) {
+				return errors.New("it did not die")
+			}
+			return nil
+		},
 		"rebuilds": func(t *testing.T, s *Service) error { return s.Rebuild(t.Context()) },
 	}
 	for _, at := range sealingSteps {

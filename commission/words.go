@@ -12,13 +12,13 @@ import (
 // roleWords names what a role earns.
 var roleWords = map[Role]string{Direct: "推荐佣金", Upline: "二级推荐佣金", Host: "团长佣金", Pickup: "自提点佣金"}
 
-// whyWords says why somebody is credited.
+// whyWords says why the sale is credited as it is; everybody who is paid for it reads the same.
 var whyWords = map[string]string{
-	"first-touch":   "您最先把分享带给买家",
-	"last-touch":    "买家下单前最后打开的是您的分享",
-	"permanent":     "买家与您是长期绑定关系",
-	"campaign-host": "这是您开的团",
-	"self":          "这是您自己的购买",
+	"first-touch":   "买家首次打开的分享决定归属",
+	"last-touch":    "买家下单前最后打开的分享决定归属",
+	"permanent":     "买家与推荐人是长期绑定关系",
+	"campaign-host": "买家没有其他推荐人,归开团的团长",
+	"self":          "推荐人自己购买",
 	"none":          "没有可归属的推荐人",
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
+	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
@@ -54,13 +56,37 @@ type market struct {
 func newMarket(t testing.TB) *market {
 	t.Helper()
 	c := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC))
-	m := &market{clock: c, store: docstoretest.NewStore(t, c), goods: shelf{
+	return newMarketOn(t, c, docstoretest.NewStore(t, c))
+}
+
+func newMarketOn(t testing.TB, c *clock.Manual, store *docstore.Store) *market {
+	t.Helper()
+	m := &market{clock: c, store: store, goods: shelf{
 		"tea-1":  {SKU: "tea-1", Product: "tea", Name: "正山小种", Category: "茶", Price: 6800, Cost: 3000},
 		"pear-1": {SKU: "pear-1", Product: "pear", Name: "秋月梨", Category: "果", Price: 3990, Cost: 2000},
 		"old-1":  {SKU: "old-1", Product: "old", Name: "旧品", Category: "茶", Price: 100, Off: true},
 	}}
 	m.Service = m.second(t)
 	return m
+}
+
+// trouble is a store in which one write in ten goes wrong while it is on.
+type trouble struct{ on atomic.Bool }
+
+func (tr *trouble) store(t testing.TB, c clock.Clock) *docstore.Store {
+	t.Helper()
+	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flaky := docstoretest.NewFlaky(driver)
+	flaky.Next = func(docstore.Op) docstoretest.Mishap {
+		if !tr.on.Load() || rand.IntN(10) > 0 {
+			return docstoretest.Fine
+		}
+		return []docstoretest.Mishap{docstoretest.Refused, docstoretest.ReplyLost, docstoretest.AskedLost}[rand.IntN(3)]
+	}
+	return docstoretest.StoreOn(t, flaky, c)
 }
 
 // second is another process on the same store, so to say.
@@ -642,5 +668,40 @@ func TestTenThousandAdmissionsKeepALimitOfTwo(t *testing.T) {
 		if err == nil && q.units("") > 2 {
 			t.Errorf("member %d has %d units", i, q.units(""))
 		}
+	}
+}
+
+func TestAGapLeftByAStoreThatFailedIsFilledFirst(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	c := m.open(t, nil)
+	for _, n := range []int64{1, 2, 4, 6} {
+		seat := &Seat{Campaign: c.ID, Order: fmt.Sprint("before", n), Member: "ann", Number: n, Lines: []Wish{{"tea-1", 1}}, Units: 1}
+		seat.ID = seatID(c.ID, n)
+		if err := m.seats.Insert(t.Context(), seat); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			if _, err := m.TakeSeat(t.Context(), m.paid(c, "bob", fmt.Sprint("o", i%10), 1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	page := must[docstore.Page[Seat]](t)(m.Seats(t.Context(), c.ID, Paging{Limit: 100}))
+	for i, seat := range page.Items {
+		if seat.Number != int64(i+1) {
+			t.Fatalf("seat %d stands at %d", seat.Number, i+1)
+		}
+	}
+	if len(page.Items) != 14 {
+		t.Errorf("%d seats", len(page.Items))
+	}
+	tally, err := m.recount(t.Context(), c.ID)
+	if err != nil || tally.Seats != 14 || tally.Counted.upto() != 14 {
+		t.Errorf("%+v, %v", tally, err)
 	}
 }

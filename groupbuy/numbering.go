@@ -157,6 +157,9 @@ func (s *Service) placeOnce(ctx context.Context, campaign string, wishes []*taki
 		}
 		return nil
 	}
+	if len(wishes) == 0 {
+		return nil
+	}
 	seats := make([]*Seat, len(wishes))
 	for i, one := range wishes {
 		seat := one.seat

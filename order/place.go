@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
 )
@@ -68,8 +68,8 @@ func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
 		return o, err
 	}
 	draft := &Order{Doc: docstore.Doc{ID: number}, State: StatePlaced, Member: in.Member, Campaign: in.Campaign, Content: content}
-	if err := s.claim(ctx, draft, in); err != nil {
-		s.giveBack(ctx, draft, in.Lines)
+	if got, err := s.claim(ctx, draft, in); err != nil {
+		s.giveBack(ctx, draft, in.Lines, got)
 		return nil, fmt.Errorf("place: %w", err)
 	}
 	err = s.orders.Insert(ctx, draft)
@@ -78,7 +78,7 @@ func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
 	}
 	if err != nil {
 		if !errors.Is(err, docstore.ErrUnclear) && ctx.Err() == nil {
-			s.giveBack(ctx, draft, in.Lines)
+			s.giveBack(ctx, draft, in.Lines, gotStock)
 		}
 		return nil, fmt.Errorf("place: %w", err)
 	}
@@ -99,8 +99,18 @@ func (s *Service) again(ctx context.Context, number, content string) (*Order, er
 	return o, nil
 }
 
-// claim fills the draft: limits first, then what is only read, then stock, so that a refusal costs little.
-func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) error {
+// claimed is what a placement may have taken before it failed.
+type claimed int
+
+const (
+	gotNothing claimed = iota
+	gotLimits
+	gotStock // and limits
+)
+
+// claim fills the draft: limits first, then what is only read, then stock, so that a refusal costs little: whoever
+// refused for good has taken nothing, and "sold out" must stay cheap in a flash hour.
+func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) (claimed, error) {
 	now := s.clock.Now()
 	o.PlacedAt, o.ExpiresAt = now, now.Add(s.config.Hold)
 	o.Note, o.Share = docstore.Encrypted(in.Note), in.Share
@@ -109,30 +119,51 @@ func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) error {
 		Order: o.ID, Campaign: in.Campaign, Member: in.Member, Lines: in.Lines, Until: until,
 	})
 	if err != nil {
-		return err
+		return unless(refused(err), gotLimits, gotNothing), err
 	}
 	o.Host, o.Community = offer.Host, offer.Community
 	if o.Lines, o.Amount, err = price(in.Lines, offer); err != nil {
-		return err
+		return gotStock, err // an earlier try under this key may have come as far
 	}
 	if o.Pickup, err = s.pickup(ctx, offer.Community, in.Pickup); err != nil {
-		return err
+		return gotLimits, err
 	}
 	if o.Referral, err = s.deps.Referrer.Attribute(ctx, in.Member, offer.Host, offer.Community, now); err != nil {
-		return err
+		return gotLimits, err
 	}
 	o.plan()
-	return s.deps.Stock.Hold(ctx, o.ID, until, in.Lines)
+	if err := s.deps.Stock.Hold(ctx, o.ID, until, in.Lines); err != nil {
+		return unless(refused(err), gotStock, gotLimits), err
+	}
+	return gotStock, nil
+}
+
+func unless(refused bool, doubtful, sure claimed) claimed {
+	if refused {
+		return sure
+	}
+	return doubtful
+}
+
+// refused tells a considered no from an outage, after which something may have happened all the same.
+func refused(err error) bool {
+	f := fault.Of(err)
+	return f != nil && f.Kind != fault.Internal && f.Kind != fault.Unavailable
 }
 
 // giveBack is a courtesy: what it cannot give back lapses by itself. It never takes from an order that exists.
-func (s *Service) giveBack(ctx context.Context, o *Order, lines []Wish) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+func (s *Service) giveBack(ctx context.Context, o *Order, lines []Wish, got claimed) {
+	if got == gotNothing {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
 	if _, err := s.Get(ctx, o.ID); !errors.Is(err, ErrNotFound) {
 		return
 	}
-	_ = s.deps.Stock.Release(ctx, o.ID, lines)
+	if got == gotStock {
+		_ = s.deps.Stock.Release(ctx, o.ID, lines)
+	}
 	_ = s.deps.Campaigns.Withdraw(ctx, o.Campaign, o.Member, o.ID)
 }
 

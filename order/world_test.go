@@ -241,8 +241,11 @@ func (f *fakeCampaigns) Admit(_ context.Context, a Admission) (Offer, error) {
 	if f.refuses != nil {
 		return Offer{}, f.refuses
 	}
-	f.claims[a.Order] = a.Member
-	return f.offer(a.Lines)
+	offer, err := f.offer(a.Lines)
+	if err == nil {
+		f.claims[a.Order] = a.Member
+	}
+	return offer, err
 }
 
 func (f *fakeCampaigns) Quote(_ context.Context, a Admission) (Offer, error) { return f.offer(a.Lines) }

@@ -53,6 +53,7 @@ type Config struct {
 
 	TrustProxy bool
 	Relay      event.RelayConfig // Store, Clock, Consumers and Log are filled in
+	Listeners  []event.Consumer  // stand after the flow's own consumers of the same event; for measuring
 	Pace       Pace
 }
 
@@ -150,6 +151,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 		Members: a.Members, Communities: a.Communities, Catalog: a.Catalog, Campaigns: a.Campaigns, Orders: a.Orders,
 		Distribution: a.Distribution, Commission: a.Commission, Shipping: c.Shipping,
 	})
+	relay.Consumers = append(relay.Consumers, c.Listeners...)
 	if a.Relay, err = event.NewRelay(ctx, relay); err != nil {
 		return err
 	}

@@ -60,3 +60,18 @@ func (m *Manual) Set(t time.Time) {
 	defer m.mu.Unlock()
 	m.now = Milli(t)
 }
+
+// Stopwatch measures durations on the monotonic clock. It never tells "now", so a rule cannot be built on it.
+type Stopwatch struct{ from time.Time }
+
+// StartStopwatch begins to measure.
+func StartStopwatch() Stopwatch { return Stopwatch{time.Now()} }
+
+// Elapsed is how long ago the stopwatch was started.
+func (s Stopwatch) Elapsed() time.Duration { return time.Since(s.from) }
+
+// Nanos returns a counter of monotonic nanoseconds, for meters.
+func Nanos() func() int64 {
+	s := StartStopwatch()
+	return func() int64 { return int64(s.Elapsed()) }
+}

@@ -115,7 +115,7 @@ func (r *Relay) setBack(ctx context.Context, collection, document string, setbac
 	if err := r.at("before setback"); err != nil {
 		return
 	}
-	var again, gone []setback
+	again, gone := make([]setback, 0, len(setbacks)), make([]setback, 0, len(setbacks))
 	for _, s := range setbacks {
 		s.message.Attempts++
 		s.message.Done, s.message.Error = s.taken, brief(s.cause)

@@ -125,7 +125,7 @@ func (r *Relay) remove(ctx context.Context, written []parcel) (removed int) {
 		}
 		r.unparkLeftover(ctx, p)
 	}
-	edit := func(doc *docstore.Doc) error {
+	edit := func(doc *docstore.Doc) error { //nolint:unparam // the shape TendMany wants
 		doc.Outbox = slices.DeleteFunc(doc.Outbox, func(m docstore.Message) bool { return gone[m.ID] })
 		return nil
 	}

@@ -79,7 +79,7 @@ func (r *Relay) sweep(ctx context.Context, eager bool) (moved int, err error) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	var failures []error
+	failures := make([]error, 0, len(names))
 	for _, name := range names {
 		n, err := r.sweepBox(ctx, boxes[name], eager)
 		moved += n
@@ -163,8 +163,8 @@ func (r *Relay) lease(ctx context.Context, box docstore.Outbox, ids []string, ea
 	leases := make(map[string][]docstore.Message, len(ids))
 	errs := box.TendMany(ctx, ids, func(doc *docstore.Doc) error {
 		delete(leases, doc.ID) // the edit may run again on fresh state
-		due := !doc.Waiting.After(now)
-		if len(doc.Outbox) == 0 || !due && !(eager && slices.ContainsFunc(doc.Outbox, r.untouched)) {
+		mine := !doc.Waiting.After(now) || eager && slices.ContainsFunc(doc.Outbox, r.untouched)
+		if len(doc.Outbox) == 0 || !mine {
 			return nil
 		}
 		leases[doc.ID] = slices.Clone(doc.Outbox)

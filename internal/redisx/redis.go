@@ -204,9 +204,10 @@ func (r *Redis) tick() {
 		select {
 		case <-r.quit:
 			return
-		case began := <-timer.C:
+		case <-timer.C:
+			began := r.config.Clock.Now()
 			r.forward()
-			timer.Reset(max(shortest, share*time.Since(began)))
+			timer.Reset(max(shortest, share*r.config.Clock.Now().Sub(began)))
 		}
 	}
 }

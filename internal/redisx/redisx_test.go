@@ -46,6 +46,7 @@ func TestADeadServerCostsNothingAfterTheFirstFailures(t *testing.T) {
 		if asked > 10 { // three, and a probe per rest
 			t.Errorf("a dead server was asked %d times", asked)
 		}
+		equal(t, "retries of the renewed client", 0, r.conn().Options().MaxRetries)
 		p.restart()
 		p.pass(tick)
 		if err := r.Ping(t.Context()); err != nil {
@@ -178,6 +179,19 @@ func TestLimiterAllowsTheRateOverAllInstancesTogether(t *testing.T) {
 		if limiters[0].Allow(t.Context(), "m", Rate{}).Allowed {
 			t.Error("a rate of nothing allows something")
 		}
+	})
+}
+
+func TestLimiterTakesSeveralTokensOrNone(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, p *place) {
+		l, rate := p.open().Limiter(), Rate{Count: 10, Per: time.Hour}
+		got := []bool{}
+		for _, n := range []int{7, 7, 3, 1} {
+			got = append(got, l.AllowN(t.Context(), "m", rate, n).Allowed)
+		}
+		equal(t, "of 7, 7, 3, 1", []bool{true, false, true, false}, got)
+		equal(t, "more than the bucket holds", true, l.AllowN(t.Context(), "other", rate, 1000).Allowed)
 	})
 }
 

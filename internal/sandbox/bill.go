@@ -3,7 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha1" //nolint:gosec // the bill's hash_type is SHA1
+	"crypto/sha1" // the bill's hash_type is SHA1
 	"encoding/hex"
 	"net/http"
 	"strings"
@@ -56,7 +56,7 @@ func (s *Sandbox) requestBill(r *http.Request, _ []byte) (any, *payError) {
 	if content == nil {
 		return nil, &payError{http.StatusBadRequest, "NO_STATEMENT_EXIST", "账单文件不存在"}
 	}
-	sum := sha1.Sum(content) //nolint:gosec // see import
+	sum := sha1.Sum(content)
 	if zipped {
 		content = gzipped(content)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 )
 
@@ -116,6 +117,8 @@ func (s *Sandbox) restore(k keptOrder) {
 	if !o.paidAt.IsZero() {
 		s.orders.paidFen.Add(o.terms.Total)
 	}
+	o.mu.Lock() // a processing refund may become final while the next is read
+	defer o.mu.Unlock()
 	for _, kr := range k.Refunds {
 		r := &refund{o, kr.Number, kr.ID, kr.Terms, kr.Status, kr.CreatedAt, kr.DoneAt}
 		o.refunds = append(o.refunds, r)
@@ -145,6 +148,10 @@ func (o *orders) put(order *payOrder) {
 func (x *refundIndex) restore(r *refund) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.next++
+	if len(r.id) >= refundDigits {
+		if n, err := strconv.ParseUint(r.id[len(r.id)-refundDigits:], 10, 64); err == nil {
+			x.next = max(x.next, n)
+		}
+	}
 	x.byNumber[r.number] = r
 }

@@ -137,8 +137,13 @@ func risky(text string) (suggest string, label int, keyword string) {
 		word, suggest string
 		label         int
 	}{
-		{"赌博", "risky", 20006}, {"代开发票", "risky", 10001}, {"刷单", "risky", 20008}, {"色情", "risky", 20002},
-		{"傻逼", "risky", 20003}, {"加微信", "review", 10001}, {"最低价全网第一", "review", 21000},
+		{"赌博", "risky", 20006},
+		{"代开发票", "risky", 10001},
+		{"刷单", "risky", 20008},
+		{"色情", "risky", 20002},
+		{"傻逼", "risky", 20003},
+		{"加微信", "review", 10001},
+		{"最低价全网第一", "review", 21000},
 	} {
 		if strings.Contains(text, w.word) {
 			return w.suggest, w.label, w.word

@@ -19,7 +19,7 @@ type postOffice struct {
 	retries []time.Duration
 	limit   int64
 	slots   chan struct{}
-	ctx     context.Context //nolint:containedctx // ends every delivery when the sandbox closes
+	ctx     context.Context // ends every delivery when the sandbox closes
 	cancel  context.CancelFunc
 
 	mu      sync.Mutex

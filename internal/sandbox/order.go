@@ -50,11 +50,11 @@ type terms struct {
 // orders keeps the newest orders: a ring by sequence number, so that prepay and transaction ids (which carry
 // it) need no index of their own, and sharded maps by out_trade_no.
 type orders struct {
-	seed   maphash.Seed
-	gone   func(*payOrder) // told when an order falls out of the ring
-	next   atomic.Uint64
-	ring   []atomic.Pointer[payOrder]
-	shards [orderShards]orderShard
+	seed                                 maphash.Seed
+	gone                                 func(*payOrder) // told when an order falls out of the ring
+	next                                 atomic.Uint64
+	ring                                 []atomic.Pointer[payOrder]
+	shards                               [orderShards]orderShard
 	known, paidFen, refundedFen, shipped atomic.Int64
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	maxRefunds     = 50
 	refundableDays = 365
+	refundDigits   = 13 // of the counter at the end of a refund id
 )
 
 // refund is one out_refund_no; its order's lock guards it.
@@ -56,7 +57,7 @@ func (x *refundIndex) add(r *refund, at time.Time) bool {
 		return false
 	}
 	x.next++
-	r.id = fmt.Sprintf("5030000%s%013d", at.In(shanghai()).Format("20060102"), x.next)
+	r.id = fmt.Sprintf("5030000%s%0*d", at.In(shanghai()).Format("20060102"), refundDigits, x.next)
 	x.byNumber[r.number] = r
 	return true
 }

@@ -5,7 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the platform's signature is SHA-1
+	"crypto/sha1" // the platform's signature is SHA-1
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -115,7 +115,7 @@ func (s *Sandbox) encryptCallback(message []byte) (string, error) {
 	}
 	text := make([]byte, 20, 20+len(message)+len(s.cfg.CorpID)+32)
 	_, _ = rand.Read(text[:16])
-	binary.BigEndian.PutUint32(text[16:], uint32(len(message))) //nolint:gosec // bodies are bounded
+	binary.BigEndian.PutUint32(text[16:], uint32(len(message))) // bodies are bounded
 	text = append(append(text, message...), s.cfg.CorpID...)
 	pad := 32 - len(text)%32
 	text = append(text, bytes.Repeat([]byte{byte(pad)}, pad)...)
@@ -125,7 +125,7 @@ func (s *Sandbox) encryptCallback(message []byte) (string, error) {
 
 func callbackSignature(parts ...string) string {
 	slices.Sort(parts)
-	sum := sha1.Sum([]byte(strings.Join(parts, ""))) //nolint:gosec // see import
+	sum := sha1.Sum([]byte(strings.Join(parts, "")))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -61,7 +61,7 @@ func (c *Client) CheckText(ctx context.Context, t TextCheck) (Verdict, error) {
 	var verdict Verdict
 	err := c.withToken(ctx, "text check", func(ctx context.Context, _ string) error {
 		result, err := c.program.GetSecurity().MsgCheckContext(ctx, &security.MsgCheckRequest{
-			OpenID: t.OpenID, Scene: security.MsgScene(t.Scene), Content: t.Content, Title: t.Title, Nickname: t.Nickname, //nolint:gosec // 1 to 4
+			OpenID: t.OpenID, Scene: security.MsgScene(t.Scene), Content: t.Content, Title: t.Title, Nickname: t.Nickname, // 1 to 4
 		})
 		if err != nil {
 			return err

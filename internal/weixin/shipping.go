@@ -73,7 +73,7 @@ func (c *Client) UploadShipping(ctx context.Context, s Shipment) error {
 	at := uploadTime(s.At)
 	var out struct{ util.CommonError }
 	return c.post(ctx, "shipping", "/wxa/sec/order/upload_shipping_info", &order.UploadShippingInfoRequest{
-		OrderKey: key, LogisticsType: order.LogisticsType(s.Logistics), DeliveryMode: mode, //nolint:gosec // 1 to 4
+		OrderKey: key, LogisticsType: order.LogisticsType(s.Logistics), DeliveryMode: mode, // 1 to 4
 		IsAllDelivered: s.Split && s.Complete, ShippingList: list, UploadTime: &at, Payer: &order.ShippingPayer{Openid: s.OpenID},
 	}, &out)
 }

@@ -185,7 +185,8 @@ func FuzzNotification(f *testing.F) {
 	p := newPlatform(f, box)
 	for _, seed := range [][]byte{
 		p.seal("TRANSACTION.SUCCESS", "transaction", goodTransaction), p.seal("REFUND.SUCCESS", "refund", `{}`),
-		[]byte(`{"id":"1","resource_type":"encrypt-resource","resource":{"nonce":"x"}}`), []byte("null"), {},
+		[]byte(`{"id":"1","resource_type":"encrypt-resource","resource":{"nonce":"x"}}`), []byte("null"),
+		{},
 	} {
 		f.Add(seed, "123", "nonce", "PUB", "sig", true)
 		f.Add(seed, "123", "nonce", p.serial, "WECHATPAY/SIGNTEST/", false)

@@ -78,7 +78,7 @@ func newAccount(id, owner string, balance int64) *account {
 }
 
 // quick bounds what would otherwise wait for a server that is away.
-func quick(o *mongo.Options) { o.Selection, o.Timeout = 700*time.Millisecond, 5*time.Second }
+func quick(o *mongo.Options) { o.Selection, o.Timeout = 2*time.Second, 8*time.Second }
 
 // realServer gives the URL of the real server to test on, if there is one.
 func realServer() string { return strings.TrimSpace(os.Getenv("GUANXI_TEST_MONGO_URL")) }

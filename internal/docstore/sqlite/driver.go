@@ -18,9 +18,9 @@ import (
 type Options struct {
 	// Dir is the folder of guanxi.db and its lock file; it is made when missing.
 	Dir string
-	// Readers is the number of connections that read at the same time. Default 8.
+	// Readers is the number of connections that read at the same time. Default 4.
 	Readers int
-	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 8.
+	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 32.
 	CacheMiB int
 	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and lets it begin anew. Default 8.
 	WALLimitMiB int

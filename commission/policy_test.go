@@ -1,0 +1,138 @@
+package commission
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"guanxi/internal/fault"
+)
+
+func TestWhatAPolicyMayNotSay(t *testing.T) {
+	t.Parallel()
+	pays := func(p ...Pay) Policy { return Policy{Cap: 2000, Rules: []Rule{{Pays: p}}} }
+	for name, c := range map[string]struct {
+		policy Policy
+		want   *fault.Fault
+	}{
+		"a third level":                   {pays(Pay{Role: "third", Rate: 100}), ErrPolicyDepth},
+		"team pay":                        {pays(Pay{Role: "团队奖", Rate: 100}), ErrPolicyDepth},
+		"pay for recruits":                {pays(Pay{Role: "recruiter", Fixed: 1000}), ErrPolicyRecruiting},
+		"an entry fee":                    {pays(Pay{Role: "entry-fee", Fixed: 1000}), ErrPolicyRecruiting},
+		"an unknown role":                 {pays(Pay{Role: "friend", Rate: 100}), ErrPolicyInvalid},
+		"the second level while off":      {pays(Pay{Role: Upline, Rate: 100}), ErrPolicySecondLevel},
+		"a rate and a fixed amount":       {pays(Pay{Role: Direct, Rate: 100, Fixed: 1}), ErrPolicyInvalid},
+		"neither":                         {pays(Pay{Role: Direct}), ErrPolicyInvalid},
+		"a negative rate":                 {pays(Pay{Role: Direct, Rate: -1}), ErrPolicyInvalid},
+		"more than everything":            {pays(Pay{Role: Direct, Rate: 10001}), ErrPolicyInvalid},
+		"a role twice":                    {pays(Pay{Role: Direct, Rate: 1}, Pay{Role: Direct, Rate: 2}), ErrPolicyAmbiguous},
+		"two default rules":               {Policy{Rules: []Rule{{}, {}}}, ErrPolicyAmbiguous},
+		"two rules for one SKU":           {Policy{Rules: []Rule{{SKU: "a"}, {SKU: "a"}}}, ErrPolicyAmbiguous},
+		"a rule for two things":           {Policy{Rules: []Rule{{SKU: "a", Product: "b"}}}, ErrPolicyInvalid},
+		"no rules":                        {Policy{}, ErrPolicyInvalid},
+		"a cap above everything":          {Policy{Cap: 10001, Rules: []Rule{{}}}, ErrPolicyInvalid},
+		"a margin floor below nothing":    {Policy{MarginFloor: -1, Rules: []Rule{{}}}, ErrPolicyInvalid},
+		"a fixed amount beyond all sense": {pays(Pay{Role: Direct, Fixed: 1 << 60}), ErrPolicyInvalid},
+	} {
+		if err := c.policy.Check(); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{PolicyLead: time.Hour})
+	ctx := t.Context()
+	first := w.publish(t)
+	again, err := w.PublishPolicy(ctx, testPolicy())
+	must(t, err)
+	if again.Version != 1 {
+		t.Error("the same rules made version", again.Version)
+	}
+	second := testPolicy()
+	second.Cap, second.From = 500, start.Add(59*time.Minute)
+	if _, err := w.PublishPolicy(ctx, second); !errors.Is(err, ErrPolicyPast) {
+		t.Error("too early:", err)
+	}
+	second.From = start.Add(24 * time.Hour)
+	other := open(t, w.store, w.clock, Config{PolicyLead: time.Hour}) // has its own cache
+	if _, err := other.PolicyAt(ctx, start); err != nil {
+		t.Fatal(err)
+	}
+	published, err := w.PublishPolicy(ctx, second)
+	must(t, err)
+	third := testPolicy()
+	third.Cap = 400
+	third.From = start.Add(2 * time.Hour)
+	if _, err := w.PublishPolicy(ctx, third); !errors.Is(err, ErrPolicyPast) {
+		t.Error("before the newest version:", err)
+	}
+	w.clock.Set(published.From)
+	for _, s := range []*Service{w.Service, other} {
+		for at, want := range map[time.Time]int{
+			first.From: 1, published.From.Add(-time.Millisecond): 1, published.From: 2, published.From.Add(time.Minute): 2,
+		} {
+			p, err := s.PolicyAt(ctx, at)
+			must(t, err)
+			if p.Version != want {
+				t.Errorf("at %v rules version %d, want %d", at, p.Version, want)
+			}
+		}
+	}
+	if _, err := w.PolicyAt(ctx, first.From.Add(-time.Millisecond)); !errors.Is(err, ErrPolicyMissing) {
+		t.Error(err)
+	}
+}
+
+func TestALateAccrualIsTheSameUnderAnyLaterPolicy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{})
+	w.publish(t)
+	must(t, w.Accrue(t.Context(), sale("o1", 10000)))
+	second := testPolicy()
+	second.Cap, second.From = 100, time.Time{}
+	_, err := w.PublishPolicy(t.Context(), second)
+	must(t, err)
+	w.clock.Advance(day)
+	must(t, w.Accrue(t.Context(), sale("o1", 10000)))
+	late := sale("o2", 10000)
+	late.At = w.clock.Now()
+	must(t, w.Accrue(t.Context(), late))
+	if is := balance(t, w.Service, "alice"); is.Pending >= 1600 {
+		t.Error("the newer cap was not applied:", is)
+	}
+	// Accrued by a process that did not know the second version yet: what is in the ledger counts.
+	late.Order = "o3"
+	first := Compute(must1(w.policyVersion(t.Context(), 1)), late)
+	must(t, w.post(t.Context(), first))
+	must(t, w.Accrue(t.Context(), late))
+	late.Lines[0].Paid++
+	if err := w.Accrue(t.Context(), late); !errors.Is(err, ErrEntryConflict) {
+		t.Error(err)
+	}
+}
+
+func TestAWindowShorterThanTheAfterSaleWindowIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{})
+	for name, config := range map[string]Config{
+		"for all":        {Window: Window{AfterSale: 7 * day, Settle: 6 * day}},
+		"for a category": {Categories: map[string]Window{"生鲜": {AfterSale: 2 * day, Settle: day}}},
+	} {
+		if _, err := New(t.Context(), Deps{Store: w.store, Clock: w.clock, IDs: w.ids, Config: config}); err == nil {
+			t.Error(name)
+		}
+	}
+}
+
+func TestFaultCodesAreUniqueAndSpeakBothLanguages(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, f := range Faults() {
+		if seen[f.Code] || f.ZH == "" || f.EN == "" || len(f.Code) < 5 || f.Code[:4] != "COM_" {
+			t.Error(f.Code)
+		}
+		seen[f.Code] = true
+	}
+}
