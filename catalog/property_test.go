@@ -206,3 +206,28 @@ func TestWhoHoldsIsServed(t *testing.T) {
 		t.Errorf("%+v, served %d", got, served.Load())
 	}
 }
+
+func TestAMoveDecidesOnce(t *testing.T) {
+	t.Parallel()
+	now, parts := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC), []Part{{Bucket: 1, Units: 2, Mark: 7}}
+	var given Move
+	given.void([]int64{7}, now)
+	if given.sell(parts, now) || given.State != moveOpen {
+		t.Errorf("a hold that was given back was sold: %+v", given)
+	}
+	if !given.sell([]Part{{Bucket: 1, Units: 2, Mark: 8}}, now) {
+		t.Errorf("a fresh hold was not sold: %+v", given)
+	}
+	var sold Move
+	sold.sell(parts, now)
+	sold.void([]int64{7, 9}, now)
+	if d, ok := sold.judge(7); !ok || d.sold != 2 || sold.State != moveSold {
+		t.Errorf("a sold hold was given back: %+v", sold)
+	}
+	if d, ok := sold.judge(9); !ok || d.sold != 0 {
+		t.Errorf("the surplus of a sold order is not given back: %+v", sold)
+	}
+	if sold.may(moveRefused) || (&Move{State: moveRefused}).may(moveSold) {
+		t.Error("a final move moved")
+	}
+}

@@ -46,7 +46,7 @@ func BenchmarkPost(b *testing.B) {
 func benchPost(b *testing.B, callers int) {
 	driver, err := sqlite.Open(b.Context(), sqlite.Options{Dir: b.TempDir()})
 	must(b, err)
-	s := open(b, docstoretest.StoreOn(b, driver, clock.System{}), clock.System{}, Config{})
+	s := open(b, docstoretest.StoreOn(b, driver, clock.System{}), clock.System{}, Config{Alone: true})
 	p := testPolicy()
 	p.From = time.Now().Add(-time.Hour)
 	_, err = s.PublishPolicy(b.Context(), p)

@@ -20,15 +20,20 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	now := s.clock.Now()
 	s.sealer.flight.begin(now)
 	defer s.sealer.flight.end(now)
-	docs := make([]*entryDoc, len(entries))
+	docs, key := make([]*entryDoc, len(entries)), unsealedAt(s.config.Book, now)
 	for i, e := range entries {
 		e.Book = s.config.Book
-		docs[i] = e.doc(unsealedAt(e.Book, now))
+		docs[i] = e.doc(key)
 	}
 	results := s.entries.InsertMany(ctx, docs)
 	for i, err := range results {
-		if docstore.Exists(err) {
+		switch {
+		case err == nil && s.config.Alone:
+			s.sealer.fresh.add(unsealedEntry{entries[i], key})
+		case docstore.Exists(err):
 			results[i] = s.compare(ctx, entries[i])
+		case err != nil: // it may be there all the same
+			s.sealer.fresh.lose()
 		}
 	}
 	s.sealer.wake()
@@ -105,4 +110,42 @@ func (f *flight) oldest(now time.Time) time.Time {
 		least = min(least, at)
 	}
 	return time.UnixMilli(least).UTC()
+}
+
+// fresh keeps what this process has posted until the sealer takes it.
+type fresh struct {
+	mu      sync.Mutex
+	entries []unsealedEntry
+	lost    bool // something that was posted is not in here
+}
+
+func (f *fresh) add(e unsealedEntry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lost = f.lost || len(f.entries) >= maxFresh; f.lost {
+		f.entries = nil
+		return
+	}
+	f.entries = append(f.entries, e)
+}
+
+func (f *fresh) lose() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.entries, f.lost = nil, true
+}
+
+// take gives the oldest entries, at most limit, and the smallest key among the others. When all is false some are
+// missing: the store has to be listed, and what is posted from now on is complete again.
+func (f *fresh) take(limit int) (batch []unsealedEntry, rest string, all bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, f.lost = !f.lost, false
+	n := min(limit, len(f.entries))
+	batch, f.entries = f.entries[:n:n], f.entries[n:]
+	rest = "~" // behind every key
+	for i := range f.entries {
+		rest = min(rest, f.entries[i].key)
+	}
+	return batch, rest, all
 }

@@ -87,7 +87,7 @@ func newMachine(t testing.TB) *machine {
 }
 
 func (m *machine) open() *Service {
-	return open(m.t, m.world.store, m.world.clock, Config{SealBatch: 5, SettlePage: 2})
+	return open(m.t, m.world.store, m.world.clock, Config{SealBatch: 5, SettlePage: 2, Alone: m.services[0] == nil})
 }
 
 // run carries out one operation on a random service, sometimes with a crash at a random step.

@@ -11,8 +11,9 @@ import (
 	"guanxi/internal/docstore"
 )
 
-// maxSealBatch keeps a seal's document below half a megabyte.
-const maxSealBatch = 4096
+// maxSealBatch keeps a seal's document well below the store's limit, even with the longest ids. Large batches are what
+// makes purses cheap under load: a busy member's purse is written once per seal, not once per entry.
+const maxSealBatch = 16384
 
 // Seal is one link of a book's chain: these entries, in this order, after that seal.
 type Seal struct {

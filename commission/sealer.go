@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,18 +22,21 @@ import (
 //	clear           entries lose their unsealed mark and get the seal's number; put off to quiet moments
 //	cleared = n
 //
-// Clearing costs as much as posting, so under load it waits: at most maxUncleared seals. Until then the sealer knows the
+// Clearing costs as much as posting, so under load it waits, up to maxUncleared entries. Until then the sealer knows the
 // sealed but uncleared entries by the lists in those seals.
 const (
-	maxUncleared = 32
-	clearAtOnce  = 2                      // seals cleared in one go when the limit is reached
-	maxRaces     = 100                    // lost elections in one call
+	maxUncleared = 1 << 17               // entries sealed but not cleared
+	clearAtOnce  = 1                     // seals cleared in one go when the limit is reached
+	maxRaces     = 100                   // lost elections in one call
+	maxFresh     = 1 << 15               // entries kept in memory between posting and sealing
+	listPage     = 4096                  // unsealed entries read at once
 	overlap      = 25 * time.Millisecond // how late other processes' postings may become visible under load
 )
 
 // sealer is what one process remembers between two calls of SealOnce; all of it can be read again from the store.
 type sealer struct {
 	flight flight
+	fresh  fresh
 	posted chan struct{}
 
 	mu     sync.Mutex
@@ -60,7 +64,7 @@ func (s *Service) SealOnce(ctx context.Context) (n int, err error) {
 		if err != nil {
 			return 0, fmt.Errorf("seal: %w", err)
 		}
-		batch, reached, err := s.unsealed(ctx)
+		batch, reached, err := s.nextBatch(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("seal: %w", err)
 		}
@@ -71,6 +75,7 @@ func (s *Service) SealOnce(ctx context.Context) (n int, err error) {
 			continue
 		}
 		if err != nil {
+			s.sealer.fresh.lose()
 			return 0, fmt.Errorf("seal: %w", err)
 		}
 		s.sealer.since = reached
@@ -179,6 +184,7 @@ func (s *sealer) forget(cleared int64) {
 	if len(s.oldest) == before {
 		return
 	}
+	s.fresh.lose()
 	for id, n := range s.known {
 		if n <= cleared {
 			delete(s.known, id)
@@ -186,12 +192,41 @@ func (s *sealer) forget(cleared int64) {
 	}
 }
 
+// unsealedEntry is an entry that waits for its seal, with its key in the index.
+type unsealedEntry struct {
+	*Entry
+	key string
+}
+
+// nextBatch takes what this process has just posted, when that is all there can be, or lists the store.
+//
+// The memory is trusted only while nothing else happened: after a failure, a seal of another process, a clearing or a
+// listing that found more than one batch it is dropped (fresh.lose) and the store is asked again. An entry posted while
+// the store was being listed may be in both; known tells.
+func (s *Service) nextBatch(ctx context.Context) ([]unsealedEntry, string, error) {
+	m := &s.sealer
+	if m.since == "" {
+		m.fresh.lose()
+	}
+	reached := unsealedAt(s.config.Book, m.flight.oldest(s.clock.Now()))
+	batch, rest, all := m.fresh.take(s.config.SealBatch)
+	batch = slices.DeleteFunc(batch, func(e unsealedEntry) bool { return m.known[e.ID] != 0 })
+	if all && len(batch) > 0 {
+		return batch, min(reached, rest), nil
+	}
+	batch, reached, err := s.unsealed(ctx)
+	if err != nil || len(batch) == s.config.SealBatch {
+		m.fresh.lose()
+	}
+	return batch, reached, err
+}
+
 // unsealed lists the next batch, oldest first, and tells from where to look the next time.
 //
 // Two stretches of the index are read. Before the oldest uncleared seal there is nothing but what somebody posted very
 // late. From the place reached last time on there is what is new. What lies between has been looked at; should another
 // process post into it after more than the overlap, its entry is found when the seals around it have been cleared.
-func (s *Service) unsealed(ctx context.Context) (batch []*entryDoc, reached string, err error) {
+func (s *Service) unsealed(ctx context.Context) (batch []unsealedEntry, reached string, err error) {
 	m, prefix, now := &s.sealer, s.config.Book+"/", s.clock.Now()
 	start, end := prefix, unsealedEnd(s.config.Book)
 	seen := m.flight.oldest(now)
@@ -215,22 +250,27 @@ func (s *Service) unsealed(ctx context.Context) (batch []*entryDoc, reached stri
 		return nil, "", err
 	}
 	if len(batch) == s.config.SealBatch {
-		reached = min(reached, batch[len(batch)-1].Unsealed)
+		reached = min(reached, batch[len(batch)-1].key)
 	}
 	return batch, reached, nil
 }
 
-func (s *Service) listUnsealed(ctx context.Context, batch []*entryDoc, from, to string) ([]*entryDoc, error) {
-	q := docstore.By("unsealed").Between(from, to).First(s.config.SealBatch)
+func (s *Service) listUnsealed(ctx context.Context, batch []unsealedEntry, from, to string) ([]unsealedEntry, error) {
+	q := docstore.By("unsealed").Between(from, to).First(min(s.config.SealBatch, listPage))
 	for len(batch) < s.config.SealBatch {
 		page, err := s.entries.Find(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		for _, doc := range page.Items {
-			if _, sealed := s.sealer.known[doc.ID]; !sealed && len(batch) < s.config.SealBatch {
-				batch = append(batch, doc)
+			if _, sealed := s.sealer.known[doc.ID]; sealed || len(batch) == s.config.SealBatch {
+				continue
 			}
+			e, err := parseEntry(doc)
+			if err != nil {
+				return nil, err
+			}
+			batch = append(batch, unsealedEntry{e, doc.Unsealed})
 		}
 		if page.Next == "" {
 			break
@@ -241,16 +281,13 @@ func (s *Service) listUnsealed(ctx context.Context, batch []*entryDoc, from, to 
 }
 
 // seal writes the next seal over the batch and folds it.
-func (s *Service) seal(ctx context.Context, book *bookDoc, batch []*entryDoc) error {
+func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry) error {
 	seal := &Seal{Book: s.config.Book, Number: book.Folded + 1, At: s.clock.Now(), Prev: s.sealer.hash}
 	entries := make([]*Entry, len(batch))
-	for i, doc := range batch {
-		e, err := parseEntry(doc)
-		if err != nil {
-			return err
-		}
-		entries[i] = e
-		seal.Entries = append(seal.Entries, doc.ID)
+	least := batch[0].key
+	for i, e := range batch {
+		entries[i], least = e.Entry, min(least, e.key)
+		seal.Entries = append(seal.Entries, e.ID)
 		seal.Hashes = append(seal.Hashes, e.Hash)
 	}
 	seal.Hash = seal.digest()
@@ -266,13 +303,13 @@ func (s *Service) seal(ctx context.Context, book *bookDoc, batch []*entryDoc) er
 	if err := s.fold(ctx, book.Epoch, seal, entries); err != nil {
 		return err
 	}
-	s.sealer.remember(seal, batch[0].Unsealed)
+	s.sealer.remember(seal, least)
 	return s.relieve(ctx)
 }
 
 // relieve clears some seals when too many wait.
 func (s *Service) relieve(ctx context.Context) error {
-	if len(s.sealer.oldest) <= maxUncleared {
+	if len(s.sealer.known) <= maxUncleared {
 		return nil
 	}
 	_, err := s.clear(ctx, clearAtOnce)

@@ -40,7 +40,7 @@ func TestTheNextSealerFinishesWhatADeadOneLeft(t *testing.T) {
 	for _, at := range sealingSteps {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, Config{SealBatch: 40})
+			w := newWorld(t, Config{SealBatch: 40, Alone: true})
 			w.publish(t)
 			must(t, work(t, w.Service, 0, 50))
 			w.hook = func(step string) error {
@@ -91,10 +91,10 @@ func TestTwoSealersAtOnceSealEveryEntryOnce(t *testing.T) {
 		for name, intrude := range intruders {
 			t.Run(at+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, Config{SealBatch: 40})
+				w := newWorld(t, Config{SealBatch: 40, Alone: true})
 				w.publish(t)
 				must(t, work(t, w.Service, 0, 50))
-				other := open(t, w.store, w.clock, Config{SealBatch: 30})
+				other := open(t, w.store, w.clock, Config{SealBatch: 30, Alone: true})
 				once := false
 				w.hook = func(step string) error {
 					if step != at || once {

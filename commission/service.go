@@ -33,8 +33,12 @@ type Config struct {
 	PolicyLead time.Duration
 	// SealEvery is how long the sealer waits for more entries before it seals. Default 200 ms.
 	SealEvery time.Duration
-	// SealBatch is the most entries one seal takes. Default and maximum 4096.
+	// SealBatch is the most entries one seal takes. Default and maximum 16384.
 	SealBatch int
+	// Alone says that no other process posts to this store (the embedded one): the sealer then takes what it has
+	// just posted from memory instead of reading it again. Were it not true, entries of others would only wait
+	// for a quiet moment.
+	Alone bool
 	// SettlePage is how many due settlements one step takes. Default and maximum 500.
 	SettlePage int
 }

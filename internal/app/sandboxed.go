@@ -46,6 +46,9 @@ type SandboxedConfig struct {
 	Nanos   func() int64                         // monotonic nanoseconds, to count time in RSA
 	Tune    func(*Config)                        // last word on the program's configuration
 	Wrap    func(edge http.Handler) http.Handler // puts pages beside the edge
+
+	Prepare  func(*sandbox.Sandbox) error              // before anything is served: what the sandbox knew before
+	Platform func(platform http.Handler) http.Handler // goes round the sandbox on its own port
 }
 
 // OpenSandboxed joins everything and begins to serve; events and loops move only after Start.
@@ -70,7 +73,12 @@ func OpenSandboxed(ctx context.Context, c SandboxedConfig) (_ *Sandboxed, err er
 	if s.Sandbox, err = sandbox.New(c.Sandbox); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if err := s.openPlatform(ctx); err != nil {
+	if c.Prepare != nil {
+		if err := c.Prepare(s.Sandbox); err != nil {
+			return nil, fmt.Errorf("prepare sandbox: %w", err)
+		}
+	}
+	if err := s.openPlatform(ctx, c.Platform); err != nil {
 		return nil, err
 	}
 	if err := s.adapters(c); err != nil {
@@ -123,13 +131,17 @@ func (s *Sandboxed) serve(ctx context.Context, c SandboxedConfig) {
 // PlatformURL is where the sandbox listens.
 func (s *Sandboxed) PlatformURL() string { return "http://" + s.address }
 
-func (s *Sandboxed) openPlatform(ctx context.Context) error {
+func (s *Sandboxed) openPlatform(ctx context.Context, wrap func(http.Handler) http.Handler) error {
 	l, err := Listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	s.address = l.Addr().String()
-	s.platform = &http.Server{Handler: s.Sandbox, ReadHeaderTimeout: 5 * time.Second}
+	var handler http.Handler = s.Sandbox
+	if wrap != nil {
+		handler = wrap(handler)
+	}
+	s.platform = &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	server := s.platform
 	s.served.Go(func() { _ = server.Serve(l) }) // ends when it is closed
 	return nil

@@ -11,6 +11,15 @@
 //
 // A consumer may see a message twice, late, or in another order than it was written. Its effects must be keyed
 // by Event.ID or by an id derived from the payload.
+//
+// What is never done: a message is not dropped (full queue, failing consumer, dead process, store away: it stays in the
+// outbox or is parked), a committer is never made to wait for a consumer, and a consumer is not retried because the
+// relay was stopped in its middle. What is not promised: an order between messages, and that a process older than a
+// consumer waits for it: a new consumer gets what went to the history before it by Replay.
+//
+//	relay, err := event.NewRelay(ctx, event.RelayConfig{Store: store, Clock: clock, Consumers: flow.Table(deps)})
+//	if err := relay.Start(ctx); err != nil { … }
+//	defer relay.Stop(stopCtx)
 package event
 
 import (

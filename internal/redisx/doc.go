@@ -13,7 +13,8 @@
 //   - nudges are not heard, and the sweeps find the work anyway.
 //
 // Calls are cut off after 150 ms, and after a few failures a breaker answers for the dead server without asking
-// it, until one probe succeeds. Without a URL a miniredis inside the process serves the same code.
+// it, until one probe succeeds. Without a URL a miniredis inside the process serves the same code; only what is asked
+// with every request (Gate, Limiter) is then answered from memory, because nobody else could ask that server.
 //
 //	r, err := redisx.Open(redisx.Config{URL: os.Getenv("GUANXI_REDIS_URL"), Clock: clock.System{}})
 //	gate := r.Gate(redisx.GateConfig{})

@@ -51,16 +51,28 @@ func (g *Gate) Deal(ctx context.Context, key string, n int64) bool {
 	if least, ok := g.soldOut.get(key); ok && n >= least {
 		return false
 	}
-	admitted := int64(1)
-	err := g.redis.do(ctx, func(ctx context.Context) (err error) {
-		admitted, err = dealScript.Run(ctx, g.redis.conn(), []string{g.redis.key("gate", key)}, n).Int64()
+	admitted := true
+	if g.redis.alone {
+		admitted = g.dealAlone(key, n)
+	} else if answer, err := g.dealShared(ctx, key, n); err == nil {
+		admitted = answer == 1
+	}
+	if !admitted {
+		g.remember(key, n)
+	}
+	return admitted
+}
+
+func (g *Gate) dealShared(ctx context.Context, key string, n int64) (answer int64, err error) {
+	err = g.redis.do(ctx, func(ctx context.Context) (err error) {
+		answer, err = dealScript.Run(ctx, g.redis.conn(), []string{g.redis.key("gate", key)}, n).Int64()
 		return err
 	})
-	if err != nil || admitted == 1 {
-		return true
-	}
-	g.remember(key, n)
-	return false
+	return answer, err
+}
+
+func (g *Gate) dealAlone(key string, n int64) (admitted bool) {
+	return g.redis.estimates.adjust(key, func(left int64) (int64, bool) { return left - n, left >= n })
 }
 
 func (g *Gate) remember(key string, n int64) {
@@ -80,6 +92,10 @@ func (g *Gate) Refill(ctx context.Context, key string, left int64) {
 	} else {
 		g.remember(key, 1)
 	}
+	if g.redis.alone {
+		g.redis.estimates.put(key, max(left, 0), g.Trust)
+		return
+	}
 	_ = g.redis.do(ctx, func(ctx context.Context) error {
 		return g.redis.conn().Set(ctx, g.redis.key("gate", key), max(left, 0), g.Trust).Err()
 	})
@@ -91,6 +107,7 @@ func (g *Gate) Close(ctx context.Context, key string) { g.Refill(ctx, key, 0) }
 // Reopen forgets what is known about key: the store decides again.
 func (g *Gate) Reopen(ctx context.Context, key string) {
 	g.soldOut.drop(key)
+	g.redis.estimates.drop(key)
 	_ = g.redis.do(ctx, func(ctx context.Context) error {
 		return g.redis.conn().Del(ctx, g.redis.key("gate", key)).Err()
 	})

@@ -73,6 +73,29 @@ func (m *memory[V]) change(key string, fn func(old V, ok bool) (V, time.Duration
 	m.young[key] = kept[V]{value, now.Add(ttl)}
 }
 
+// adjust replaces a value that is there if fn says so, and leaves its time to live alone. It answers what fn
+// said, or true when there is no value.
+func (m *memory[V]) adjust(key string, fn func(old V) (V, bool)) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, half := range []map[string]kept[V]{m.young, m.old} {
+		one, ok := half[key]
+		if !ok {
+			continue
+		}
+		if !one.until.After(m.clock.Now()) {
+			return true
+		}
+		value, yes := fn(one.value)
+		if yes {
+			one.value = value
+			half[key] = one
+		}
+		return yes
+	}
+	return true
+}
+
 func (m *memory[V]) drop(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

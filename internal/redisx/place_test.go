@@ -33,6 +33,9 @@ type place struct {
 // open gives another process's view of the same server.
 func (p *place) open() *Redis {
 	p.t.Helper()
+	if p.first != nil && p.first.alone {
+		return p.first
+	}
 	if p.first != nil && p.url == "" {
 		p.url = "redis://" + p.first.mini.Addr()
 		return p.first
@@ -43,6 +46,16 @@ func (p *place) open() *Redis {
 	}
 	p.t.Cleanup(func() { _ = r.Close() })
 	return r
+}
+
+// onAll is onBoth, and on an embedded server nobody else uses, where the process answers from memory.
+func onAll(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	onBoth(t, test)
+	t.Run("alone", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(t, false))
+	})
 }
 
 // onBoth runs a test on the embedded server and on a real one.
@@ -60,8 +73,13 @@ func onBoth(t *testing.T, test func(t *testing.T, p *place)) {
 
 func embeddedPlace(t *testing.T) *place {
 	t.Helper()
+	return embedded(t, true)
+}
+
+func embedded(t *testing.T, share bool) *place {
+	t.Helper()
 	c := clock.NewManual(start)
-	r, err := Open(Config{Clock: c, Rest: 20 * time.Millisecond})
+	r, err := Open(Config{Clock: c, share: share, Rest: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

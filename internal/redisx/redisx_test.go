@@ -84,7 +84,7 @@ func TestACallerWhoGoesAwayDoesNotTripTheBreaker(t *testing.T) {
 
 func TestGateRefusesOnlyWhatTheEstimateSaysIsGone(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *place) {
+	onAll(t, func(t *testing.T, p *place) {
 		ctx, a, b := t.Context(), p.open(), p.open()
 		one, other := a.Gate(GateConfig{SoldOut: tick}), b.Gate(GateConfig{SoldOut: tick})
 		deal := func(g *Gate, n int64, want bool) {
@@ -113,7 +113,7 @@ func TestGateRefusesOnlyWhatTheEstimateSaysIsGone(t *testing.T) {
 
 func TestGateNeverRefusesForever(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *place) {
+	onAll(t, func(t *testing.T, p *place) {
 		r := p.open()
 		g := r.Gate(GateConfig{Trust: 2 * tick, SoldOut: tick})
 		g.Refill(t.Context(), "c", 0)
@@ -154,7 +154,7 @@ func TestGateAnswersSoldOutWithoutARoundTrip(t *testing.T) {
 
 func TestLimiterAllowsTheRateOverAllInstancesTogether(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *place) {
+	onAll(t, func(t *testing.T, p *place) {
 		limiters := []*Limiter{p.open().Limiter(), p.open().Limiter(), p.open().Limiter()}
 		rate := Rate{Count: 10, Per: time.Hour}
 		var allowed atomic.Int64
@@ -184,7 +184,7 @@ func TestLimiterAllowsTheRateOverAllInstancesTogether(t *testing.T) {
 
 func TestLimiterTakesSeveralTokensOrNone(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *place) {
+	onAll(t, func(t *testing.T, p *place) {
 		l, rate := p.open().Limiter(), Rate{Count: 10, Per: time.Hour}
 		got := []bool{}
 		for _, n := range []int{7, 7, 3, 1} {
@@ -197,7 +197,7 @@ func TestLimiterTakesSeveralTokensOrNone(t *testing.T) {
 
 func TestLimiterRefillsWithTime(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *place) {
+	onAll(t, func(t *testing.T, p *place) {
 		l := p.open().Limiter()
 		rate := Rate{Count: 1, Per: tick, Burst: 2}
 		for _, want := range []bool{true, true, false} {
@@ -211,7 +211,7 @@ func TestLimiterRefillsWithTime(t *testing.T) {
 
 func TestLimiterNeverAllowsUnlimitedWhateverHappensToRedis(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, p *place) {
+	onAll(t, func(t *testing.T, p *place) {
 		limiters := []*Limiter{p.open().Limiter(), p.open().Limiter()}
 		rate, began := Rate{Count: 1, Per: tick, Burst: 5}, p.clock.Now()
 		dice, alive := rand.New(rand.NewPCG(1, 2)), true

@@ -165,7 +165,7 @@ func (s *Sandbox) serveTextCheck(w http.ResponseWriter, body []byte) {
 		wxError(w, 47001)
 		return
 	}
-	if in.Version != 2 || in.Scene < 1 || in.Scene > 4 || !between(in.Content, 1, 2500) {
+	if in.Version != 2 || in.Scene < 1 || in.Scene > 4 || !filled(in.Content, 2500) {
 		wxError(w, 40097)
 		return
 	}

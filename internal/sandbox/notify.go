@@ -228,7 +228,8 @@ func (s *Sandbox) deliver(n *notification, try int) bool {
 		return false
 	}
 	timestamp, nonce := strconv.FormatInt(s.real.Now().Unix(), 10), randomHex(16)
-	serial, signature := s.cfg.PublicKeyID, ""
+	serial := s.cfg.PublicKeyID
+	var signature string
 	switch {
 	case try == 0 && n.strange.Action == ActionProbe:
 		signature = "WECHATPAY/SIGNTEST/" + base64.StdEncoding.EncodeToString([]byte(randomHex(120)))

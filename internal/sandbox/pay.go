@@ -104,22 +104,21 @@ const (
 
 // payRoute finds the call; without one, the status says why.
 func (s *Sandbox) payRoute(method, path string) (payCall, int) {
-	rest, found := "", false
-	switch {
-	case path == jsapiPath:
+	switch path {
+	case jsapiPath:
 		return onlyFor(http.MethodPost, method, s.prepay)
-	case path == refundsPath:
+	case refundsPath:
 		return onlyFor(http.MethodPost, method, s.createRefund)
-	case path == "/v3/bill/tradebill" || path == "/v3/bill/fundflowbill":
+	case "/v3/bill/tradebill", "/v3/bill/fundflowbill":
 		return onlyFor(http.MethodGet, method, s.requestBill)
 	}
-	if rest, found = strings.CutPrefix(path, refundsPath+"/"); found && !strings.Contains(rest, "/") {
+	if rest, found := strings.CutPrefix(path, refundsPath+"/"); found && !strings.Contains(rest, "/") {
 		return onlyFor(http.MethodGet, method, s.queryRefund(rest))
 	}
-	if rest, found = strings.CutPrefix(path, byIDPath); found && !strings.Contains(rest, "/") {
+	if rest, found := strings.CutPrefix(path, byIDPath); found && !strings.Contains(rest, "/") {
 		return onlyFor(http.MethodGet, method, s.queryByTransaction(rest))
 	}
-	if rest, found = strings.CutPrefix(path, byNumberPath); found {
+	if rest, found := strings.CutPrefix(path, byNumberPath); found {
 		if number, closing := strings.CutSuffix(rest, "/close"); closing {
 			return onlyFor(http.MethodPost, method, s.closeOrder(number))
 		}

@@ -86,7 +86,7 @@ func (s *Sandbox) prepayTerms(in *prepayWire, now time.Time) (terms, *payError) 
 		return t, &payError{http.StatusBadRequest, "APPID_MCHID_NOT_MATCH", "商户号和appid没有绑定关系"}
 	}
 	switch {
-	case !between(in.Description, 1, 127):
+	case !filled(in.Description, 127):
 		return t, paramError("description 长度须为1到127个字符")
 	case !validNumber(in.Number, 6, 32, "_-|*"):
 		return t, paramError("out_trade_no 须为6到32位数字、字母或_-|*")
@@ -98,7 +98,7 @@ func (s *Sandbox) prepayTerms(in *prepayWire, now time.Time) (terms, *payError) 
 		return t, paramError("amount.total 须为正整数")
 	case in.Amount.Currency != "" && in.Amount.Currency != "CNY":
 		return t, paramError("amount.currency 只支持CNY")
-	case !between(in.Payer.OpenID, 1, 128):
+	case !filled(in.Payer.OpenID, 128):
 		return t, paramError("payer.openid 必填")
 	case !s.validNotifyURL(in.NotifyURL):
 		return t, paramError("notify_url 须为https地址且不带参数")
@@ -131,9 +131,10 @@ func (s *Sandbox) validNotifyURL(text string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func between(text string, low, high int) bool {
+// filled tells whether text is UTF-8 of 1 to high characters.
+func filled(text string, high int) bool {
 	n := utf8.RuneCountInString(text)
-	return utf8.ValidString(text) && n >= low && n <= high
+	return utf8.ValidString(text) && n >= 1 && n <= high
 }
 
 func validNumber(text string, low, high int, extra string) bool {

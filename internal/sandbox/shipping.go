@@ -77,7 +77,7 @@ func validShipping(in *shippingWire) bool {
 		return false
 	}
 	for _, p := range in.Parcels {
-		if !between(p.ItemDesc, 1, 120) {
+		if !filled(p.ItemDesc, 120) {
 			return false
 		}
 		if express && (p.TrackingNo == "" || len(p.TrackingNo) > 128 || p.ExpressCompany == "") {

@@ -167,12 +167,12 @@ func (s *Sandbox) serveStableToken(w http.ResponseWriter, body []byte) {
 		wxError(w, code)
 		return
 	}
-	token, seconds, code := "", 0, 0
-	if in.ForceRefresh {
-		token, seconds, code = s.mini.forcedToken()
-	} else {
-		token, seconds = s.mini.steadyToken(tokenOverlap)
+	if !in.ForceRefresh {
+		token, seconds := s.mini.steadyToken(tokenOverlap)
+		writeJSON(w, http.StatusOK, map[string]any{"access_token": token, "expires_in": seconds})
+		return
 	}
+	token, seconds, code := s.mini.forcedToken()
 	if code != 0 {
 		wxError(w, code)
 		return
