@@ -88,8 +88,11 @@ func (in *ProductInput) check() error {
 		name, value string
 		least, most int
 	}{
-		{"name", in.Name, 1, maxName}, {"words", in.Words, 0, maxWords}, {"category", in.Category, 1, maxText},
-		{"supplier", in.Supplier, 0, maxText}, {"image", in.Image, 0, maxImage},
+		{"name", in.Name, 1, maxName},
+		{"words", in.Words, 0, maxWords},
+		{"category", in.Category, 1, maxText},
+		{"supplier", in.Supplier, 0, maxText},
+		{"image", in.Image, 0, maxImage},
 	} {
 		if n := utf8.RuneCountInString(text.value); n < text.least || n > text.most || !plain(text.value) {
 			wrong(text.name, "长度或字符有误 (length or characters)")

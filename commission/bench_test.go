@@ -107,3 +107,59 @@ func spread(b *testing.B, callers int, call func(n int, r *rand.Rand, z *rand.Zi
 	}
 	all.Wait()
 }
+
+// filled is a verified store with n accrued sales.
+func filled(b *testing.B, n int) *Service {
+	s := open(b, docstoretest.NewStore(b, clock.System{}), clock.System{}, Config{Alone: true})
+	p := testPolicy()
+	p.From = time.Now().Add(-time.Hour)
+	_, err := s.PublishPolicy(b.Context(), p)
+	must(b, err)
+	r := rand.New(rand.NewPCG(1, 7))
+	z := rand.NewZipf(r, 1.1, 1, 9999)
+	entries := make([]*Entry, 0, 2000)
+	for i := range n {
+		policy, err := s.PolicyAt(b.Context(), time.Now())
+		must(b, err)
+		sale := zipfSale(i, r, z)
+		sale.Host, sale.At = "bighost", clock.Milli(sale.At)
+		if entries = append(entries, Compute(policy, sale)); len(entries) == cap(entries) || i == n-1 {
+			must(b, s.postAll(b.Context(), entries))
+			entries = entries[:0]
+		}
+	}
+	must(b, s.CatchUp(b.Context()))
+	must(b, s.Tidy(b.Context()))
+	return s
+}
+
+// BenchmarkRead measures, with 100,000 entries: verifying, rebuilding, and the purse page of the host of all of them.
+func BenchmarkRead(b *testing.B) {
+	const entries = 100_000
+	s := filled(b, entries)
+	b.Run("verify", func(b *testing.B) {
+		for range b.N {
+			report, err := s.Verify(b.Context(), nil)
+			must(b, err)
+			if !report.Good() || report.Entries != entries {
+				b.Fatal(report)
+			}
+		}
+		b.ReportMetric(entries*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	})
+	b.Run("rebuild", func(b *testing.B) {
+		for range b.N {
+			must(b, s.Rebuild(b.Context()))
+		}
+		b.ReportMetric(entries*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	})
+	b.Run("purse of a big host", func(b *testing.B) {
+		for range b.N {
+			p, err := s.Purse(b.Context(), "bighost")
+			must(b, err)
+			if p.Lines != entries {
+				b.Fatal(p.Lines)
+			}
+		}
+	})
+}

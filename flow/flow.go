@@ -67,6 +67,7 @@ func Table(d Deps) []event.Consumer {
 		on(groupbuy.EventTaken, "order.seated", event.Inside, d.seated),
 		on(groupbuy.EventStranded, "order.refundStranded", event.Inside, d.refundStranded),
 		on(groupbuy.EventFormed, "order.confirmCampaign", event.Inside, d.confirmCampaign),
+		on(groupbuy.EventSettled, "order.confirmSettled", event.Inside, d.confirmSettled),
 		on(groupbuy.EventFailed, "order.refundCampaign", event.Inside, d.refundCampaign),
 
 		on(order.EventConfirmed, "commission.accrue", event.Inside, d.accrue),
@@ -166,6 +167,11 @@ func (d Deps) refundStranded(ctx context.Context, s groupbuy.SeatStranded) error
 
 func (d Deps) confirmCampaign(ctx context.Context, f groupbuy.CampaignFormed) error {
 	return d.Orders.ConfirmCampaign(ctx, f.Campaign)
+}
+
+// confirmSettled is the net under confirmCampaign: whatever slipped through while the campaign formed.
+func (d Deps) confirmSettled(ctx context.Context, s groupbuy.CampaignSettled) error {
+	return d.Orders.ConfirmCampaign(ctx, s.Campaign)
 }
 
 func (d Deps) refundCampaign(ctx context.Context, f groupbuy.CampaignFailed) error {

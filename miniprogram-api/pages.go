@@ -45,9 +45,7 @@ func shared[T any](ctx context.Context, p *pages, key string, build func(context
 			p.built[key] = known
 		}
 		p.mu.Unlock()
-		known.value, known.err = build(context.WithoutCancel(ctx))
-		p.expire(key, known)
-		close(known.ready)
+		p.fill(ctx, key, known, func(ctx context.Context) (any, error) { return build(ctx) })
 	} else {
 		p.mu.Unlock()
 	}
@@ -59,6 +57,19 @@ func shared[T any](ctx context.Context, p *pages, key string, build func(context
 	}
 	value, _ := known.value.(T)
 	return value, known.err
+}
+
+// fill builds a page for everybody who waits, so the builder's own cancellation does not stop it; if build panics, all
+// of them get an error and nothing is kept.
+func (p *pages) fill(ctx context.Context, key string, of *page, build func(context.Context) (any, error)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	defer func() {
+		p.expire(key, of)
+		close(of.ready)
+	}()
+	of.err = errInternal
+	of.value, of.err = build(ctx)
 }
 
 func (p *pages) expire(key string, of *page) {

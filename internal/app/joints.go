@@ -28,10 +28,8 @@ func (g goods) SKUs(ctx context.Context, skus []string) (map[string]groupbuy.Goo
 	}
 	out := make(map[string]groupbuy.Good, len(found))
 	for sku, i := range found {
-		if i.OnSale {
-			out[sku] = groupbuy.Good{
-				SKU: i.SKU, Product: i.Product, Name: i.Name, Price: i.Price, Cost: i.Cost, Category: i.Category,
-			}
+		out[sku] = groupbuy.Good{
+			SKU: i.SKU, Product: i.Product, Name: i.Name, Price: i.Price, Cost: i.Cost, Category: i.Category, Off: !i.OnSale,
 		}
 	}
 	return out, nil

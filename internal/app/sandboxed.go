@@ -47,7 +47,7 @@ type SandboxedConfig struct {
 	Tune    func(*Config)                        // last word on the program's configuration
 	Wrap    func(edge http.Handler) http.Handler // puts pages beside the edge
 
-	Prepare  func(*sandbox.Sandbox) error              // before anything is served: what the sandbox knew before
+	Prepare  func(*sandbox.Sandbox) error             // before anything is served: what the sandbox knew before
 	Platform func(platform http.Handler) http.Handler // goes round the sandbox on its own port
 }
 

@@ -191,6 +191,7 @@ func TestEveryConsumerTakesACommittedEventAtOnce(t *testing.T) {
 	equal(t, []docstore.Message(nil), r.outbox("x"))
 	equal(t, []string{"things/x/1/0"}, r.history(relay, "thing.Happened"))
 	got := relay.Stats()
+	got.Waiting, got.Oldest = 0, 0 // as of the last sweep, which may have been in the middle
 	equal(t, event.Stats{Delivered: 2, Retired: 1}, got)
 }
 

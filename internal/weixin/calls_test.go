@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,6 +40,41 @@ func TestCodeImage(t *testing.T) {
 	}
 	if _, err := d.wx.CodeImage(t.Context(), "a", "pages/nowhere"); err != nil {
 		t.Errorf("an unpublished page, unchecked: %v", err)
+	}
+}
+
+// The SDK takes a picture only under the content type image/jpeg, and ignores its own URI modifier for this call.
+func TestTrapAPictureIsToldByItsBytesNotItsContentType(t *testing.T) {
+	t.Parallel()
+	const png, jpeg, refusal = "\x89PNG\r\n\x1a\n....", "\xff\xd8\xff\xe0.......", `{"errcode":41030,"errmsg":"invalid page"}`
+	for _, c := range []struct {
+		kind, body string
+		want       error
+	}{
+		{"image/png", png, nil},
+		{"image/jpeg", jpeg, nil},
+		{"application/octet-stream", png, nil},
+		{"image/jpeg", refusal, weixin.ErrRefused},
+		{"application/json", refusal, weixin.ErrRefused},
+		{"image/jpeg", "{}", weixin.ErrAway},
+		{"image/jpeg", "", weixin.ErrAway},
+		{"text/html", "<html>", weixin.ErrAway},
+	} {
+		d := openDesk(t, nil)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/wxa/getwxacodeunlimit" {
+				d.box.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", c.kind)
+			_, _ = io.WriteString(w, c.body)
+		}))
+		t.Cleanup(server.Close)
+		wx := d.adapter(t, func(cfg *weixin.Config) { cfg.BaseURL = server.URL })
+		image, err := wx.CodeImage(t.Context(), "a", "")
+		if !errors.Is(err, c.want) || c.want == nil && string(image) != c.body {
+			t.Errorf("%s %q: %q, %v", c.kind, c.body, image, err)
+		}
 	}
 }
 

@@ -131,8 +131,10 @@ func Plain(err error) error {
 		return errors.New("network: connection closed without an answer")
 	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge
+	case errors.Is(err, ErrTokenRepeated):
+		return ErrTokenRepeated
 	}
-	return fmt.Errorf("network: %T", root(err))
+	return fmt.Errorf("network, or an answer of no use: %T", root(err))
 }
 
 func root(err error) error {
