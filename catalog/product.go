@@ -51,7 +51,8 @@ type SKU struct {
 	Code  string    `bson:"code,omitempty"` // the brand's own code; unique within the product
 	Name  string    `bson:"name"`
 	Price money.Fen `bson:"price"`
-	Cost  money.Fen `bson:"cost"` // never shown to members
+	Floor money.Fen `bson:"floor,omitempty"` // the lowest price a host may ask; 0 = Price
+	Cost  money.Fen `bson:"cost"`            // never shown to members
 	Gone  bool      `bson:"gone,omitempty"`
 }
 
@@ -60,6 +61,7 @@ type SKUInfo struct {
 	SKU, Product, Name string // Name is the product's and the variant's
 	Category, Image    string
 	Price, Cost        money.Fen
+	Floor              money.Fen // the lowest price a host may ask; never 0
 	OnSale             bool
 }
 
@@ -79,6 +81,7 @@ type ProductInput struct {
 type SKUInput struct {
 	ID, Code, Name string
 	Price, Cost    money.Fen // price 1..money.Max, cost 0..money.Max
+	Floor          money.Fen // the lowest price a host may ask, 1..Price; 0 = Price: a host may not go below it
 }
 
 func (in *ProductInput) check() error {
@@ -131,6 +134,9 @@ func checkSKU(sku SKUInput, field string, wrong func(name, why string)) {
 	if sku.Cost < 0 || sku.Cost > money.Max {
 		wrong(field+"cost", "成本超出范围 (cost out of range)")
 	}
+	if sku.Floor < 0 || sku.Floor > sku.Price {
+		wrong(field+"floor", "底价须在 0 与售价之间 (between 0 and the price)")
+	}
 }
 
 // asError is nil for a fault that names no field.
@@ -153,6 +159,9 @@ func (in *ProductInput) hash() string {
 	for _, sku := range in.SKUs {
 		parts = append(parts, sku.ID, sku.Code, sku.Name,
 			strconv.FormatInt(int64(sku.Price), 10), strconv.FormatInt(int64(sku.Cost), 10))
+		if sku.Floor > 0 { // products added before there were floors keep their hash
+			parts = append(parts, "floor", strconv.FormatInt(int64(sku.Floor), 10))
+		}
 	}
 	return id.Derive(parts...)
 }
@@ -180,7 +189,9 @@ func (p *Product) fill(in *ProductInput) error {
 			at = len(p.SKUs)
 			p.SKUs = append(p.SKUs, SKU{ID: p.ID + "-" + strconv.Itoa(at+1)})
 		}
-		p.SKUs[at] = SKU{ID: p.SKUs[at].ID, Code: sku.Code, Name: sku.Name, Price: sku.Price, Cost: sku.Cost}
+		p.SKUs[at] = SKU{
+			ID: p.SKUs[at].ID, Code: sku.Code, Name: sku.Name, Price: sku.Price, Floor: sku.Floor, Cost: sku.Cost,
+		}
 	}
 	return nil
 }
@@ -202,8 +213,16 @@ func (p *Product) info(sku SKU) SKUInfo {
 	}
 	return SKUInfo{
 		SKU: sku.ID, Product: p.ID, Name: name, Category: p.Category, Image: p.Image,
-		Price: sku.Price, Cost: sku.Cost, OnSale: p.State == OnSale && !sku.Gone,
+		Price: sku.Price, Cost: sku.Cost, Floor: sku.Lowest(), OnSale: p.State == OnSale && !sku.Gone,
 	}
+}
+
+// Lowest is the lowest price a host may ask.
+func (s SKU) Lowest() money.Fen {
+	if s.Floor > 0 {
+		return s.Floor
+	}
+	return s.Price
 }
 
 // productOf is the product a SKU id belongs to; "" for an id of another shape.

@@ -145,7 +145,7 @@ func (c *Campaign) fill(in *DraftInput, items []Item) {
 }
 
 // Draft begins a campaign. The same host and key with the same content answers the campaign begun before.
-// Codes: GRP_INVALID, GRP_GOODS, GRP_NOT_HOST, GRP_KEY_REUSED.
+// Codes: GRP_INVALID, GRP_GOODS, GRP_PRICE_FLOOR, GRP_NOT_HOST, GRP_KEY_REUSED.
 func (s *Service) Draft(ctx context.Context, in DraftInput) (*Campaign, error) {
 	if err := s.checkOwner(ctx, in.Key, in.Host, in.Community); err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func (s *Service) insert(ctx context.Context, in DraftInput, copyOf string) (*Ca
 	return stored, nil
 }
 
-// price looks the items up in the catalog. What is off sale may be drafted; published it may not be.
+// price looks the items up in the catalog and refuses a host's own price below the brand's floor. What is off sale may be drafted; published it may not be.
 func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) ([]Item, error) {
 	skus := make([]string, len(wanted))
 	for i, it := range wanted {
@@ -212,7 +212,7 @@ func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) (
 	if err != nil {
 		return nil, wrap("look goods up", err)
 	}
-	items, bad := make([]Item, len(wanted)), ErrGoods
+	items, bad, low := make([]Item, len(wanted)), ErrGoods, ErrPriceFloor
 	for i, it := range wanted {
 		good, ok := goods[it.SKU]
 		price := it.Price
@@ -222,19 +222,26 @@ func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) (
 		if !ok || publish && good.Off || price < 1 || price > money.Max {
 			bad = bad.With("items["+strconv.Itoa(i)+"].sku", "商品不存在或已下架 (does not exist or is not on sale)")
 		}
+		if ok && price < good.Floor {
+			low = low.With("items["+strconv.Itoa(i)+"].price", "低于品牌底价 (below the lowest price the brand allows)")
+		}
 		items[i] = Item{
 			SKU: it.SKU, Product: good.Product, Name: good.Name, Category: good.Category, Price: price, Own: it.Price,
 			Cost: good.Cost, PerPerson: it.PerPerson, Total: it.Total,
 		}
 	}
-	if len(bad.Fields) > 0 {
+	switch {
+	case len(bad.Fields) > 0:
 		return nil, bad
+	case len(low.Fields) > 0:
+		return nil, low
 	}
 	return items, nil
 }
 
 // Edit replaces what a draft or a scheduled campaign says; its host and community stay.
-// Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID, GRP_GOODS.
+// Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID, GRP_GOODS,
+// GRP_PRICE_FLOOR.
 func (s *Service) Edit(ctx context.Context, host, campaign string, in DraftInput) (*Campaign, error) {
 	if _, err := s.owned(ctx, host, campaign); err != nil {
 		return nil, err
@@ -268,7 +275,7 @@ type CopyInput struct {
 }
 
 // Copy drafts a campaign like an earlier one, in the same community, with new times and today's catalog.
-// Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_INVALID, GRP_GOODS, GRP_KEY_REUSED.
+// Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_INVALID, GRP_GOODS, GRP_PRICE_FLOOR, GRP_KEY_REUSED.
 func (s *Service) Copy(ctx context.Context, in CopyInput) (*Campaign, error) {
 	from, err := s.owned(ctx, in.Host, in.Campaign)
 	if err != nil {

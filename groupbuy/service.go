@@ -21,6 +21,7 @@ type Goods interface {
 type Good struct {
 	SKU, Product, Name, Category string
 	Price, Cost                  money.Fen
+	Floor                        money.Fen // the lowest price a host may ask
 	Off                          bool // not on sale: may stand in a draft, cannot be published
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // Publish shows a draft to its community: as a preview, or at once open if its start has come. Publishing again
-// changes nothing. Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID (it would be over), GRP_GOODS.
+// changes nothing. Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID (it would be over), GRP_GOODS,
+// GRP_PRICE_FLOOR.
 func (s *Service) Publish(ctx context.Context, host, campaign string) (*Campaign, error) {
 	c, err := s.owned(ctx, host, campaign)
 	if err != nil {

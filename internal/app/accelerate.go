@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"guanxi/internal/redisx"
@@ -32,18 +33,27 @@ type limiter struct {
 }
 
 func (l limiter) Allow(ctx context.Context, who string, tokens int) (time.Duration, bool) {
-	for range tokens {
-		if v := l.limiter.Allow(ctx, "edge:"+who, l.rate); !v.Allowed {
-			return v.RetryAfter, false
-		}
-	}
-	return 0, true
+	v := l.limiter.AllowN(ctx, "edge:"+who, l.rate, tokens)
+	return v.RetryAfter, v.Allowed
 }
 
 // Accelerate puts what Redis offers into the configuration.
 func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
-	c.Sessions = sessions{r.Cache(redisx.CacheConfig{})}
+	c.Sessions = sessions{r.Cache(redisx.CacheConfig{Space: "session"})}
 	if perMinute > 0 {
 		c.Limiter = limiter{r.Limiter(), redisx.Rate{Count: perMinute, Per: time.Minute}}
 	}
 }
+
+// locker lets one process fetch a platform token for all.
+type locker struct{ lock *redisx.Lock }
+
+func (l locker) Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error) {
+	lease, held := l.lock.TryLock(ctx, name, ttl)
+	if !held {
+		return nil, errHeld
+	}
+	return func() { lease.Release(context.WithoutCancel(ctx)) }, nil
+}
+
+var errHeld = errors.New("app: another process holds the lock")

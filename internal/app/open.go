@@ -107,7 +107,8 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 		return Platforms{}, err
 	}
 	wx, err := weixin.New(weixin.Config{
-		AppID: v["GUANXI_WEIXIN_APPID"], AppSecret: v["GUANXI_WEIXIN_SECRET"], Clock: clock.System{},
+		AppID: v["GUANXI_WEIXIN_APPID"], AppSecret: v["GUANXI_WEIXIN_SECRET"], MchID: v["GUANXI_PAY_MCHID"],
+		Clock: clock.System{}, Cache: redis.TokenCache(), Lock: locker{redis.Lock()},
 	})
 	if err != nil {
 		return Platforms{}, err

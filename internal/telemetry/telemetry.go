@@ -28,7 +28,7 @@ func NewLog(w io.Writer, level string) (*slog.Logger, error) {
 }
 
 var (
-	phones  = regexp.MustCompile(`\b(?:\+?86)?1[3-9]\d{9}\b`)
+	phones  = regexp.MustCompile(`(?:\+86|\b86|\b)1[3-9]\d{9}\b`)
 	openIDs = regexp.MustCompile(`\bo[A-Za-z0-9_-]{27}\b`)
 	secrets = regexp.MustCompile(`(?i)(secret|access_token|session_key|js_code|token|password)=[^&\s"]+`)
 )
@@ -43,6 +43,9 @@ func Mask(text string) string {
 func mask(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString {
 		return slog.String(a.Key, Mask(a.Value.String()))
+	}
+	if err, ok := a.Value.Any().(error); ok {
+		return slog.String(a.Key, Mask(err.Error()))
 	}
 	return a
 }

@@ -1,0 +1,213 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"guanxi/catalog"
+	"guanxi/commission"
+	"guanxi/community"
+	"guanxi/distribution"
+	"guanxi/member"
+)
+
+// people gives the sample's people their phones and homes.
+func (s *seeder) people() {
+	for i, h := range s.sample.hosts {
+		host := &phone{name: "host-" + strconv.Itoa(i+1), nickname: h.Nickname, words: h.Words, host: true}
+		s.hosts = append(s.hosts, host)
+		for _, c := range h.Communities {
+			p := &place{code: c.Code, name: c.Name, host: host, shares: map[*phone]string{}}
+			s.communities[c.Code] = p
+			for range c.Shoppers {
+				n := len(s.shoppers)
+				shopper := &phone{name: fmt.Sprintf("shopper-%03d", n+1), nickname: s.sample.shoppers[n], home: p}
+				s.shoppers = append(s.shoppers, shopper)
+				p.people = append(p.people, shopper)
+			}
+		}
+	}
+}
+
+// brand publishes the rules and fills the shelves.
+func (s *seeder) brand(ctx context.Context) error {
+	products := s.products
+	for _, p := range s.sample.goods {
+		in := catalog.ProductInput{
+			Key: "demo-" + p.Code, Name: p.Name, Words: p.Words, Category: p.Category, Supplier: p.Supplier,
+		}
+		for _, sku := range p.SKUs {
+			in.SKUs = append(in.SKUs, catalog.SKUInput{Code: sku.Code, Name: sku.Name, Price: sku.Price, Cost: sku.Cost})
+		}
+		added, err := s.app.Catalog.AddProduct(ctx, in)
+		if err != nil {
+			return fmt.Errorf("demo: seed: product %s: %w", p.Code, err)
+		}
+		products[p.Code] = added.ID
+		for i, sku := range p.SKUs {
+			s.skus[p.Code+"/"+sku.Code] = added.SKUs[i].ID
+			err := s.app.Catalog.Receive(ctx, catalog.StockIn{Ref: "first/" + p.Code, SKU: added.SKUs[i].ID, Units: sku.Stock})
+			if err != nil {
+				return fmt.Errorf("demo: seed: stock of %s: %w", p.Code, err)
+			}
+		}
+		s.step(1)
+	}
+	_, err := s.app.Commission.PublishPolicy(ctx, commission.Policy{
+		From: s.start, Cap: 1500, By: "demo", Note: "直推 8%，团长 4%，总额不超过 15%；海鲜毛利低，5% 与 3%；大米按袋",
+		Rules: []commission.Rule{
+			{Pays: []commission.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 400}}},
+			{Category: "海鲜", Pays: []commission.Pay{{Role: commission.Direct, Rate: 500}, {Role: commission.Host, Rate: 300}}},
+			{Product: products["rice"], Pays: []commission.Pay{{Role: commission.Direct, Fixed: 500}, {Role: commission.Host, Rate: 400}}},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("demo: seed: policy: %w", err)
+	}
+	return nil
+}
+
+// login takes a phone in hand: wx.login, the real login, and a nickname.
+func (s *seeder) login(ctx context.Context, p *phone) error {
+	l, err := s.app.Members.Login(ctx, member.LoginInput{Code: s.app.Sandbox.LoginCode(p.name)})
+	if err != nil {
+		return fmt.Errorf("login of %s: %w", p.name, err)
+	}
+	p.member = l.MemberID
+	if _, err := s.app.Members.EditProfile(ctx, p.member, member.ProfileEdit{Nickname: p.nickname}); err != nil {
+		return fmt.Errorf("profile of %s: %w", p.name, err)
+	}
+	_, err = s.app.Members.Consent(ctx, member.ConsentInput{
+		Member: p.member, Kind: member.PrivacyPolicy, Version: "2025-01", Granted: true,
+	})
+	if err != nil {
+		return fmt.Errorf("consent of %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// openHosts makes the hosts' communities with pickup points and shelves.
+func (s *seeder) openHosts(ctx context.Context) error {
+	for i, h := range s.sample.hosts {
+		host := s.hosts[i]
+		if err := s.login(ctx, host); err != nil {
+			return fmt.Errorf("demo: seed: %w", err)
+		}
+		phoneCode := s.app.Sandbox.PhoneCode(host.name, "")
+		if _, err := s.app.Members.BindPhone(ctx, host.member, phoneCode); err != nil {
+			return fmt.Errorf("demo: seed: phone of %s: %w", host.name, err)
+		}
+		for _, c := range h.Communities {
+			if err := s.openCommunity(ctx, s.communities[c.Code], c); err != nil {
+				return fmt.Errorf("demo: seed: community %s: %w", c.Code, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *seeder) openCommunity(ctx context.Context, p *place, c sampleCommunity) error {
+	made, err := s.app.Communities.Create(ctx, community.CreateInput{
+		Host: p.host.member, Key: "demo-" + c.Code, Name: c.Name, Words: c.Words,
+	})
+	if err != nil {
+		return err
+	}
+	p.id = made.ID
+	_, err = s.app.Communities.Edit(ctx, community.EditInput{
+		Host: p.host.member, Community: p.id, Name: c.Name, Words: c.Words, Notice: c.Notice,
+	})
+	if err != nil {
+		return err
+	}
+	for i, point := range c.Points {
+		added, err := s.app.Communities.AddPickupPoint(ctx, p.host.member, p.id, community.PickupInput{
+			Key: "demo-" + strconv.Itoa(i), Name: point.Name, Address: point.Address, Phone: point.Phone, Hours: point.Hours,
+		})
+		if err != nil {
+			return err
+		}
+		p.points = append(p.points, added.ID)
+	}
+	for i, pick := range c.Picks {
+		_, err := s.app.Communities.Pick(ctx, p.host.member, p.id, community.PickInput{
+			Product: s.products[pick.Product], Reason: pick.Reason, Rank: (i + 1) * 10,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.shareCommunity(ctx, p, p.host)
+}
+
+func (s *seeder) shareCommunity(ctx context.Context, p *place, by *phone) error {
+	share, err := s.app.Distribution.Share(ctx, distribution.ShareInput{
+		Sharer: by.member, Kind: distribution.KindCommunity, Target: p.id, Community: p.id, Host: p.host.member,
+	})
+	if err != nil {
+		return err
+	}
+	p.shares[by] = share.ID
+	return nil
+}
+
+// joinShoppers lets everybody come in by a share: the first dozen of a community by its host's, the others by a
+// neighbour's.
+func (s *seeder) joinShoppers(ctx context.Context) error {
+	var early, late []*phone
+	for _, p := range s.shoppers {
+		if p.isEarly() {
+			early = append(early, p)
+		} else {
+			late = append(late, p)
+		}
+	}
+	for _, wave := range [][]*phone{early, late} {
+		err := each(ctx, wave, s.join, func(*phone) { s.clock.Advance(20 * time.Second) })
+		if err != nil {
+			return err
+		}
+		if err := s.rest(ctx); err != nil {
+			return err
+		}
+		for _, p := range wave {
+			if p.isEarly() {
+				if err := s.shareCommunity(ctx, p.home, p); err != nil {
+					return fmt.Errorf("demo: seed: share of %s: %w", p.name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+const keen = 6 // the first shoppers of each community: they buy, share and bring others
+
+func (p *phone) index() int {
+	for i, one := range p.home.people {
+		if one == p {
+			return i
+		}
+	}
+	return 0
+}
+
+func (p *phone) isEarly() bool { return p.index() < keen }
+
+func (s *seeder) join(ctx context.Context, p *phone) error {
+	if err := s.login(ctx, p); err != nil {
+		return err
+	}
+	by := p.home.host
+	if n := p.index(); n >= keen && n%3 > 0 {
+		by = p.home.people[n%keen]
+	}
+	_, err := s.app.Distribution.Open(ctx, distribution.OpenInput{Share: p.home.shares[by], Visitor: p.member, Scene: 1008})
+	if err != nil {
+		return fmt.Errorf("%s opens a share: %w", p.name, err)
+	}
+	s.step(1)
+	return nil
+}
