@@ -198,6 +198,8 @@ func TestBadProductsAreRefusedWithTheirFields(t *testing.T) {
 		"skus":          func(in *ProductInput) { in.SKUs = nil },
 		"skus[0].price": func(in *ProductInput) { in.SKUs[0].Price = 0 },
 		"skus[1].cost":  func(in *ProductInput) { in.SKUs[1].Cost = -1 },
+		"skus[0].floor": func(in *ProductInput) { in.SKUs[0].Floor = in.SKUs[0].Price + 1 },
+		"skus[1].floor": func(in *ProductInput) { in.SKUs[1].Floor = -1 },
 		"skus[1].code":  func(in *ProductInput) { in.SKUs[1].Code = "100" },
 		"skus[1].name":  func(in *ProductInput) { in.SKUs[1].Name = "\xff" },
 	} {

@@ -196,6 +196,8 @@ const (
 // Run seals until ctx ends: soon after a posting, in batches that grow with the load, and clears when it is quiet.
 // Failures are told to failed, which may be nil, and tried again.
 func (s *Service) Run(ctx context.Context, failed func(error)) {
+	s.sealer.fresh.run(s.config.Alone)
+	defer s.sealer.fresh.run(false)
 	for ctx.Err() == nil {
 		began, cleared := s.clock.Now(), 0
 		sealed, err := s.SealOnce(ctx)
@@ -208,7 +210,7 @@ func (s *Service) Run(ctx context.Context, failed func(error)) {
 				failed(err)
 			}
 			s.pause(ctx, longRest)
-		case sealed == s.config.SealBatch || cleared > 0: // there is more to do
+		case sealed >= min(s.config.SealBatch, farBehind/2) || cleared > 0: // there is more to do
 		case sealed > 0:
 			s.pause(ctx, min(max(s.config.SealEvery, 2*took), longRest))
 		default:

@@ -17,6 +17,7 @@ func (s *Service) post(ctx context.Context, e *Entry) error {
 
 // postMany writes entries with one grouped write and answers each by itself.
 func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
+	s.sealer.fresh.giveWay(ctx)
 	now := s.clock.Now()
 	s.sealer.flight.begin(now)
 	defer s.sealer.flight.end(now)
@@ -116,7 +117,37 @@ func (f *flight) oldest(now time.Time) time.Time {
 type fresh struct {
 	mu      sync.Mutex
 	entries []unsealedEntry
-	lost    bool // something that was posted is not in here
+	lost    bool          // something that was posted is not in here
+	sealing bool          // Run is at work: somebody takes
+	taken   chan struct{} // closed by the next take; nil when nobody waits for it
+}
+
+// giveWay slows posting down while the sealer is far behind, so that purses are never long out of date. A posting
+// waits a moment at most.
+func (f *fresh) giveWay(ctx context.Context) {
+	f.mu.Lock()
+	if !f.sealing || !f.lost && len(f.entries) < farBehind {
+		f.mu.Unlock()
+		return
+	}
+	if f.taken == nil {
+		f.taken = make(chan struct{})
+	}
+	taken := f.taken
+	f.mu.Unlock()
+	timer := time.NewTimer(longestWay)
+	defer timer.Stop()
+	select {
+	case <-taken:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (f *fresh) run(sealing bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sealing = sealing
 }
 
 func (f *fresh) add(e unsealedEntry) {
@@ -141,6 +172,10 @@ func (f *fresh) take(limit int) (batch []unsealedEntry, rest string, all bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all, f.lost = !f.lost, false
+	if f.taken != nil {
+		close(f.taken)
+		f.taken = nil
+	}
 	n := min(limit, len(f.entries))
 	batch, f.entries = f.entries[:n:n], f.entries[n:]
 	rest = "~" // behind every key

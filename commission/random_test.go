@@ -29,10 +29,9 @@ type auditor struct {
 	accrued  map[string]bool
 	refunded map[string]map[int]money.Fen
 	received map[string]time.Time
-	settled  map[string]bool
 }
 
-func (a *auditor) purses() map[string]Balance {
+func (a *auditor) purses(now time.Time) map[string]Balance {
 	all := map[string]Balance{}
 	for order, s := range a.sales {
 		if !a.accrued[order] {
@@ -47,7 +46,7 @@ func (a *auditor) purses() map[string]Balance {
 			if gone := a.refunded[order][p.Line]; gone > 0 {
 				left -= money.Fen(int64(p.Amount) * int64(gone) / int64(s.Lines[p.Line-1].Paid))
 			}
-			if a.settled[order] {
+			if at, ok := a.received[order]; ok && !at.Add(7*day).After(now) {
 				b.Available += left
 			} else {
 				b.Pending += left
@@ -81,7 +80,7 @@ func newMachine(t testing.TB) *machine {
 	p := m.world.publish(t)
 	m.auditor = auditor{
 		policy: *p, sales: map[string]Sale{}, accrued: map[string]bool{}, refunded: map[string]map[int]money.Fen{},
-		received: map[string]time.Time{}, settled: map[string]bool{},
+		received: map[string]time.Time{},
 	}
 	return m
 }
@@ -195,24 +194,15 @@ func (m *machine) refund(t *rapid.T) {
 	}
 }
 
-func (m *machine) settle(t *rapid.T) {
-	m.run(t, func(c *Service) error {
-		for {
-			n, err := c.SettleDue(context.Background())
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				break
-			}
+func (m *machine) settle(t *rapid.T) { m.run(t, m.settleAll) }
+
+func (m *machine) settleAll(s *Service) error {
+	for {
+		n, err := s.SettleDue(context.Background())
+		if err != nil || n == 0 {
+			return err
 		}
-		for order, at := range m.auditor.received {
-			if m.auditor.accrued[order] && !at.Add(7*day).After(m.world.clock.Now()) {
-				m.auditor.settled[order] = true
-			}
-		}
-		return nil
-	})
+	}
 }
 
 func (m *machine) redeliver(t *rapid.T) {
@@ -239,7 +229,7 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// finish delivers everything and compares with the auditor.
+// finish delivers everything, settles what is due and compares with the auditor.
 func (m *machine) finish(t *rapid.T) {
 	for len(m.retry) > 0 {
 		op := m.retry[0]
@@ -247,6 +237,9 @@ func (m *machine) finish(t *rapid.T) {
 		if err := op(m.services[0]); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := m.settleAll(m.services[0]); err != nil {
+		t.Fatal(err)
 	}
 	m.compare(t)
 	before := m.stored(t)
@@ -276,7 +269,7 @@ func (m *machine) compare(t *rapid.T) {
 			is[member] = p.Balance
 		}
 	}
-	want := m.auditor.purses()
+	want := m.auditor.purses(m.world.clock.Now())
 	for member, b := range want {
 		if b == (Balance{}) {
 			delete(want, member)

@@ -29,6 +29,8 @@ const (
 	clearAtOnce  = 1                     // seals cleared in one go when the limit is reached
 	maxRaces     = 100                   // lost elections in one call
 	maxFresh     = 1 << 15               // entries kept in memory between posting and sealing
+	farBehind    = 1 << 13               // of them, when posting begins to give way to the sealer
+	longestWay   = 50 * time.Millisecond // how long one posting gives way
 	listPage     = 4096                  // unsealed entries read at once
 	overlap      = 25 * time.Millisecond // how late other processes' postings may become visible under load
 )

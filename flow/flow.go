@@ -17,6 +17,7 @@ import (
 	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/internal/event"
+	"guanxi/member"
 	"guanxi/order"
 )
 
@@ -34,11 +35,14 @@ type Parcel struct {
 	Tracking      string
 	Words         string
 	ShippedAt     time.Time
+	// Receiver and Sender are masked phones, empty when none is bound. Some express companies want one of them.
+	Receiver, Sender string
 }
 
-// Members gives the platform's name of a member.
+// Members gives the platform's name of a member, and what may be shown of several.
 type Members interface {
 	OpenID(ctx context.Context, member string) (string, error)
+	Profiles(ctx context.Context, members []string) (map[string]member.Profile, error)
 }
 
 // Deps are the domains that react.
@@ -71,7 +75,7 @@ func Table(d Deps) []event.Consumer {
 		on(groupbuy.EventFailed, "order.refundCampaign", event.Inside, d.refundCampaign),
 
 		on(order.EventConfirmed, "commission.accrue", event.Inside, d.accrue),
-		on(order.EventShipped, "weixin.uploadShipping", event.Repeatable, d.uploadShipping),
+		on(order.EventShipped, "weixin.uploadShipping", event.SameNumber, d.uploadShipping),
 		on(order.EventReceived, "commission.startWindow", event.Inside, d.startWindow),
 
 		on(order.EventRefundAsked, "weixinpay.refund", event.SameNumber, d.submitRefund),
@@ -205,8 +209,12 @@ func (d Deps) uploadShipping(ctx context.Context, s order.Shipped) error {
 	if err != nil {
 		return err
 	}
+	people, err := d.Members.Profiles(ctx, []string{s.Member, s.Host})
+	if err != nil {
+		return err
+	}
 	return d.Shipping.UploadShipping(ctx, Parcel{
 		TransactionID: s.TransactionID, OpenID: openID, Kind: s.Kind, Company: s.Company, Tracking: s.Tracking,
-		Words: s.Words, ShippedAt: s.ShippedAt,
+		Words: s.Words, ShippedAt: s.ShippedAt, Receiver: people[s.Member].MaskedPhone, Sender: people[s.Host].MaskedPhone,
 	})
 }

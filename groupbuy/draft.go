@@ -202,7 +202,8 @@ func (s *Service) insert(ctx context.Context, in DraftInput, copyOf string) (*Ca
 	return stored, nil
 }
 
-// price looks the items up in the catalog and refuses a host's own price below the brand's floor. What is off sale may be drafted; published it may not be.
+// price looks the items up in the catalog and refuses a host's own price below the brand's floor. What is off sale may
+// be drafted; published it may not be.
 func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) ([]Item, error) {
 	skus := make([]string, len(wanted))
 	for i, it := range wanted {

@@ -11,6 +11,7 @@ var (
 	ErrKeyReused    = fault.Define("GRP_KEY_REUSED", fault.Conflict, "同一个编号已用于别的内容", "the same key was used with another content")
 	ErrState        = fault.Define("GRP_STATE", fault.Conflict, "接龙当前状态不允许此操作", "the group buy is not in a state that allows this")
 	ErrGoods        = fault.Define("GRP_GOODS", fault.Invalid, "有商品不存在或已下架", "a product does not exist or is not on sale")
+	ErrPriceFloor   = fault.Define("GRP_PRICE_FLOOR", fault.Invalid, "有商品定价低于品牌底价", "a price is below the lowest the brand allows")
 	ErrNotOpen      = fault.Define("GRP_NOT_OPEN", fault.Conflict, "接龙尚未开始", "the group buy has not started yet")
 	ErrEnded        = fault.Define("GRP_ENDED", fault.Conflict, "接龙已结束", "the group buy is over")
 	ErrNotOffered   = fault.Define("GRP_NOT_OFFERED", fault.Invalid, "接龙中没有该商品", "the group buy does not offer this product")
@@ -24,7 +25,7 @@ var (
 // Faults lists every refusal of this domain.
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
-		ErrNotFound, ErrNotHost, ErrInvalid, ErrPageInvalid, ErrKeyReused, ErrState, ErrGoods, ErrNotOpen, ErrEnded,
-		ErrNotOffered, ErrWishInvalid, ErrPerPerson, ErrTotal, ErrTooMany, ErrSeatNotFound,
+		ErrNotFound, ErrNotHost, ErrInvalid, ErrPageInvalid, ErrKeyReused, ErrState, ErrGoods, ErrPriceFloor, ErrNotOpen,
+		ErrEnded, ErrNotOffered, ErrWishInvalid, ErrPerPerson, ErrTotal, ErrTooMany, ErrSeatNotFound,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"guanxi/internal/clock"
@@ -17,16 +18,19 @@ import (
 // answer is what a recorded operation said under an Idempotency-Key.
 type answer struct {
 	docstore.Doc `bson:",inline"`
-	Operation    string    `bson:"operation"`
-	Hash         string    `bson:"hash"` // of the request
-	Body         string    `bson:"body"` // the rendered output, as JSON
-	At           time.Time `bson:"at"`
+	Operation    string             `bson:"operation"`
+	Hash         string             `bson:"hash"` // of the request
+	Body         docstore.Encrypted `bson:"body"` // the rendered output, as JSON: it may name a person or a place
+	At           time.Time          `bson:"at"`
 }
 
 // answers remembers what was said, for KeepAnswers.
 type answers struct {
 	docs  *docstore.Collection[answer]
 	clock clock.Clock
+
+	mu      sync.Mutex
+	running map[string]chan struct{} // closed when the one who holds the key has answered
 }
 
 // keepAnswers is how long the same key gives the same answer.
@@ -40,12 +44,13 @@ func openAnswers(ctx context.Context, store *docstore.Store, c clock.Clock) (*an
 	if err != nil {
 		return nil, fmt.Errorf("open answers: %w", err)
 	}
-	return &answers{docs: docs, clock: c}, nil
+	return &answers{docs: docs, clock: c, running: map[string]chan struct{}{}}, nil
 }
 
 // recorded wraps a handler: the same key and request give the stored answer, the same key with another
-// request is a conflict. Use cases below derive their ids from the key as well, so a crash between the change
-// and the record repeats nothing.
+// request is a conflict. Callers of one key take turns in this process; between processes the first record
+// wins. Use cases below are idempotent by themselves or derive their ids from the key, so a crash between the
+// change and the record repeats nothing.
 func recorded[I, O any](
 	a *answers, operation string, handle func(context.Context, *I) (*O, error),
 ) func(context.Context, *I) (*O, error) {
@@ -60,6 +65,11 @@ func recorded[I, O any](
 		}
 		sum := sha256.Sum256(request)
 		docID, hash := id.Derive("answer", memberOf(ctx), operation, k.idempotencyKey()), hex.EncodeToString(sum[:16])
+		leave, err := a.enter(ctx, docID)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 		stored, err := a.docs.Get(ctx, docID)
 		if err == nil {
 			return replay[O](stored, hash)
@@ -71,7 +81,13 @@ func recorded[I, O any](
 		if err != nil {
 			return nil, err // refusals are not recorded: the state may allow it later
 		}
-		return out, a.keep(ctx, docID, operation, hash, out)
+		if first, err := a.keep(ctx, docID, operation, hash, out); first != nil || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return replay[O](first, hash)
+		}
+		return out, nil
 	}
 }
 
@@ -80,23 +96,54 @@ func replay[O any](stored *answer, hash string) (*O, error) {
 		return nil, errKeyReused
 	}
 	out := new(O)
-	if err := json.Unmarshal([]byte(stored.Body), out); err != nil {
+	if err := json.Unmarshal([]byte(stored.Body.Reveal()), out); err != nil {
 		return nil, fmt.Errorf("replay answer %s: %w", stored.ID, err)
 	}
 	return out, nil
 }
 
-func (a *answers) keep(ctx context.Context, docID, operation, hash string, out any) error {
+// keep records an answer, or gives the one that another process recorded first.
+func (a *answers) keep(ctx context.Context, docID, operation, hash string, out any) (first *answer, err error) {
 	body, err := json.Marshal(out)
 	if err != nil {
-		return fmt.Errorf("record answer: %w", err)
+		return nil, fmt.Errorf("record answer: %w", err)
 	}
-	doc := &answer{Operation: operation, Hash: hash, Body: string(body), At: a.clock.Now()}
+	doc := &answer{Operation: operation, Hash: hash, Body: docstore.Encrypted(body), At: a.clock.Now()}
 	doc.ID = docID
-	if err := a.docs.Insert(ctx, doc); err != nil && !docstore.Exists(err) {
-		return fmt.Errorf("record answer: %w", err)
+	err = a.docs.Insert(ctx, doc)
+	if docstore.Exists(err) {
+		first, err = a.docs.Get(ctx, docID)
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("record answer: %w", err)
+	}
+	return first, nil
+}
+
+// enter waits until nobody in this process answers under the same key.
+func (a *answers) enter(ctx context.Context, docID string) (leave func(), err error) {
+	mine := make(chan struct{})
+	for {
+		a.mu.Lock()
+		before, taken := a.running[docID]
+		if !taken {
+			a.running[docID] = mine
+		}
+		a.mu.Unlock()
+		if !taken {
+			return func() {
+				a.mu.Lock()
+				delete(a.running, docID)
+				a.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		select {
+		case <-before:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // forget deletes answers older than keepAnswers, a bounded number per call.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -108,7 +109,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	gin.SetMode(gin.ReleaseMode) // one mode per program: no route dump, no colours
+	hookFrameworks()
 	a := &API{
 		engine: gin.New(), answers: kept, metrics: newMetrics(d.Metrics), pages: newPages(),
 		log: d.Log, clock: d.Clock, store: d.Store, members: d.Members, communities: d.Communities,
@@ -132,14 +133,22 @@ func (a *API) Handler() http.Handler { return a.engine }
 func (a *API) OpenAPI() ([]byte, error) { return a.huma.OpenAPI().MarshalJSON() }
 
 // Tidy deletes what the edge need not remember any longer.
-func (a *API) Tidy(ctx context.Context) (int, error) { return a.answers.forget(ctx, 500) }
+func (a *API) Tidy(ctx context.Context) (int, error) { return a.answers.forget(ctx, 2000) }
 
-func (a *API) config() huma.Config {
-	huma.NewErrorWithContext = humaError // huma has one error hook per program
+// hookFrameworks sets what gin and huma keep once per program.
+var hookFrameworks = sync.OnceFunc(func() {
+	gin.SetMode(gin.ReleaseMode) // no route dump, no colours
+	huma.NewErrorWithContext = humaError
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return humaError(nil, status, message, errs...)
 	}
 	huma.DefaultArrayNullable = false
+	// encoding/json takes "UNITS" for "units": without this, a value would be validated under one name and read
+	// from the other.
+	huma.ValidateStrictCasing = true
+})
+
+func (a *API) config() huma.Config {
 	c := huma.DefaultConfig("guanxi 关系 · 小程序接口", "1")
 	c.CreateHooks = nil // no $schema links in bodies
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", ""

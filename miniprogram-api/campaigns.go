@@ -129,7 +129,8 @@ func (a *API) visibleCampaign(ctx context.Context, campaign string) (*groupbuy.C
 func (a *API) feed(ctx context.Context, in *struct {
 	CommunityPath
 	Paged
-}) (*feedOutput, error) {
+},
+) (*feedOutput, error) {
 	if err := a.requireMember(ctx, in.Community); err != nil {
 		return nil, err
 	}
@@ -231,7 +232,8 @@ func (a *API) viewItems(ctx context.Context, c *groupbuy.Campaign) ([]itemView, 
 func (a *API) seats(ctx context.Context, in *struct {
 	CampaignPath
 	Paged
-}) (*seatsOutput, error) {
+},
+) (*seatsOutput, error) {
 	if _, err := a.visibleCampaign(ctx, in.Campaign); err != nil {
 		return nil, err
 	}

@@ -88,6 +88,7 @@ func (a *API) declareCommunities() {
 	})
 	register(a, operation{
 		id: "join", method: "POST", path: "/v1/communities/{community}/join", tag: "社群", summary: "加入社群",
+		recorded: true,
 	}, func(ctx context.Context, in *joinInput) (*communityOutput, error) {
 		join := community.JoinInput{Community: in.Community, Member: memberOf(ctx), Via: in.Body.Share}
 		if _, err := a.communities.Join(ctx, join); err != nil {
@@ -102,10 +103,12 @@ func (a *API) declareCommunities() {
 	})
 	register(a, operation{
 		id: "leave", method: "POST", path: "/v1/communities/{community}/leave", tag: "社群", summary: "退出社群", status: 204,
+		recorded: true,
 	}, func(ctx context.Context, in *struct {
 		Keyed
 		CommunityPath
-	}) (*emptyOutput, error) {
+	},
+	) (*emptyOutput, error) {
 		return nil, a.communities.Leave(ctx, in.Community, memberOf(ctx))
 	})
 	register(a, operation{
@@ -175,10 +178,15 @@ func (a *API) people(ctx context.Context, ids ...string) (map[string]Person, err
 	return found, nil
 }
 
+// shelf is for the community's own people, as the feed is.
 func (a *API) shelf(ctx context.Context, in *struct {
 	CommunityPath
 	Paged
-}) (*shelfOutput, error) {
+},
+) (*shelfOutput, error) {
+	if err := a.requireMember(ctx, in.Community); err != nil {
+		return nil, err
+	}
 	page, err := a.communities.Shelf(ctx, in.Community, community.Paging{First: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err

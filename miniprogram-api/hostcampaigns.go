@@ -10,7 +10,7 @@ import (
 
 type itemInput struct {
 	SKU       string    `json:"sku" minLength:"1" maxLength:"90"`
-	Price     money.Fen `json:"price_fen,omitempty" minimum:"0" maximum:"10000000000" doc:"不填用品牌价"`
+	Price     money.Fen `json:"price_fen,omitempty" minimum:"0" maximum:"10000000000" doc:"不填用品牌价；不低于商品的 floor_fen"`
 	PerPerson int64     `json:"per_person,omitempty" minimum:"0" maximum:"1000000"`
 	Total     int64     `json:"total,omitempty" minimum:"0" maximum:"1000000"`
 }
@@ -84,6 +84,7 @@ func (a *API) declareHostCampaigns() {
 	})
 	register(a, operation{
 		id: "edit-campaign", method: "PUT", path: "/v1/host/campaigns/{campaign}", tag: "团长 · 接龙", summary: "修改草稿或预告",
+		recorded: true,
 	}, func(ctx context.Context, in *editCampaignInput) (*campaignOutput, error) {
 		c, err := a.hostedCampaign(ctx, in.Campaign)
 		if err != nil {
@@ -97,16 +98,19 @@ func (a *API) declareHostCampaigns() {
 func (a *API) declareCampaignMoves() {
 	register(a, operation{
 		id: "publish-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/publish", tag: "团长 · 接龙", summary: "发布",
+		recorded: true,
 	}, func(ctx context.Context, in *campaignWrite) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.Publish(ctx, memberOf(ctx), in.Campaign))
 	})
 	register(a, operation{
 		id: "close-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/close", tag: "团长 · 接龙", summary: "提前截止",
+		recorded: true,
 	}, func(ctx context.Context, in *campaignWrite) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.CloseEarly(ctx, memberOf(ctx), in.Campaign))
 	})
 	register(a, operation{
 		id: "cancel-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/cancel", tag: "团长 · 接龙", summary: "取消并全部退款",
+		recorded: true,
 	}, func(ctx context.Context, in *cancelInput) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.Cancel(ctx, memberOf(ctx), in.Campaign, in.Body.Reason))
 	})

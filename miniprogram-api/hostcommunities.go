@@ -61,7 +61,7 @@ type membersOutput struct {
 type pickInput struct {
 	Keyed
 	CommunityPath
-	Product string `path:"product" minLength:"1" maxLength:"64"`
+	Product string `path:"product" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9:_.@|-]+$"`
 	Body    struct {
 		Reason string `json:"reason,omitempty" maxLength:"800" doc:"为什么推荐给这些人"`
 		Rank   int    `json:"rank,omitempty" minimum:"0" maximum:"1000000" doc:"小的在前"`
@@ -70,13 +70,21 @@ type pickInput struct {
 
 type pickOutput struct{ Body pickView }
 
+// goodView is a SKU as a host sees it before picking.
+type goodView struct {
+	ID    string    `json:"id"`
+	Name  string    `json:"name"`
+	Price money.Fen `json:"price_fen" doc:"品牌价"`
+	Floor money.Fen `json:"floor_fen" doc:"团长可定的最低价"`
+}
+
 type productView struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	Words    string    `json:"words,omitempty"`
-	Category string    `json:"category"`
-	Image    string    `json:"image,omitempty"`
-	SKUs     []skuView `json:"skus"`
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	Words    string     `json:"words,omitempty"`
+	Category string     `json:"category"`
+	Image    string     `json:"image,omitempty"`
+	SKUs     []goodView `json:"skus"`
 }
 
 type productsOutput struct {
@@ -99,6 +107,7 @@ func (a *API) declareHosting() {
 	}, a.hostedCommunities)
 	register(a, operation{
 		id: "edit-community", method: "PUT", path: "/v1/host/communities/{community}", tag: "团长 · 社群", summary: "修改社群",
+		recorded: true,
 	}, func(ctx context.Context, in *editCommunityInput) (*communityOutput, error) {
 		return a.showCommunity(ctx)(a.communities.Edit(ctx, community.EditInput{
 			Host: memberOf(ctx), Community: in.Community, Name: in.Body.Name, Words: in.Body.Words, Notice: in.Body.Notice,
@@ -127,6 +136,7 @@ func (a *API) declarePicks() {
 	}, a.products)
 	register(a, operation{
 		id: "pick", method: "PUT", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "选品上架，写推荐理由",
+		recorded: true,
 	}, func(ctx context.Context, in *pickInput) (*pickOutput, error) {
 		p, err := a.communities.Pick(ctx, memberOf(ctx), in.Community, community.PickInput{
 			Product: in.Product, Reason: in.Body.Reason, Rank: in.Body.Rank,
@@ -142,11 +152,13 @@ func (a *API) declarePicks() {
 	})
 	register(a, operation{
 		id: "unpick", method: "DELETE", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "下架", status: 204,
+		recorded: true,
 	}, func(ctx context.Context, in *struct {
 		Keyed
 		CommunityPath
-		Product string `path:"product" minLength:"1" maxLength:"64"`
-	}) (*emptyOutput, error) {
+		Product string `path:"product" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9:_.@|-]+$"`
+	},
+	) (*emptyOutput, error) {
 		return nil, a.communities.Unpick(ctx, memberOf(ctx), in.Community, in.Product)
 	})
 }
@@ -179,7 +191,8 @@ func (a *API) hostedCommunities(ctx context.Context, in *struct{ Paged }) (*comm
 func (a *API) communityMembers(ctx context.Context, in *struct {
 	CommunityPath
 	Paged
-}) (*membersOutput, error) {
+},
+) (*membersOutput, error) {
 	page, err := a.communities.Members(ctx, memberOf(ctx), in.Community, community.Paging{First: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err
@@ -203,7 +216,8 @@ func (a *API) communityMembers(ctx context.Context, in *struct {
 func (a *API) products(ctx context.Context, in *struct {
 	Paged
 	Category string `query:"category" maxLength:"120"`
-}) (*productsOutput, error) {
+},
+) (*productsOutput, error) {
 	page, err := a.catalog.List(ctx, in.Category, catalog.Paging{Limit: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err
@@ -212,7 +226,7 @@ func (a *API) products(ctx context.Context, in *struct {
 	out.Body.Products, out.Body.Next = make([]productView, 0, len(page.Items)), page.Next
 	for _, p := range page.Items {
 		if p.State == catalog.OnSale {
-			out.Body.Products = append(out.Body.Products, productView{p.ID, p.Name, p.Words, p.Category, p.Image, viewSKUs(p)})
+			out.Body.Products = append(out.Body.Products, productView{p.ID, p.Name, p.Words, p.Category, p.Image, viewGoods(p)})
 		}
 	}
 	return out, nil
@@ -223,6 +237,16 @@ func viewSKUs(p *catalog.Product) []skuView {
 	for _, sku := range p.SKUs {
 		if !sku.Gone {
 			out = append(out, skuView{sku.ID, sku.Name, sku.Price})
+		}
+	}
+	return out
+}
+
+func viewGoods(p *catalog.Product) []goodView {
+	out := make([]goodView, 0, len(p.SKUs))
+	for _, sku := range p.SKUs {
+		if !sku.Gone {
+			out = append(out, goodView{sku.ID, sku.Name, sku.Price, sku.Lowest()})
 		}
 	}
 	return out

@@ -47,6 +47,7 @@ func (a *API) declareHostOrders() {
 	}, a.campaignOrders)
 	register(a, operation{
 		id: "ship", method: "POST", path: "/v1/host/orders/{order}/ship", tag: "团长 · 订单", summary: "发货，或通知到店自提",
+		recorded: true,
 	}, func(ctx context.Context, in *shipInput) (*orderOutput, error) {
 		return viewOrder(a.orders.Ship(ctx, memberOf(ctx), in.Order, order.ShipInput{
 			Kind: in.Body.Kind, Company: in.Body.Company, Tracking: in.Body.Tracking,
@@ -54,6 +55,7 @@ func (a *API) declareHostOrders() {
 	})
 	register(a, operation{
 		id: "collect", method: "POST", path: "/v1/host/orders/{order}/collect", tag: "团长 · 订单", summary: "已当面交给购物者",
+		recorded: true,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		return viewOrder(a.orders.Collect(ctx, memberOf(ctx), in.Order))
 	})
@@ -67,14 +69,17 @@ func (a *API) declareHostOrders() {
 	})
 	register(a, operation{
 		id: "approve-refund", method: "POST", path: "/v1/host/orders/{order}/refunds/{refund}/approve", tag: "团长 · 订单", summary: "同意退款",
+		recorded: true,
 	}, func(ctx context.Context, in *struct {
 		Keyed
 		RefundPath
-	}) (*refundOutput, error) {
+	},
+	) (*refundOutput, error) {
 		return viewRefund(a.orders.ApproveRefund(ctx, memberOf(ctx), in.Order, in.Refund))
 	})
 	register(a, operation{
 		id: "refuse-refund", method: "POST", path: "/v1/host/orders/{order}/refunds/{refund}/refuse", tag: "团长 · 订单", summary: "不同意退款",
+		recorded: true,
 	}, func(ctx context.Context, in *refuseInput) (*refundOutput, error) {
 		return viewRefund(a.orders.RefuseRefund(ctx, memberOf(ctx), in.Order, in.Refund, in.Body.Words))
 	})
@@ -83,7 +88,8 @@ func (a *API) declareHostOrders() {
 func (a *API) campaignOrders(ctx context.Context, in *struct {
 	CampaignPath
 	Paged
-}) (*hostOrdersOutput, error) {
+},
+) (*hostOrdersOutput, error) {
 	if _, err := a.hostedCampaign(ctx, in.Campaign); err != nil {
 		return nil, err
 	}

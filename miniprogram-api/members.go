@@ -112,6 +112,7 @@ func (a *API) declareMembers() {
 	})
 	register(a, operation{
 		id: "edit-me", method: "PATCH", path: "/v1/me", tag: "我", summary: "修改昵称与头像",
+		recorded: true,
 	}, func(ctx context.Context, in *profileInput) (*profileOutput, error) {
 		edit := member.ProfileEdit{Nickname: in.Body.Nickname, Avatar: in.Body.Avatar}
 		return renderProfile(a.members.EditProfile(ctx, memberOf(ctx), edit))

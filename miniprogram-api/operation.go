@@ -2,7 +2,9 @@ package miniprogramapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -51,7 +53,7 @@ func register[I, O any](a *API, op operation, handle func(ctx context.Context, i
 		DefaultStatus: op.status, MaxBodyBytes: maxBody, BodyReadTimeout: bodyPatience,
 		RejectUnknownQueryParameters: true,
 		Errors: []int{
-			http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
+			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity,
 			http.StatusTooManyRequests, http.StatusServiceUnavailable,
 		},
 		Middlewares: huma.Middlewares{a.admit(op)},
@@ -80,6 +82,10 @@ func register[I, O any](a *API, op operation, handle func(ctx context.Context, i
 func (a *API) refuse(ctx context.Context, op operation, err error) error {
 	f := faultOf(err)
 	p := problemOf(f, requestID(ctx))
+	var later *retryLater
+	if errors.As(err, &later) {
+		p.header.Set("Retry-After", strconv.Itoa(later.seconds()))
+	}
 	if p.Status >= http.StatusInternalServerError {
 		a.log.ErrorContext(ctx, "operation failed", "operation", op.id, "code", f.Code, "member", memberOf(ctx),
 			"request", requestID(ctx), "error", err.Error())

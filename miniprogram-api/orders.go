@@ -137,11 +137,13 @@ func (a *API) declareOrders() {
 	})
 	register(a, operation{
 		id: "cancel-order", method: "POST", path: "/v1/orders/{order}/cancel", tag: "下单", summary: "付款前取消",
+		recorded: true,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		return viewOrder(a.orders.Cancel(ctx, memberOf(ctx), in.Order))
 	})
 	register(a, operation{
 		id: "receive", method: "POST", path: "/v1/orders/{order}/receive", tag: "下单", summary: "确认收货",
+		recorded: true,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		return viewOrder(a.orders.Receive(ctx, memberOf(ctx), in.Order))
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,8 +93,10 @@ func tagged(hc huma.Context, next func(huma.Context)) {
 	c := humagin.Unwrap(hc)
 	w := &tagWriter{ResponseWriter: c.Writer}
 	c.Writer = w
-	next(hc)
-	c.Writer = w.ResponseWriter
+	func() {
+		defer func() { c.Writer = w.ResponseWriter }() // whoever answers for a panic must not write into the buffer
+		next(hc)
+	}()
 	w.finish(c.GetHeader("If-None-Match"))
 }
 
@@ -111,6 +114,16 @@ func (w *tagWriter) Status() int                       { return max(w.status, ht
 func (w *tagWriter) Size() int                         { return w.body.Len() }
 func (w *tagWriter) Written() bool                     { return w.body.Len() > 0 }
 
+// matches reads If-None-Match: a list of tags, weak or not, or a star.
+func matches(known, tag string) bool {
+	for one := range strings.SplitSeq(known, ",") {
+		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *tagWriter) finish(known string) {
 	status := w.Status()
 	if status == http.StatusOK {
@@ -118,7 +131,7 @@ func (w *tagWriter) finish(known string) {
 		tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 		w.Header().Set("ETag", tag)
 		w.Header().Set("Cache-Control", "private, no-cache")
-		if known == tag {
+		if matches(known, tag) {
 			w.Header().Del("Content-Type")
 			w.ResponseWriter.WriteHeader(http.StatusNotModified)
 			w.ResponseWriter.WriteHeaderNow()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
@@ -130,7 +131,7 @@ func humaError(ctx huma.Context, status int, message string, errs ...error) huma
 		}
 		var detail *huma.ErrorDetail
 		if errors.As(err, &detail) {
-			f = f.With(detail.Location, safeWhy(detail.Message))
+			f = f.With(safeName(detail), safeWhy(detail.Message))
 		}
 	}
 	return problemOf(f, request)
@@ -155,6 +156,16 @@ func frameworkFault(status int, message string) *fault.Fault {
 		return errInternal.Because(errors.New(message))
 	}
 	return errMalformed.Because(errors.New(message))
+}
+
+// safeName is the place of the mistake. A name we do not know was made up by the caller and is not repeated.
+func safeName(detail *huma.ErrorDetail) string {
+	switch detail.Message {
+	case validation.MsgUnexpectedProperty, "unknown query parameter":
+		root, _, _ := strings.Cut(detail.Location, ".")
+		return root
+	}
+	return detail.Location
 }
 
 // safeWhy keeps the validator's rule and drops anything that might quote the input.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,7 +58,7 @@ func (a *API) throttle(ctx context.Context, hc huma.Context, weight int) error {
 		who = "address:" + a.addressOf(hc)
 	}
 	if wait, ok := a.limiter.Allow(ctx, who, weight); !ok {
-		return &retryLater{wait: wait.Seconds()}
+		return &retryLater{wait}
 	}
 	return nil
 }
@@ -82,7 +83,12 @@ func (a *API) addressOf(hc huma.Context) string {
 }
 
 // retryLater is errTooMany with a waiting time.
-type retryLater struct{ wait float64 }
+type retryLater struct{ wait time.Duration }
+
+// seconds is the wait for a Retry-After header: whole seconds, at least one, at most an hour.
+func (r *retryLater) seconds() int {
+	return int(min(max((r.wait+time.Second-1)/time.Second, 1), 3600))
+}
 
 func (r *retryLater) Error() string { return errTooMany.Error() }
 func (r *retryLater) Unwrap() error { return errTooMany }

@@ -79,6 +79,7 @@ func (a *API) declareShares() {
 	}, a.share)
 	register(a, operation{
 		id: "open-share", method: "POST", path: "/v1/shares/{share}/open", tag: "分享", summary: "打开分享",
+		recorded: true,
 	}, a.openShare)
 	register(a, operation{
 		id: "share-code", method: "GET", path: "/v1/shares/{share}/code", tag: "分享", summary: "小程序码图片", weight: 4,

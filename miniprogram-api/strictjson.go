@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -16,10 +17,11 @@ var (
 	errDepth    = errors.New("nested too deeply")
 	errTrailing = errors.New("more than one JSON value")
 	errTwice    = errors.New("a field is given twice")
+	errUTF8     = errors.New("the text is not UTF-8")
 )
 
 // strictJSON reads bodies more strictly than encoding/json: no null, no duplicate names, no trailing text,
-// bounded depth. Huma would accept null for optional fields and turn it into "not given".
+// bounded depth, valid UTF-8 (which encoding/json would mend in silence). Huma would accept null for optional fields and turn it into "not given".
 func strictJSON() huma.Format {
 	return huma.Format{
 		Marshal: huma.DefaultJSONFormat.Marshal,
@@ -35,6 +37,9 @@ func strictJSON() huma.Format {
 }
 
 func checkJSON(data []byte) error {
+	if !utf8.Valid(data) {
+		return errUTF8
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := checkValue(d, 0); err != nil {
 		return err

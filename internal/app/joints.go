@@ -29,7 +29,8 @@ func (g goods) SKUs(ctx context.Context, skus []string) (map[string]groupbuy.Goo
 	out := make(map[string]groupbuy.Good, len(found))
 	for sku, i := range found {
 		out[sku] = groupbuy.Good{
-			SKU: i.SKU, Product: i.Product, Name: i.Name, Price: i.Price, Cost: i.Cost, Category: i.Category, Off: !i.OnSale,
+			SKU: i.SKU, Product: i.Product, Name: i.Name, Price: i.Price, Cost: i.Cost, Category: i.Category,
+			Floor: i.Floor, Off: !i.OnSale,
 		}
 	}
 	return out, nil

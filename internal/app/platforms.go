@@ -37,10 +37,15 @@ func (n notifications) Verify(ctx context.Context, header http.Header, body []by
 // shipping translates a parcel for WeChat's shipping information.
 type shipping struct{ weixin *weixin.Client }
 
+// UploadShipping tells WeChat once: a repeated event first asks whether WeChat knows already.
 func (s shipping) UploadShipping(ctx context.Context, p flow.Parcel) error {
+	if known, err := s.weixin.Shipped(ctx, p.TransactionID); err != nil || known {
+		return err
+	}
 	parcel := weixin.Parcel{Items: p.Words}
 	if p.Kind == order.ShipExpress {
 		parcel.Company, parcel.TrackingNo = p.Company, p.Tracking
+		parcel.Receiver, parcel.Sender = p.Receiver, p.Sender
 	}
 	return s.weixin.UploadShipping(ctx, weixin.Shipment{
 		TransactionID: p.TransactionID, OpenID: p.OpenID, Logistics: logistics(p.Kind), Parcels: []weixin.Parcel{parcel},

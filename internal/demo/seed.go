@@ -141,7 +141,7 @@ func (s *seeder) live(ctx context.Context) error {
 		return err
 	}
 	if len(parked) > 0 {
-		return fmt.Errorf("demo: seed: event %s of %s was refused too often: %s", parked[0].Event.Name, parked[0].Document, parked[0].Problem)
+		return fmt.Errorf("demo: seed: event %s of %s was refused too often: %s", parked[0].Name, parked[0].Source, parked[0].Error)
 	}
 	return nil
 }

@@ -33,34 +33,62 @@ func (s *seeder) people() {
 
 // brand publishes the rules and fills the shelves.
 func (s *seeder) brand(ctx context.Context) error {
-	products := s.products
-	for _, p := range s.sample.goods {
-		in := catalog.ProductInput{
-			Key: "demo-" + p.Code, Name: p.Name, Words: p.Words, Category: p.Category, Supplier: p.Supplier,
-		}
-		for _, sku := range p.SKUs {
-			in.SKUs = append(in.SKUs, catalog.SKUInput{Code: sku.Code, Name: sku.Name, Price: sku.Price, Cost: sku.Cost})
-		}
-		added, err := s.app.Catalog.AddProduct(ctx, in)
-		if err != nil {
-			return fmt.Errorf("demo: seed: product %s: %w", p.Code, err)
-		}
-		products[p.Code] = added.ID
-		for i, sku := range p.SKUs {
-			s.skus[p.Code+"/"+sku.Code] = added.SKUs[i].ID
-			err := s.app.Catalog.Receive(ctx, catalog.StockIn{Ref: "first/" + p.Code, SKU: added.SKUs[i].ID, Units: sku.Stock})
-			if err != nil {
-				return fmt.Errorf("demo: seed: stock of %s: %w", p.Code, err)
-			}
-		}
-		s.step(1)
+	added := make([]*catalog.Product, len(s.sample.goods))
+	err := each(ctx, numbers(len(added)), func(ctx context.Context, i int) (err error) {
+		added[i], err = s.addProduct(ctx, s.sample.goods[i])
+		return err
+	}, nil)
+	if err != nil {
+		return err
 	}
+	for i, p := range s.sample.goods {
+		s.products[p.Code] = added[i].ID
+		for j, sku := range p.SKUs {
+			s.skus[p.Code+"/"+sku.Code] = added[i].SKUs[j].ID
+		}
+	}
+	return s.publishPolicy(ctx)
+}
+
+func numbers(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// addProduct adds a product, a tenth of its price being room for the hosts, and its first delivery.
+func (s *seeder) addProduct(ctx context.Context, p sampleProduct) (*catalog.Product, error) {
+	in := catalog.ProductInput{
+		Key: "demo-" + p.Code, Name: p.Name, Words: p.Words, Category: p.Category, Supplier: p.Supplier,
+	}
+	for _, sku := range p.SKUs {
+		in.SKUs = append(in.SKUs, catalog.SKUInput{
+			Code: sku.Code, Name: sku.Name, Price: sku.Price, Cost: sku.Cost, Floor: sku.Price * 9 / 10,
+		})
+	}
+	added, err := s.app.Catalog.AddProduct(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("product %s: %w", p.Code, err)
+	}
+	for i, sku := range p.SKUs {
+		err := s.app.Catalog.Receive(ctx, catalog.StockIn{Ref: "first/" + p.Code, SKU: added.SKUs[i].ID, Units: sku.Stock})
+		if err != nil {
+			return nil, fmt.Errorf("stock of %s: %w", p.Code, err)
+		}
+	}
+	s.step(1)
+	return added, nil
+}
+
+func (s *seeder) publishPolicy(ctx context.Context) error {
 	_, err := s.app.Commission.PublishPolicy(ctx, commission.Policy{
 		From: s.start, Cap: 1500, By: "demo", Note: "直推 8%，团长 4%，总额不超过 15%；海鲜毛利低，5% 与 3%；大米按袋",
 		Rules: []commission.Rule{
 			{Pays: []commission.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 400}}},
 			{Category: "海鲜", Pays: []commission.Pay{{Role: commission.Direct, Rate: 500}, {Role: commission.Host, Rate: 300}}},
-			{Product: products["rice"], Pays: []commission.Pay{{Role: commission.Direct, Fixed: 500}, {Role: commission.Host, Rate: 400}}},
+			{Product: s.products["rice"], Pays: []commission.Pay{{Role: commission.Direct, Fixed: 500}, {Role: commission.Host, Rate: 400}}},
 		},
 	})
 	if err != nil {

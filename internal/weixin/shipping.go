@@ -41,7 +41,8 @@ type Parcel struct {
 	TrackingNo string // express only
 	Company    string // the platform's code: SF, YTO …; express only
 	Items      string // 1 to 120 characters
-	Receiver   string // masked phone with the last four digits clear; required by SF
+	Receiver   string // masked phone with the last four digits clear; SF requires it or the sender's
+	Sender     string // the same of who sends it; told only when the receiver's is not known
 }
 
 const (
@@ -67,7 +68,7 @@ func (c *Client) UploadShipping(ctx context.Context, s Shipment) error {
 	for _, p := range s.Parcels {
 		list = append(list, &order.ShippingInfo{
 			TrackingNo: p.TrackingNo, ExpressCompany: p.Company, ItemDesc: cut(p.Items, maxItems),
-			Contact: order.ShippingContact{ReceiverContact: p.Receiver},
+			Contact: p.contact(),
 		})
 	}
 	at := uploadTime(s.At)
@@ -76,6 +77,13 @@ func (c *Client) UploadShipping(ctx context.Context, s Shipment) error {
 		OrderKey: key, LogisticsType: order.LogisticsType(s.Logistics), DeliveryMode: mode, // 1 to 4
 		IsAllDelivered: s.Split && s.Complete, ShippingList: list, UploadTime: &at, Payer: &order.ShippingPayer{Openid: s.OpenID},
 	}, &out)
+}
+
+func (p *Parcel) contact() order.ShippingContact {
+	if p.Receiver == "" {
+		return order.ShippingContact{ConsignorContact: p.Sender}
+	}
+	return order.ShippingContact{ReceiverContact: p.Receiver}
 }
 
 // uploadTime is what makes the SDK print milliseconds in +08:00; as it comes it would print nanoseconds in UTC.
@@ -98,4 +106,12 @@ func (c *Client) TradeManaged(ctx context.Context) (bool, error) {
 	}
 	err := c.post(ctx, "trade managed", "/wxa/sec/order/is_trade_managed", map[string]string{"appid": c.cfg.AppID}, &out)
 	return out.Managed, err
+}
+
+// Shipped asks whether WeChat already knows that an order is on its way (or further). Ask before repeating an upload
+// whose answer was lost: a second upload would use up the single re-ship chance. Errors: ErrNotYet, ErrRefused, ErrAway.
+func (c *Client) Shipped(ctx context.Context, transactionID string) (bool, error) {
+	var out order.ShippingOrderResponse
+	err := c.post(ctx, "shipping state", "/wxa/sec/order/get_order", order.GetShippingOrderRequest{TransactionID: transactionID}, &out)
+	return out.Order.OrderState > order.StateWaitShipment, err
 }

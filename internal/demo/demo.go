@@ -1,0 +1,190 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/schollz/progressbar/v3"
+
+	"guanxi/internal/app"
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/redisx"
+	"guanxi/internal/sandbox"
+)
+
+// ratePerMinute is generous: one visitor plays three people at once, and the page polls.
+const ratePerMinute = 12_000
+
+// Options say where the demo lives. Dir and Listen are required.
+type Options struct {
+	Dir      string
+	Listen   string
+	Reset    bool         // forget everything and seed again; the keys stay
+	Progress io.Writer    // where a bar shows how seeding goes; nil: nowhere
+	Log      *slog.Logger // nil: silence
+}
+
+// Demo is a running demo.
+type Demo struct {
+	*app.Sandboxed
+	World  *World
+	Seeded bool // by this start
+
+	folder *folder
+	store  *docstore.Store
+	redis  *redisx.Redis
+	keeper *keeper
+	cancel context.CancelFunc
+	loops  sync.WaitGroup
+}
+
+// Open seeds the folder if need be and starts serving. Errors: ErrBusy, ErrForeign, ErrKeysGone.
+func Open(ctx context.Context, o Options) (_ *Demo, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := portFree(ctx, o.Listen); err != nil { // before a minute of seeding, not after
+		return nil, err
+	}
+	d := &Demo{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if d.folder, err = openFolder(o.Dir); err != nil {
+		return nil, err
+	}
+	if d.World, err = d.folder.prepare(o.Reset); err != nil {
+		return nil, err
+	}
+	keys, err := d.folder.secrets()
+	if err != nil {
+		return nil, err
+	}
+	if d.World == nil {
+		if err := d.seed(ctx, keys, o); err != nil {
+			return nil, err
+		}
+	}
+	return d, d.serve(ctx, keys, o)
+}
+
+func portFree(ctx context.Context, address string) error {
+	l, err := app.Listen(ctx, address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func (d *Demo) seed(ctx context.Context, keys *secrets, o Options) error {
+	w, err := seed(ctx, seeding{
+		folder: d.folder, secrets: keys, log: o.Log, now: clock.System{}.Now(), progress: bar(o.Progress),
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.folder.keepWorld(w); err != nil {
+		return err
+	}
+	d.World, d.Seeded = w, true
+	return nil
+}
+
+// bar draws progress; a bar that cannot be drawn is no reason to stop.
+func bar(w io.Writer) func(total int) (func(int), func()) {
+	return func(total int) (func(int), func()) {
+		if w == nil {
+			return func(int) {}, func() {}
+		}
+		b := progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(30),
+			progressbar.OptionSetDescription("正在生成样例数据 seeding"), progressbar.OptionClearOnFinish())
+		return func(n int) { _ = b.Add(n) }, func() { _ = b.Finish() }
+	}
+}
+
+func (d *Demo) serve(ctx context.Context, keys *secrets, o Options) (err error) {
+	if d.store, err = openStore(ctx, d.folder, keys, clock.System{}); err != nil {
+		return err
+	}
+	if d.redis, err = redisx.Open(redisx.Config{Clock: clock.System{}, Log: o.Log}); err != nil {
+		return err
+	}
+	d.keeper = &keeper{folder: d.folder, log: o.Log}
+	side := &side{world: d.World, keeper: d.keeper}
+	d.Sandboxed, err = app.OpenSandboxed(ctx, app.SandboxedConfig{
+		Store: d.store, Log: o.Log, Listen: o.Listen, Sandbox: sandbox.Config{Keys: keys.Platform},
+		Prepare: func(box *sandbox.Sandbox) error {
+			side.box = box
+			return d.keeper.load(box)
+		},
+		Platform: d.keeper.around,
+		Wrap:     func(edge http.Handler) http.Handler { return side.beside(edge) },
+		Tune:     func(c *app.Config) { c.Accelerate(d.redis, ratePerMinute) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.Start(ctx); err != nil {
+		return err
+	}
+	var loops context.Context
+	loops, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.loops.Go(func() { d.keeper.run(loops) })
+	return nil
+}
+
+// Close ends serving gracefully and writes everything down.
+func (d *Demo) Close(ctx context.Context) error {
+	var err error
+	if d.Sandboxed != nil {
+		err = d.Stop(ctx)
+	}
+	return errors.Join(err, d.close())
+}
+
+func (d *Demo) close() (err error) {
+	if d.cancel != nil {
+		d.cancel()
+		d.loops.Wait()
+		err = d.keeper.save()
+	}
+	if d.redis != nil {
+		err = errors.Join(err, d.redis.Close())
+	}
+	if d.store != nil {
+		err = errors.Join(err, d.store.Close())
+	}
+	if d.folder != nil {
+		err = errors.Join(err, d.folder.close())
+	}
+	return err
+}
+
+// Greet prints where to click.
+func (d *Demo) Greet(w io.Writer, dir string) {
+	scene := d.World.Scenes[0]
+	fmt.Fprintf(w, `
+guanxi 关系 · 演示已就绪
+
+  页面 page          %[1]s/
+  接口文档 API docs  %[1]s/docs
+  OpenAPI            %[1]s/openapi.json
+  沙箱 sandbox       %[1]s/demo/sandbox/      (微信、微信支付的替身；数据保存在 %[2]s)
+  查账 verify        guanxi verify --dir %[2]s   (先停止演示 stop the demo first)
+
+  用 curl 登录 log in with curl:
+    CODE=$(curl -s %[1]s/demo/sandbox/wx-login -d '{"person":"%[3]s"}' | sed 's/.*"code":"\([^"]*\)".*/\1/')
+    curl -s %[1]s/v1/login -H 'Content-Type: application/json' -H "Idempotency-Key: login-$RANDOM-$RANDOM" -d "{\"code\":\"$CODE\"}"
+  正在进行的分享 a share to open: %[4]s (%[5]s)
+
+  Ctrl-C 结束 ends it; 数据会保留 the data stays (--reset 重来 begins anew)
+`, d.URL, dir, scene.Buyer, scene.Share, scene.Title)
+}

@@ -1,0 +1,5 @@
+package demo
+
+import "fmt"
+
+func init() { dbg = func(a ...any) { fmt.Println(a...) } }
