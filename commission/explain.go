@@ -154,20 +154,20 @@ func (p *Policy) pay(rule string, role Role) Pay {
 
 func (x *Explanation) derive(e, accrual *Entry) []string {
 	steps := []string{
-		"订单 " + e.Order + " 于 " + moment(accrual.At) + " 成交;适用第 " + strconv.Itoa(accrual.Policy) + " 版佣金规则",
+		"订单 " + e.Order + " 于 " + moment(accrual.At) + " 成交；适用第 " + strconv.Itoa(accrual.Policy) + " 版佣金规则",
 		x.credited(),
 	}
 	for i := range x.Parts {
 		steps = append(steps, x.Parts[i].words()...)
 	}
 	if accrual.Capped {
-		steps = append(steps, "本单佣金合计不得超过 "+accrual.Cap.Yuan()+" 元,按最大余数法等比例压缩到上限")
+		steps = append(steps, "本单佣金合计不得超过 "+accrual.Cap.Yuan()+" 元，按最大余数法等比例压缩到上限")
 	}
 	for _, r := range e.Refunded {
-		steps = append(steps, "第 "+strconv.Itoa(r.Line)+" 行实付 "+r.Paid.Yuan()+" 元,累计退款由 "+r.From.Yuan()+
-			" 元增至 "+r.To.Yuan()+" 元,同比例扣回佣金(累计计算、向零取整,全部退完时正好扣尽)")
+		steps = append(steps, "第 "+strconv.Itoa(r.Line)+" 行实付 "+r.Paid.Yuan()+" 元，累计退款由 "+r.From.Yuan()+
+			" 元增至 "+r.To.Yuan()+" 元，同比例扣回佣金（累计计算、向零取整，全部退完时正好扣尽）")
 	}
-	return append(steps, "本笔变动:待结算 "+signed(x.Change.Pending)+" 元,可提现 "+signed(x.Change.Available)+" 元")
+	return append(steps, "本笔变动：待结算 "+signed(x.Change.Pending)+" 元，可提现 "+signed(x.Change.Available)+" 元")
 }
 
 func (x *Explanation) credited() string {
@@ -175,28 +175,28 @@ func (x *Explanation) credited() string {
 	if why == "" {
 		why = x.Referral.Why
 	}
-	text := "归属原因:" + why
+	text := "归属原因：" + why
 	if x.Referral.Share != "" {
-		text += "(分享 " + x.Referral.Share + ",打开记录 " + x.Referral.Touch + ")"
+		text += "（分享 " + x.Referral.Share + "，打开记录 " + x.Referral.Touch + "）"
 	}
 	return text
 }
 
 func (p *Part) words() []string {
-	at := "第 " + strconv.Itoa(p.Line) + " 行 " + p.Product + ":"
-	text := at + "实付 " + p.Base.Yuan() + " 元," + ruleText(p.Rule) + "," + roleWords[p.Role]
+	at := "第 " + strconv.Itoa(p.Line) + " 行 " + p.Product + "："
+	text := at + "实付 " + p.Base.Yuan() + " 元，" + ruleText(p.Rule) + "，" + roleWords[p.Role]
 	if p.Pay.Fixed > 0 {
 		text += "每件 " + p.Pay.Fixed.Yuan() + " 元 × " + strconv.FormatInt(p.Units, 10) + " 件"
 	} else {
-		text += " " + percent(p.Pay.Rate) + "(四舍五入到分)"
+		text += " " + percent(p.Pay.Rate) + "（四舍五入到分）"
 	}
 	text += " = " + p.Full.Yuan() + " 元"
 	if p.Amount != p.Full {
-		text += ",受总上限压缩为 " + p.Amount.Yuan() + " 元"
+		text += "，受总上限压缩为 " + p.Amount.Yuan() + " 元"
 	}
 	steps := []string{text}
 	if p.Refunded > 0 {
-		steps = append(steps, at+"已退款 "+p.Refunded.Yuan()+" 元,扣回 "+p.TakenBack.Yuan()+" 元,余 "+p.Left.Yuan()+" 元")
+		steps = append(steps, at+"已退款 "+p.Refunded.Yuan()+" 元，扣回 "+p.TakenBack.Yuan()+" 元，余 "+p.Left.Yuan()+" 元")
 	}
 	return steps
 }
@@ -217,9 +217,9 @@ func (x *Explanation) waiting(settlement *Settlement) string {
 	case left == 0:
 		return ""
 	case settlement.Received.IsZero():
-		return "还有 " + left.Yuan() + " 元待结算:买家尚未确认收货,售后期从收货时开始计算"
+		return "还有 " + left.Yuan() + " 元待结算：买家尚未确认收货，售后期从收货时开始计算"
 	}
-	return "还有 " + left.Yuan() + " 元待结算:买家于 " + moment(settlement.Received) + " 收货,售后期到 " + moment(due) + " 结束,之后自动转为可提现"
+	return "还有 " + left.Yuan() + " 元待结算：买家于 " + moment(settlement.Received) + " 收货，售后期到 " + moment(due) + " 结束，之后自动转为可提现"
 }
 
 func signed(f money.Fen) string {

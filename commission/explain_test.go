@@ -11,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// golden compares with a file that people read; GOLDEN=write makes it anew.
+// golden compares with a file that people read; GUANXI_UPDATE=1 makes it anew.
 func golden(t *testing.T, path, is string) {
 	t.Helper()
-	if os.Getenv("GOLDEN") == "write" {
+	if os.Getenv("GUANXI_UPDATE") == "1" {
 		must(t, os.WriteFile(path, []byte(is), 0o600))
 	}
 	want, err := os.ReadFile(path)

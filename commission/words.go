@@ -17,7 +17,7 @@ var whyWords = map[string]string{
 	"first-touch":   "买家首次打开的分享决定归属",
 	"last-touch":    "买家下单前最后打开的分享决定归属",
 	"permanent":     "买家与推荐人是长期绑定关系",
-	"campaign-host": "买家没有其他推荐人,归开团的团长",
+	"campaign-host": "买家没有其他推荐人，归开团的团长",
 	"self":          "推荐人自己购买",
 	"none":          "没有可归属的推荐人",
 }
@@ -38,20 +38,20 @@ func (l *Line) words() string {
 	}
 	switch l.Kind {
 	case Accrue:
-		return "订单 " + l.Order + " 成交," + what + " " + l.Change.Pending.Yuan() + " 元入账,收货并过售后期后可提现"
+		return "订单 " + l.Order + " 成交，" + what + " " + l.Change.Pending.Yuan() + " 元入账，收货并过售后期后可提现"
 	case Settle:
-		return "订单 " + l.Order + " 售后期已满," + what + " " + l.Change.Available.Yuan() + " 元转为可提现"
+		return "订单 " + l.Order + " 售后期已满，" + what + " " + l.Change.Available.Yuan() + " 元转为可提现"
 	case ClawBack:
-		return "订单 " + l.Order + " 退款,按退款比例扣回" + what + " " + (-l.Change.total()).Yuan() + " 元" + takenFrom(l.Change)
+		return "订单 " + l.Order + " 退款，按退款比例扣回" + what + " " + (-l.Change.total()).Yuan() + " 元" + takenFrom(l.Change)
 	}
 	return "订单 " + l.Order + " " + what
 }
 
 func takenFrom(c Balance) string {
 	if c.Available != 0 {
-		return "(货款结算后退款,从可提现余额扣回;余额不足时由以后的收入先补足)"
+		return "（货款结算后退款，从可提现余额扣回；余额不足时由以后的收入先补足）"
 	}
-	return "(从待结算中扣回)"
+	return "（从待结算中扣回）"
 }
 
 func (b Balance) total() money.Fen { return b.Pending + b.Available + b.Withdrawing + b.Withdrawn }
@@ -71,5 +71,5 @@ func ruleText(name string) string {
 	if value == "" {
 		return ruleWords[kind]
 	}
-	return ruleWords[kind] + "(" + value + ")"
+	return ruleWords[kind] + "（" + value + "）"
 }

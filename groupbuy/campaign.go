@@ -41,7 +41,7 @@ var moves = map[move]map[State]State{
 	moveEdit:    {Draft: Draft, Scheduled: Scheduled},
 	movePublish: {Draft: Scheduled},
 	moveOpen:    {Scheduled: Open},
-	moveForm:    {Open: Open, Closed: Closed},
+	moveForm:    {Open: Open, Closed: Closed, Settled: Settled}, // settled empty, then a payment was heard of late
 	moveClose:   {Open: Closed},
 	moveSettle:  {Closed: Settled},
 	moveFail:    {Closed: Failed},

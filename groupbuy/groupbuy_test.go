@@ -301,6 +301,26 @@ func TestClosingWaitsForOrdersAdmittedInTimeThenFails(t *testing.T) {
 	}
 }
 
+func TestAPaymentHeardOfAfterAnEmptyCampaignSettledFormsIt(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	c := m.open(t, nil)
+	must[Offer](t)(m.Admit(t.Context(), m.admission(c, "ann", "o1", 1)))
+	late := m.paid(c, "ann", "o1", 1) // paid now; every word of it is lost for two days
+	m.clock.Advance(48 * time.Hour)
+	m.tick(t)
+	m.clock.Advance(settleLag)
+	m.tick(t)
+	expectState(t, m, c.ID, Settled, EventOpened, EventClosed, EventSettled)
+	for range 2 {
+		must[*Seat](t)(m.TakeSeat(t.Context(), late))
+		expectState(t, m, c.ID, Settled, EventOpened, EventClosed, EventSettled, EventFormed)
+	}
+	if formed := must[bool](t)(m.Formed(t.Context(), c.ID)); !formed {
+		t.Error("nobody will ever confirm the order")
+	}
+}
+
 func TestWithdrawnOrdersLetACampaignSettleAtOnce(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t)

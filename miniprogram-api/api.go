@@ -50,9 +50,9 @@ type Notice struct {
 	Refund  *order.RefundReceipt
 }
 
-// CodeImages draws mini-program codes (internal/weixin).
+// CodeImages draws mini-program codes (internal/weixin): a PNG or a JPEG, or ErrPlatformAway.
 type CodeImages interface {
-	CodeImage(ctx context.Context, scene, page string) (png []byte, err error)
+	CodeImage(ctx context.Context, scene, page string) (image []byte, err error)
 }
 
 // Deps is what the edge stands on. Limiter, Codes and Metrics may be nil.
@@ -117,7 +117,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 		commission: d.Commission, notifications: d.Notifications, codes: d.Codes, limiter: d.Limiter,
 		trustProxy: d.TrustProxy,
 	}
-	a.engine.HandleMethodNotAllowed = true
+	a.engine.HandleMethodNotAllowed, a.engine.RedirectTrailingSlash = true, false
 	a.engine.Use(a.observe, a.recover)
 	a.engine.NoRoute(func(c *gin.Context) { a.plain(c, errNoRoute) })
 	a.engine.NoMethod(func(c *gin.Context) { a.plain(c, errMethod) })

@@ -2,6 +2,7 @@ package miniprogramapi
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"guanxi/commission"
@@ -52,6 +53,9 @@ func (a *API) explain(ctx context.Context, in *explainInput) (*explainOutput, er
 	if b.Steps == nil {
 		b.Steps = []string{}
 	}
+	if err := a.sayNames(ctx, e.Parts, b.Steps); err != nil {
+		return nil, err
+	}
 	b.Parts = make([]explainPart, len(e.Parts))
 	for i, p := range e.Parts {
 		b.Parts[i] = explainPart{
@@ -60,4 +64,22 @@ func (a *API) explain(ctx context.Context, in *explainInput) (*explainOutput, er
 		}
 	}
 	return out, nil
+}
+
+// sayNames puts products' names where the ledger, which knows no names, says ids.
+func (a *API) sayNames(ctx context.Context, parts []commission.Part, steps []string) error {
+	ids := make([]string, len(parts))
+	for i, p := range parts {
+		ids[i] = p.Product
+	}
+	products, err := a.catalog.Products(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for docID, p := range products {
+		for i := range steps {
+			steps[i] = strings.ReplaceAll(steps[i], docID, p.Name)
+		}
+	}
+	return nil
 }

@@ -57,14 +57,14 @@ func (a *API) observe(c *gin.Context) {
 	c.Request = c.Request.WithContext(ctx)
 	watch := prometheus.NewTimer(nil)
 	c.Next()
-	took, status, route := watch.ObserveDuration(), c.Writer.Status(), c.FullPath()
+	took, status, route, method := watch.ObserveDuration(), c.Writer.Status(), c.FullPath(), c.Request.Method
 	if route == "" {
-		route = "none"
+		route, method = "none", "any" // a caller may invent methods, and every label is kept for ever
 	}
 	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("http.route", route))
-	a.metrics.requests.WithLabelValues(route, c.Request.Method, strconv.Itoa(status)).Observe(took.Seconds())
+	a.metrics.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
 	if a.log.Enabled(ctx, -4) || status >= http.StatusInternalServerError {
-		a.log.InfoContext(ctx, "request", "route", route, "method", c.Request.Method, "status", status,
+		a.log.InfoContext(ctx, "request", "route", route, "method", method, "status", status,
 			"ms", took.Milliseconds(), "request", request)
 	}
 }

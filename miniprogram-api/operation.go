@@ -14,7 +14,7 @@ type access int
 
 const (
 	forMembers access = iota // a live session
-	forAnyone                // no session needed; one that is given must be valid
+	forAnyone                // no session needed; a token that comes along is not looked at: it may have run out
 )
 
 // operation is what the edge needs to know about one operation beside its Go types.

@@ -58,14 +58,18 @@ var (
 	errStopping     = fault.Define("API_STOPPING", fault.Unavailable, "服务正在更新，请稍后重试", "the service is restarting, try again")
 	errCancelled    = fault.Define("API_CANCELLED", fault.Unavailable, "请求超时，请重试", "the request took too long, try again")
 	errInternal     = fault.Define("API_INTERNAL", fault.Internal, "系统开小差了，我们已收到通知", "something is wrong on our side; we have been told")
+	errPlatform     = fault.Define("API_PLATFORM_AWAY", fault.Unavailable, "微信暂时没有响应，请稍后重试", "WeChat does not answer, try again")
 	errNotification = fault.Define("API_NOTIFICATION_REFUSED", fault.Invalid, "通知未通过验证", "the notification did not pass verification")
 )
+
+// ErrPlatformAway is what an adapter that draws code images wraps when the platform does not answer.
+var ErrPlatformAway = errPlatform
 
 // Faults lists the edge's own catalogue entries.
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		errInput, errMalformed, errTooLarge, errMedia, errNoRoute, errMethod, errLogin, errKeyReused, errTooMany, errAway,
-		errStopping, errCancelled, errInternal, errNotification,
+		errStopping, errCancelled, errInternal, errPlatform, errNotification,
 	}
 }
 

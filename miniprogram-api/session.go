@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -34,11 +35,11 @@ func memberOf(ctx context.Context) string {
 // authenticate puts the session's member into the context.
 func (a *API) authenticate(hc huma.Context, op operation) (context.Context, error) {
 	ctx := hc.Context()
+	if op.access == forAnyone {
+		return ctx, nil
+	}
 	token, given := strings.CutPrefix(hc.Header("Authorization"), "Bearer ")
 	if !given || token == "" {
-		if op.access == forAnyone {
-			return ctx, nil
-		}
 		return ctx, errLogin
 	}
 	principal, err := a.members.Authenticate(ctx, token)
@@ -76,8 +77,8 @@ func (a *API) addressOf(hc huma.Context) string {
 	if cut := strings.LastIndexByte(forwarded, ','); cut >= 0 {
 		forwarded = forwarded[cut+1:] // the last hop is the one our own proxy saw
 	}
-	if forwarded = strings.TrimSpace(forwarded); forwarded != "" {
-		return forwarded
+	if address, err := netip.ParseAddr(strings.TrimSpace(forwarded)); err == nil {
+		return address.String()
 	}
 	return peer
 }

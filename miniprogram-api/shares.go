@@ -2,6 +2,7 @@ package miniprogramapi
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"guanxi/distribution"
@@ -136,11 +137,11 @@ func (a *API) shareCode(ctx context.Context, in *struct{ SharePath }) (*imageOut
 	if a.codes == nil {
 		return nil, errAway
 	}
-	png, err := a.codes.CodeImage(ctx, s.ID, pageOf(s.Kind))
+	image, err := a.codes.CodeImage(ctx, s.ID, pageOf(s.Kind))
 	if err != nil {
 		return nil, err
 	}
-	return &imageOutput{ContentType: "image/png", CacheControl: "private, max-age=86400", Body: png}, nil
+	return &imageOutput{ContentType: http.DetectContentType(image), CacheControl: "private, max-age=86400", Body: image}, nil
 }
 
 func (a *API) myBond(ctx context.Context, _ *readInput) (*whyOutput, error) {

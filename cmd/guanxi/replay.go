@@ -66,7 +66,7 @@ func openProgram(c *cobra.Command, file string) (*app.Program, error) {
 }
 
 func replay(c *cobra.Command, relay *event.Relay, consumer string, since time.Time) error {
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(consumer))
+	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(consumer), progressbar.OptionThrottle(100*time.Millisecond))
 	n, err := relay.ReplayWith(c.Context(), event.Replaying{
 		Consumer: consumer, Since: since, Progress: func(done int, _ time.Time) { _ = bar.Set(done) },
 	})

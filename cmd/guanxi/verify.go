@@ -45,7 +45,7 @@ func verify(c *cobra.Command, store *docstore.Store) error {
 		return err
 	}
 	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("verify"),
-		progressbar.OptionShowIts(), progressbar.OptionSetItsString("entries"), progressbar.OptionClearOnFinish())
+		progressbar.OptionShowIts(), progressbar.OptionSetItsString("entries"), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 	start := time.Now()
 	report, err := ledger.Verify(c.Context(), func(p commission.Progress) { _ = bar.Set64(p.Entries) })
 	_ = bar.Finish() // a bar that cannot be drawn is no reason to stop

@@ -37,9 +37,12 @@ func (l limiter) Allow(ctx context.Context, who string, tokens int) (time.Durati
 	return v.RetryAfter, v.Allowed
 }
 
-// Accelerate puts what Redis offers into the configuration.
+// Accelerate puts what Redis offers into the configuration. An embedded one has nobody to share sessions with: the
+// process's own memory of them is closer.
 func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
-	c.Sessions = sessions{r.Cache(redisx.CacheConfig{Space: "session"})}
+	if !r.Embedded() {
+		c.Sessions = sessions{r.Cache(redisx.CacheConfig{Space: "session"})}
+	}
 	if perMinute > 0 {
 		c.Limiter = limiter{r.Limiter(), redisx.Rate{Count: perMinute, Per: time.Minute}}
 	}

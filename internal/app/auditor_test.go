@@ -140,7 +140,8 @@ func (p *planet) refundsFit(s *sightOf) {
 	}
 }
 
-// limitsHold: nobody has more than a campaign's limits allow, but for orders whose payment was heard of too late.
+// limitsHold: nobody has more than a campaign's limits allow, but for orders whose claim had lapsed before the campaign
+// heard of their payment: those are honoured.
 func (p *planet) limitsHold(s *sightOf) {
 	person, personItem, item := map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for _, o := range s.orders {
@@ -148,11 +149,12 @@ func (p *planet) limitsHold(s *sightOf) {
 		case order.StateClosed, order.StateRefunded, order.StateRefunding:
 			continue
 		}
-		if o.Payment != nil && o.Payment.SettledAt.After(o.ExpiresAt.Add(15*time.Minute)) {
-			continue
+		heard := p.clock.Now()
+		if seat := s.seatOf[o.ID]; seat != nil {
+			heard = seat.TakenAt
 		}
-		if o.Payment == nil && p.clock.Now().After(o.ExpiresAt.Add(15*time.Minute)) {
-			continue // its claim has lapsed, somebody has yet to say so
+		if heard.After(o.ExpiresAt.Add(15 * time.Minute)) {
+			continue
 		}
 		for _, l := range o.Lines {
 			person[o.Campaign+"/"+o.Member] += l.Units
@@ -328,7 +330,7 @@ func (p *planet) statesFit(s *sightOf) {
 		}
 		if (o.State == order.StateConfirmed || o.State == order.StateShipped || o.State == order.StateReceived || o.State == order.StateCompleted) &&
 			(o.Seat == 0 || !c.Formed()) {
-			p.fail("order %s is %s with seat %d, its campaign formed at %v", id, o.State, o.Seat, c.FormedAt)
+			p.fail("order %s is %s with seat %d, its campaign formed at %v: %+v %+v %+v", id, o.State, o.Seat, c.FormedAt, c, s.tallies[c.ID], s.seatOf[id])
 		}
 	}
 	for id, c := range s.campaigns {
@@ -640,3 +642,29 @@ func (p *planet) atLast() {
 }
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) } //nolint:gosec // bad luck need not be secure
+
+// replay takes what the history says for what consumers were told by processes that are gone.
+func (s *sightings) replay(p *planet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range all[struct {
+		docstore.Doc `bson:",inline"`
+		Name         string `bson:"name"`
+		Body         struct {
+			Order    string `bson:"order"`
+			Campaign string `bson:"campaign"`
+			Refund   string `bson:"refund"`
+		} `bson:"body"`
+	}](p, "history") {
+		if subject, ok := subjects[e.Name]; ok {
+			s.tell(e.Name, map[string]string{"order": e.Body.Order, "campaign": e.Body.Campaign, "refund": e.Body.Refund}[subject])
+		}
+	}
+}
+
+func (s *sightings) tell(name, subject string) {
+	if s.told[name] == nil {
+		s.told[name] = map[string]int{}
+	}
+	s.told[name][subject]++
+}

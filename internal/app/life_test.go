@@ -236,10 +236,7 @@ func (s *sightings) consumers() []event.Consumer {
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if s.told[name] == nil {
-				s.told[name] = map[string]int{}
-			}
-			s.told[name][map[string]string{"order": body.Order, "campaign": body.Campaign, "refund": body.Refund}[subject]]++
+			s.tell(name, map[string]string{"order": body.Order, "campaign": body.Campaign, "refund": body.Refund}[subject])
 			return nil
 		}})
 	}
@@ -684,7 +681,7 @@ func (p *planet) tick(only int) (moved int) {
 		}
 		n, err := work(ctx)
 		moved += n
-		p.note("tick %d → %d %v", i, n, err)
+		p.note("tick %d → %d %.160v", i, n, err)
 		if err != nil && !before && !p.troubled() && !docstore.Exists(err) {
 			p.fail("tick %d: %v", i, err)
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"guanxi/flow"
@@ -21,9 +22,20 @@ type Platforms struct {
 
 // Use puts the platforms' adapters into the configuration.
 func (c *Config) Use(p Platforms) {
-	c.Platform, c.Codes, c.Shipping = p.Weixin, p.Weixin, shipping{p.Weixin}
+	c.Platform, c.Codes, c.Shipping = p.Weixin, codes{p.Weixin}, shipping{p.Weixin}
 	c.Payments, c.Notifications = p.Pay, notifications{p.Pay}
 	c.Orders.AppID, c.Orders.MchID = p.AppID, p.MchID
+}
+
+// codes tells the edge when the platform does not answer.
+type codes struct{ weixin *weixin.Client }
+
+func (c codes) CodeImage(ctx context.Context, scene, page string) ([]byte, error) {
+	image, err := c.weixin.CodeImage(ctx, scene, page)
+	if errors.Is(err, weixin.ErrAway) {
+		return nil, miniprogramapi.ErrPlatformAway.Because(err)
+	}
+	return image, err
 }
 
 // notifications translates the payment adapter's notices for the edge.

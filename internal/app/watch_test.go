@@ -17,12 +17,14 @@ import (
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/sandbox"
 )
 
 // watched is a store that can be asked what is in it, counts what is written to it, and may go away.
 type watched struct {
 	*docstoretest.Flaky
 	written atomic.Int64
+	luck    mishaps
 
 	mu          sync.Mutex
 	collections []string
@@ -103,8 +105,9 @@ func watchedWorld(t *testing.T, tune func(*app.SandboxedConfig)) (*world, *watch
 		t.Fatal(err)
 	}
 	store, log, c := &watched{Flaky: docstoretest.NewFlaky(driver)}, &diary{}, clock.NewManual(clock.System{}.Now())
+	store.Next = store.decide
 	config := app.SandboxedConfig{
-		Store: docstoretest.StoreOn(t, store, c), Clock: c,
+		Store: docstoretest.StoreOn(t, store, c), Clock: c, Sandbox: sandbox.Config{Keys: keys()},
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Tune: func(a *app.Config) {
 			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Tidy: -1}

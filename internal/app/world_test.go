@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,9 +35,18 @@ func newWorld(t *testing.T) *world {
 	c := clock.NewManual(clock.System{}.Now())
 	return startWorld(t, c, app.SandboxedConfig{
 		Store: docstoretest.NewStore(t, c), Clock: c, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Sandbox: sandbox.Config{},
+		Sandbox: sandbox.Config{Keys: keys()},
 	})
 }
+
+// keys are made once: that is what takes longest in a small world.
+var keys = sync.OnceValue(func() sandbox.Keys {
+	made, err := sandbox.GenerateKeys()
+	if err != nil {
+		panic(err)
+	}
+	return made
+})
 
 // startWorld starts a program as configured.
 func startWorld(t *testing.T, c *clock.Manual, config app.SandboxedConfig) *world {

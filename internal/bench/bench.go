@@ -23,6 +23,8 @@ type Options struct {
 	Progress func(what string, done, total int)
 	// Profile gets the CPU profile of the sale scenario when it is not nil.
 	Profile io.Writer
+
+	asleep bool // the program's loops and events do not run
 }
 
 func (o Options) filled() Options {

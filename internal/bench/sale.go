@@ -20,6 +20,7 @@ type shop struct {
 	*world
 	host, friend person
 	sku          string
+	home         string // the community
 	campaigns    []string
 	shares       []string
 	sold         soldSignals
@@ -105,17 +106,16 @@ func openShop(ctx context.Context, o Options, callers, campaigns int) (_ *shop, 
 	if s.sku, err = s.product(ctx, "赣南脐橙", 5990, 1_000_000); err != nil {
 		return nil, err
 	}
-	communityID, err := s.community(ctx, s.host.id, "1")
-	if err != nil {
+	if s.home, err = s.community(ctx, s.host.id, "1"); err != nil {
 		return nil, err
 	}
 	for i := range campaigns {
-		campaign, err := s.campaign(ctx, s.host.id, communityID, "sale"+strconv.Itoa(i), 0, s.sku)
+		campaign, err := s.campaign(ctx, s.host.id, s.home, "sale"+strconv.Itoa(i), 0, s.sku)
 		if err != nil {
 			return nil, err
 		}
 		share, err := s.Distribution.Share(ctx, distribution.ShareInput{
-			Sharer: s.friend.id, Kind: distribution.KindCampaign, Target: campaign, Community: communityID, Host: s.host.id,
+			Sharer: s.friend.id, Kind: distribution.KindCampaign, Target: campaign, Community: s.home, Host: s.host.id,
 			Key: "bench-" + strconv.Itoa(i),
 		})
 		if err != nil {

@@ -67,8 +67,10 @@ func openWorld(ctx context.Context, o Options, callers int, listeners ...event.C
 	if err != nil {
 		return nil, err
 	}
-	if err := w.Start(ctx); err != nil {
-		return nil, err
+	if !o.asleep {
+		if err := w.Start(ctx); err != nil {
+			return nil, err
+		}
 	}
 	_, err = w.Commission.PublishPolicy(ctx, commission.Policy{
 		From: w.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{

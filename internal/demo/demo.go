@@ -132,6 +132,7 @@ func (d *Demo) serve(ctx context.Context, keys *secrets, o Options) (err error) 
 	if err != nil {
 		return err
 	}
+	side.app.Store(d.App)
 	if err := d.Start(ctx); err != nil {
 		return err
 	}

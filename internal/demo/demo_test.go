@@ -1,18 +1,382 @@
 package demo
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"guanxi/groupbuy"
+	"guanxi/order"
 )
 
-func TestX(t *testing.T) {
-	start := time.Now()
-	d, err := Open(t.Context(), Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+func open(t *testing.T, o Options) *Demo {
+	t.Helper()
+	o.Listen = "127.0.0.1:0"
+	d, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(time.Since(start))
-	if err := d.Close(t.Context()); err != nil {
+	return d
+}
+
+func shut(t *testing.T, d *Demo) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := d.Close(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// visitor is somebody at the page.
+type visitor struct {
+	t      *testing.T
+	d      *Demo
+	person string
+	token  string
+	n      int
+}
+
+func (v *visitor) send(method, path string, body any, key string) (int, map[string]any) {
+	v.t.Helper()
+	var payload io.Reader
+	if method != http.MethodGet {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		payload = bytes.NewReader(raw)
+	}
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.d.URL+path, payload)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", key)
+	if v.token != "" {
+		r.Header.Set("Authorization", "Bearer "+v.token)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	out := map[string]any{}
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &out); err != nil {
+			v.t.Fatalf("%s %s: %d: %.300s", method, path, answer.StatusCode, text)
+		}
+	}
+	return answer.StatusCode, out
+}
+
+func (v *visitor) do(status int, method, path string, body any) map[string]any {
+	v.t.Helper()
+	v.n++
+	got, out := v.send(method, path, body, "test-key-"+v.person+"-"+string(rune('a'+v.n)))
+	if got != status {
+		v.t.Fatalf("%s %s: %d, want %d: %v", method, path, got, status, out)
+	}
+	return out
+}
+
+func visit(t *testing.T, d *Demo, person string) *visitor {
+	t.Helper()
+	v := &visitor{t: t, d: d, person: person}
+	v.token = v.do(200, "POST", "/demo/login", map[string]string{"person": person})["token"].(string)
+	return v
+}
+
+func (v *visitor) tapPay(orderID string) {
+	v.t.Helper()
+	params := v.do(200, "POST", "/v1/orders/"+orderID+"/prepay", map[string]any{})
+	params["person"] = v.person
+	v.do(200, "POST", "/demo/pay", params)
+}
+
+func settled(t *testing.T, d *Demo) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := errors.Join(d.Sandbox.Drain(ctx), d.Relay.Drain(ctx), d.Commission.CatchUp(ctx)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheSampleIsWholeAndSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d := open(t, Options{Dir: dir})
+	if !d.Seeded {
+		t.Fatal("an empty folder was not seeded")
+	}
+	checkSample(t, d)
+	checkSide(t, d)
+	number := firstSale(t, d)
+	shut(t, d)
+
+	start := time.Now()
+	d = open(t, Options{Dir: dir})
+	defer shut(t, d)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("starting on existing data took %s", took)
+	}
+	if d.Seeded {
+		t.Error("a ready folder was seeded again")
+	}
+	// The platform remembers what was paid before: the rest can still be refunded.
+	scene := d.World.Scenes[0]
+	buyer := visit(t, d, scene.Buyer)
+	buyer.do(201, "POST", "/v1/orders/"+number+"/refunds", map[string]any{"reason": "不要了"})
+	settled(t, d)
+	if o := buyer.do(200, "GET", "/v1/orders/"+number, nil); o["state"] != "refunded" {
+		t.Errorf("after refunding the rest the order is %v", o["state"])
+	}
+}
+
+// checkSample asserts what the sample promises.
+func checkSample(t *testing.T, d *Demo) {
+	t.Helper()
+	ctx := t.Context()
+	hosts, shoppers := 0, 0
+	for _, p := range d.World.People {
+		if p.Host {
+			hosts++
+		} else {
+			shoppers++
+		}
+	}
+	if hosts != 3 || shoppers != 200 || len(d.World.Communities) != 5 || len(d.World.Scenes) != 4 {
+		t.Errorf("%d hosts, %d shoppers, %d communities, %d scenes", hosts, shoppers, len(d.World.Communities), len(d.World.Scenes))
+	}
+	report, err := d.Commission.Verify(ctx, nil)
+	if err != nil || !report.Good() || report.Settlements == 0 {
+		t.Errorf("the ledger: %+v, %v", report, err)
+	}
+	if parked, err := d.Relay.Parked(ctx, 1); err != nil || len(parked) > 0 {
+		t.Errorf("parked: %v, %v", parked, err)
+	}
+	campaigns, orders := map[groupbuy.State]int{}, map[order.State]int{}
+	for _, host := range d.World.People[:hosts] {
+		page, err := d.Campaigns.ByHost(ctx, host.Member, groupbuy.Paging{Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range page.Items {
+			campaigns[c.State]++
+			checkSeats(t, d, c, orders)
+		}
+	}
+	for state, least := range map[groupbuy.State]int{
+		groupbuy.Settled: 11, groupbuy.Failed: 1, groupbuy.Cancelled: 1, groupbuy.Open: 3, groupbuy.Scheduled: 1, groupbuy.Draft: 1,
+	} {
+		if campaigns[state] < least {
+			t.Errorf("%d campaigns are %s, want %d", campaigns[state], state, least)
+		}
+	}
+	for _, state := range []order.State{
+		order.StatePlaced, order.StateClosed, order.StatePaid, order.StateConfirmed, order.StateShipped, order.StateReceived,
+		order.StateCompleted, order.StateRefunded,
+	} {
+		if orders[state] == 0 {
+			t.Errorf("no order is %s: %v", state, orders)
+		}
+	}
+	if orders[order.StateClosing]+orders[order.StateRefunding] > 0 {
+		t.Errorf("something is still under way: %v", orders)
+	}
+}
+
+// checkSeats asserts that the taken seats of a campaign are its paid orders, numbered without a gap.
+func checkSeats(t *testing.T, d *Demo, c *groupbuy.Campaign, states map[order.State]int) {
+	t.Helper()
+	paid, sold := map[string]bool{}, 0
+	for page := (order.Page{Limit: 100}); ; {
+		found, err := d.Orders.ByCampaign(t.Context(), c.ID, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range found.Items {
+			states[o.State]++
+			if o.Payment != nil {
+				paid[o.ID] = o.State != order.StateRefunded
+			}
+		}
+		if page.After = found.Next; found.Next == "" {
+			break
+		}
+	}
+	seats, err := d.Campaigns.Seats(t.Context(), c.ID, groupbuy.Paging{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range seats.Items {
+		if s.Number != int64(i+1) || s.Left == paid[s.Order] {
+			t.Errorf("%s: seat %d at %d, left %v, order taken %v", c.Title, s.Number, i+1, s.Left, paid[s.Order])
+		}
+		if !s.Left {
+			sold++
+		}
+	}
+	if len(seats.Items) != len(paid) {
+		t.Errorf("%s: %d seats, %d paid orders", c.Title, len(seats.Items), len(paid))
+	}
+	if c.State == groupbuy.Draft {
+		return
+	}
+	if p, err := d.Campaigns.Progress(t.Context(), c.ID); err != nil || p.Seats != int64(sold) {
+		t.Errorf("%s: progress says %d seats, %d are taken: %v", c.Title, p.Seats, sold, err)
+	}
+}
+
+// firstSale walks the page's way by its requests and returns the order.
+func firstSale(t *testing.T, d *Demo) string {
+	t.Helper()
+	scene := d.World.Scenes[0]
+	buyer := visit(t, d, scene.Buyer)
+	buyer.do(200, "POST", "/v1/shares/"+scene.Share+"/open", map[string]any{"scene": 1007})
+	page := buyer.do(200, "GET", "/v1/campaigns/"+scene.Campaign, nil)
+	item := page["items"].([]any)[0].(map[string]any)
+	bond := buyer.do(200, "GET", "/v1/me/bond", nil)["bond"].(map[string]any)["by"].(map[string]any)["id"].(string)
+	sharer := (*visitor)(nil)
+	for _, p := range d.World.People {
+		if p.Member == bond {
+			sharer = visit(t, d, p.Person)
+		}
+	}
+	before := sharer.do(200, "GET", "/v1/purse", nil)["pending_fen"].(float64)
+	o := buyer.do(201, "POST", "/v1/orders", map[string]any{
+		"campaign": scene.Campaign, "lines": []any{map[string]any{"sku": item["sku"], "units": 2}}, "share": scene.Share,
+	})
+	buyer.tapPay(o["id"].(string))
+	settled(t, d)
+	o = buyer.do(200, "GET", "/v1/orders/"+o["id"].(string), nil)
+	if o["state"] != "confirmed" || o["seat"].(float64) < 1 {
+		t.Fatalf("the order is %v", o)
+	}
+	gained := sharer.do(200, "GET", "/v1/purse", nil)["pending_fen"].(float64) - before
+	if gained <= 0 {
+		t.Errorf("the sharer gained %v", gained)
+	}
+	buyer.do(201, "POST", "/v1/orders/"+o["id"].(string)+"/refunds", map[string]any{
+		"reason": "少要一份", "lines": []any{map[string]any{"line": 1, "units": 1}},
+	})
+	settled(t, d)
+	purse := sharer.do(200, "GET", "/v1/purse", nil)
+	if kept := purse["pending_fen"].(float64) - before; kept >= gained || kept <= 0 {
+		t.Errorf("of %v the sharer keeps %v after half was refunded", gained, kept)
+	}
+	return o["id"].(string)
+}
+
+func TestAFolderIsEmptiedOnlyIfItIsOurs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, fileStore), []byte("somebody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, reset := range []bool{false, true} {
+		if _, err := Open(t.Context(), Options{Dir: dir, Listen: "127.0.0.1:0", Reset: reset}); !errors.Is(err, ErrForeign) {
+			t.Errorf("a foreign store with reset %v: %v", reset, err)
+		}
+	}
+	if raw, err := os.ReadFile(filepath.Join(dir, fileStore)); err != nil || string(raw) != "somebody's" {
+		t.Errorf("it was touched: %q %v", raw, err)
+	}
+}
+
+func TestAnInterruptedSeedingBeginsAnew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Open(ctx, Options{Dir: dir, Listen: "127.0.0.1:0", Progress: afterSome(cancel)})
+	if err == nil {
+		t.Fatal("seeding ended although it was interrupted")
+	}
+	if _, err := os.Stat(filepath.Join(dir, fileStore)); err != nil {
+		t.Fatalf("nothing was begun: %v", err)
+	}
+	keys, err := os.ReadFile(filepath.Join(dir, fileKeys))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, Options{Dir: dir})
+	if !d.Seeded {
+		t.Error("half a seeding was taken for a whole one")
+	}
+	checkSample(t, d)
+	if _, err := Open(t.Context(), Options{Dir: dir, Listen: "127.0.0.1:0"}); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second demo on the folder: %v", err)
+	}
+	shut(t, d)
+	again, err := os.ReadFile(filepath.Join(dir, fileKeys))
+	if err != nil || !bytes.Equal(keys, again) {
+		t.Errorf("the keys have changed: %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, fileKeys)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the keys' file: %v %v", info, err)
+	}
+
+	d = open(t, Options{Dir: dir, Reset: true})
+	defer shut(t, d)
+	if !d.Seeded {
+		t.Error("reset kept the old data")
+	}
+}
+
+// afterSome is a progress bar's writer that interrupts in mid-seed.
+type interrupt struct {
+	cancel func()
+	writes int
+}
+
+func afterSome(cancel func()) io.Writer { return &interrupt{cancel: cancel} }
+
+func (i *interrupt) Write(b []byte) (int, error) {
+	if i.writes++; strings.Contains(string(b), " 60%") {
+		i.cancel()
+	}
+	return len(b), nil
+}
+
+// checkSide asserts that only people of the sample and guests log in, and that the page is there.
+func checkSide(t *testing.T, d *Demo) {
+	t.Helper()
+	v := &visitor{t: t, d: d, person: "nobody"}
+	v.do(404, "POST", "/demo/login", map[string]string{"person": "admin"})
+	if out := v.do(200, "POST", "/demo/login", map[string]string{"person": "guest-abc123"}); out["fresh"] != true {
+		t.Errorf("a guest: %v", out)
+	}
+	answer, err := http.Post(d.URL+"/demo/login", "text/plain", strings.NewReader(`{"person":"host-1"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.Body.Close(); answer.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("another page's form got in: %d", answer.StatusCode)
+	}
+	for path, part := range map[string]string{"/": "走一遍", "/demo/demo.js": "账本", "/demo/core.js": "login", "/demo/host.js": "host", "/demo/demo.css": "--green", "/docs": "html"} {
+		answer, err := http.Get(d.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if answer.Body.Close(); err != nil || answer.StatusCode != 200 || path != "/" && !strings.Contains(string(body), part) {
+			t.Errorf("%s: %d %v", path, answer.StatusCode, err)
+		}
+	}
+	if out := v.do(409, "POST", "/demo/pay", map[string]string{"person": "host-1", "package": "prepay_id=none"}); out["title"] == "" {
+		t.Errorf("paying nothing: %v", out)
 	}
 }

@@ -72,10 +72,9 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 	ctx, cancel := context.WithTimeout(ctx, seedPatient)
 	defer cancel()
 	s := &seeder{
-		now: in.now, start: in.now.Add(-daysBack * 24 * time.Hour).Truncate(time.Hour), draw: rand.New(rand.NewPCG(20, 5)),
+		now: in.now, start: midnight(in.now).AddDate(0, 0, -daysBack).Add(13 * time.Hour), draw: rand.New(rand.NewPCG(20, 5)),
 		products: map[string]string{}, skus: map[string]string{}, communities: map[string]*place{},
 	}
-	s.start = s.start.Add(-12 * time.Hour)
 	s.clock = clock.NewManual(s.start)
 	if s.sample, err = loadSample(); err != nil {
 		return nil, err

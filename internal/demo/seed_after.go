@@ -43,9 +43,9 @@ func (s *seeder) planAfter(c *campaign) {
 	if c.Story != storyGood || c.Tomorrow {
 		return
 	}
-	sent := c.ends.Add(map[order.ShipKind]time.Duration{
-		order.ShipPickup: 2 * time.Hour, order.ShipCity: 3 * time.Hour, order.ShipExpress: 14 * time.Hour,
-	}[c.Ship])
+	sent := grid(c.ends.Add(map[order.ShipKind]time.Duration{
+		order.ShipPickup: time.Hour, order.ShipCity: 2 * time.Hour, order.ShipExpress: 14 * time.Hour,
+	}[c.Ship]))
 	for i, b := range c.buys {
 		if b.fate != fatePaid {
 			continue

@@ -73,32 +73,39 @@ func (s *seeder) planCampaigns() error {
 	return nil
 }
 
+// midnight is where the business day of t began.
+func midnight(t time.Time) time.Time {
+	t = t.In(clock.Shanghai())
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
 func hours(h float64) time.Duration { return time.Duration(h * float64(time.Hour)) }
 
 func (s *seeder) times(c *campaign) (starts, ends time.Time) {
-	today := s.now.In(clock.Shanghai()).Truncate(0)
-	midnight := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, clock.Shanghai())
+	today := midnight(s.now)
 	switch {
 	case c.Tomorrow:
-		starts = midnight.AddDate(0, 0, 1).Add(10 * time.Hour)
+		starts = today.AddDate(0, 0, 1).Add(10 * time.Hour)
 		return starts, starts.Add(hours(c.Hours))
 	case c.Left > 0:
 		starts = s.now.Add(-hours(c.Ago)).Truncate(10 * time.Minute)
 		return starts, s.now.Add(hours(c.Left)).Truncate(10 * time.Minute)
 	}
-	starts = midnight.AddDate(0, 0, c.Day).Add(hours(c.Hour))
+	starts = today.AddDate(0, 0, c.Day).Add(hours(c.Hour))
 	return starts, starts.Add(hours(c.Hours))
 }
 
 // planLife is what the host does with a campaign, and when time moves it.
 func (s *seeder) planLife(c *campaign) {
-	drafted := c.starts.Add(-30 * time.Minute)
+	drafted := c.starts.Add(-30 * time.Minute).Truncate(3 * time.Hour)
 	if c.Tomorrow {
 		drafted = s.now.Add(-2 * time.Hour)
 	}
 	s.plan.add(drafted, func(ctx context.Context) error { return s.publish(ctx, c) })
 	s.plan.add(c.ends, nil)
-	s.plan.add(c.ends.Add(40*time.Minute), nil) // whoever was admitted in time has paid or not
+	if c.Story != storyGood {
+		s.plan.add(c.ends.Add(40*time.Minute), nil) // whoever was admitted in time has paid or not
+	}
 	if c.Story == storyCancelled {
 		s.plan.add(c.starts.Add(c.ends.Sub(c.starts)*6/10), func(ctx context.Context) error {
 			_, err := s.app.Campaigns.Cancel(ctx, c.place.host.member, c.id, c.Reason)
@@ -154,7 +161,7 @@ func (s *seeder) when(c *campaign, span time.Duration) time.Time {
 	part := waves()[s.draw.IntN(len(waves()))]
 	jitter := time.Duration(s.draw.IntN(200)) * time.Second
 	at := c.starts.Add(time.Duration(float64(span) * part))
-	if round := awake(grid(at)); c.Left == 0 && part > .1 && round.Add(10*time.Minute).Before(c.starts.Add(span)) {
+	if round := awake(grid(at)); c.Left == 0 && part > .02 && round.Add(10*time.Minute).Before(c.starts.Add(span)) {
 		at = round
 	}
 	return at.Add(jitter)

@@ -2,13 +2,18 @@ package demo
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
+	"sync/atomic"
 
+	"guanxi/groupbuy"
+	"guanxi/internal/app"
 	"guanxi/internal/clock"
 	"guanxi/internal/id"
 	"guanxi/internal/sandbox"
@@ -23,6 +28,7 @@ type side struct {
 	keeper *keeper
 	box    *sandbox.Sandbox
 	edge   http.Handler
+	app    atomic.Pointer[app.App] // nil for the moment between listening and being ready
 }
 
 // maxBody bounds what the page sends.
@@ -33,10 +39,11 @@ func (s *side) beside(edge http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", file("web/index.html", "text/html; charset=utf-8"))
 	mux.HandleFunc("GET /demo/demo.js", file("web/demo.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /demo/core.js", file("web/core.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /demo/host.js", file("web/host.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /demo/demo.css", file("web/demo.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.HandleFunc("GET /demo/world", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.world) })
+	mux.HandleFunc("GET /demo/world", s.present)
 	mux.HandleFunc("POST /demo/login", s.login)
 	mux.HandleFunc("POST /demo/pay", s.pay)
 	mux.Handle("/demo/sandbox/", http.StripPrefix("/demo", s.keeper.around(s.box)))
@@ -153,4 +160,61 @@ func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that left is no error of ours
+}
+
+// present is the world with its scenes as they are now.
+func (s *side) present(w http.ResponseWriter, r *http.Request) {
+	world := *s.world
+	world.Scenes = append([]Scene(nil), s.world.Scenes...)
+	if program := s.app.Load(); program != nil {
+		for i := range world.Scenes {
+			if err := refresh(r.Context(), program, &world.Scenes[i]); err != nil {
+				answer(w, http.StatusServiceUnavailable, problem{"演示繁忙，请稍后再试", "the store is away"})
+				return
+			}
+		}
+	}
+	answer(w, http.StatusOK, &world)
+}
+
+const few = 5 // units left that are worth a warning
+
+// refresh says what is going on in a scene at this moment.
+func refresh(ctx context.Context, program *app.App, scene *Scene) error {
+	c, err := program.Campaigns.Get(ctx, scene.Campaign)
+	if err != nil {
+		return err
+	}
+	p, err := program.Campaigns.Progress(ctx, scene.Campaign)
+	if err != nil {
+		return err
+	}
+	skus := make([]string, len(c.Items))
+	for i, it := range c.Items {
+		skus[i] = it.SKU
+	}
+	free, err := program.Catalog.Available(ctx, skus)
+	if err != nil {
+		return err
+	}
+	left := int64(0)
+	for _, units := range free {
+		left += units
+	}
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	switch {
+	case c.State == groupbuy.Scheduled:
+		scene.Words = c.StartsAt.In(clock.Shanghai()).Format("1月2日 15:04") + " 开团"
+	case c.State != groupbuy.Open:
+		scene.Words, scene.Over = "已结束", true
+	case left == 0:
+		scene.Words = "已售罄"
+	case left <= few:
+		scene.Words = "只剩最后 " + number(left) + " 件"
+	case !p.Formed && p.MinSeats > p.Seats:
+		scene.Words = "还差 " + number(p.MinSeats-p.Seats) + " 人成团"
+	default:
+		scene.Words = "已接龙 " + number(p.Seats) + " 人次"
+	}
+	return nil
 }

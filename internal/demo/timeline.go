@@ -10,8 +10,6 @@ import (
 	"guanxi/internal/clock"
 )
 
-var dbg = func(...any) {}
-
 const (
 	together = 8               // people who act at the same time
 	window   = 4 * time.Minute // what happens in one batch; far below the 15 minutes an order may wait for its payment
@@ -44,15 +42,12 @@ func (t *timeline) run(ctx context.Context, c *clock.Manual, end time.Time, rest
 		for n < len(t.moments) && t.moments[n].at.Before(first.Add(window)) && !t.moments[n].at.After(end) {
 			n++
 		}
-		t0 := time.Now()
 		if err := batch(ctx, c, t.moments[i:n]); err != nil {
 			return err
 		}
-		t1 := time.Now()
 		if err := rest(ctx); err != nil {
 			return err
 		}
-		dbg(n-i, t1.Sub(t0), time.Since(t1))
 		done(n - i)
 		i = n
 	}

@@ -46,6 +46,7 @@ type Scene struct {
 	Sharer    string `json:"sharer"` // Person
 	Buyer     string `json:"buyer"`  // Person who has not bought yet
 	Words     string `json:"words"`  // why it is interesting
+	Over      bool   `json:"over"`   // nobody can buy any more
 }
 
 // person finds somebody by the name of the phone.

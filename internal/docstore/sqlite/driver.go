@@ -27,6 +27,8 @@ type Options struct {
 	// MapMiB is how much of the file every reader maps into memory, which keeps reads as cheap at a million documents as
 	// at a thousand; the kernel takes the memory back when it needs it. Default 1024; negative = nothing.
 	MapMiB int
+	// RecentMiB bounds the records kept in memory for readings by id. Default 16; negative = none.
+	RecentMiB int
 	// MaxPages makes the file "full" at this number of 4 KiB pages; for tests. 0 = no limit.
 	MaxPages int
 }
@@ -38,6 +40,7 @@ type Driver struct {
 	lock    *os.File
 	writer  *writer
 	readers chan *connection
+	recent  *recent
 	closing chan struct{}
 	flusher sync.WaitGroup
 
@@ -65,6 +68,9 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 		options.MapMiB = 1024
 	}
 	options.MapMiB = max(0, options.MapMiB)
+	if options.RecentMiB == 0 {
+		options.RecentMiB = 16
+	}
 	if options.WALLimitMiB <= 0 {
 		options.WALLimitMiB = 8
 	}
@@ -78,6 +84,7 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 	d := &Driver{
 		options: options, path: filepath.Join(options.Dir, "guanxi.db"), lock: locked,
 		readers: make(chan *connection, options.Readers), closing: make(chan struct{}),
+		recent: newRecent(options.RecentMiB),
 	}
 	d.tables.Store(&map[string]*table{})
 	if err := d.start(ctx); err != nil {
@@ -90,7 +97,7 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 func (d *Driver) start(ctx context.Context) error {
 	d.writer = &writer{
 		open: d.openWriter, tables: d.table, nudge: make(chan struct{}, 1),
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), recent: d.recent,
 	}
 	go d.writer.loop()
 	err := d.writer.run(ctx, prepareFile)
@@ -207,13 +214,20 @@ func (d *Driver) Ping(ctx context.Context) error {
 	})
 }
 
+func (d *Driver) isClosing() bool {
+	select {
+	case <-d.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // read lends a reading connection to use.
 func (d *Driver) read(ctx context.Context, use func(*connection) error) error {
 	var c *connection
-	select {
-	case <-d.closing:
+	if d.isClosing() {
 		return fmt.Errorf("%w: closed", docstore.ErrUnavailable)
-	default:
 	}
 	select {
 	case c = <-d.readers:

@@ -16,25 +16,47 @@ import (
 // maxTogether is the number of ids asked for by one statement.
 const maxTogether = 128
 
-// Get returns the records that exist.
+// Get returns the records that exist. Their bodies may be shared with other callers and must not be changed.
 func (d *Driver) Get(ctx context.Context, collection string, ids []string) ([]docstore.Record, error) {
 	t := d.table(collection)
 	if t == nil {
 		return nil, notOpen(collection)
 	}
-	records := make([]docstore.Record, 0, len(ids))
+	if d.isClosing() {
+		return nil, fmt.Errorf("%w: closed", docstore.ErrUnavailable)
+	}
+	records, missing := make([]docstore.Record, 0, len(ids)), make([]string, 0, len(ids))
+	epochs := make(map[string]uint64, len(ids))
+	for _, id := range ids {
+		record, found, epoch := d.recent.get(recordName{collection, id})
+		if found {
+			records = append(records, record)
+			continue
+		}
+		missing, epochs[id] = append(missing, id), epoch
+	}
+	if len(missing) == 0 {
+		return records, nil
+	}
+	known := len(records)
 	err := d.read(ctx, func(c *connection) error {
-		for len(ids) > 0 {
-			n := min(len(ids), maxTogether)
+		for len(missing) > 0 {
+			n := min(len(missing), maxTogether)
 			var err error
-			if records, err = t.get(c, ids[:n], records); err != nil {
+			if records, err = t.get(c, missing[:n], records); err != nil {
 				return err
 			}
-			ids = ids[n:]
+			missing = missing[n:]
 		}
 		return nil
 	})
-	return records, err
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records[known:] {
+		d.recent.keep(recordName{collection, r.ID}, r, epochs[r.ID])
+	}
+	return records, nil
 }
 
 func notOpen(collection string) error {

@@ -38,6 +38,7 @@ type writer struct {
 	open   func() (*connection, error)
 	tables func(collection string) *table
 	nudge  chan struct{} // tells the checkpointer that the WAL has grown
+	recent *recent
 
 	mu      sync.Mutex
 	waiting []*request
@@ -237,7 +238,9 @@ func (w *writer) commit(group []*request) error {
 			r.results[i] = answer
 		}
 	}
+	w.recent.committing(group)
 	err := w.step("COMMIT")
+	w.recent.committed(group, err == nil)
 	if err == nil {
 		return nil
 	}
