@@ -151,7 +151,7 @@ func TestAProductIsMadeOncePerKey(t *testing.T) {
 	info, err := s.SKU(t.Context(), first.SKUs[1].ID)
 	want := SKUInfo{
 		SKU: first.ID + "-2", Product: first.ID, Name: "正山小种 250 克", Category: "茶", Image: "/img/tea.png",
-		Price: 15800, Cost: 7000, OnSale: true,
+		Price: 15800, Cost: 7000, Floor: 15800, OnSale: true,
 	}
 	if diff := cmp.Diff(want, info); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
@@ -291,6 +291,38 @@ func TestTheLifeOfAHold(t *testing.T) {
 	s.expect(t, sku, count{Free: 9, Sold: 3, In: 12})
 	ok(s.Commit(ctx, "never-held", []Units{{sku, 9}}))
 	s.expect(t, sku, count{Sold: 12, In: 12})
+}
+
+func TestARefusalConcernsEveryLineWhicheverIsShort(t *testing.T) {
+	t.Parallel()
+	for short := range 2 {
+		s, ctx := newShop(t, Config{}), t.Context()
+		first := s.stocked(t, 2)
+		p, err := s.AddProduct(ctx, tea())
+		if err != nil {
+			t.Fatal(err)
+		}
+		both := []string{first, p.SKUs[1].ID}
+		if err := s.Receive(ctx, StockIn{Ref: "more", SKU: both[1], Units: 2}); err != nil {
+			t.Fatal(err)
+		}
+		lines := []Units{{both[0], 2}, {both[1], 2}}
+		if err := s.Hold(ctx, "a", s.soon(), lines); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Advance(15*time.Minute + s.config.Grace + time.Millisecond)
+		if err := s.Hold(ctx, "b", s.soon(), lines[short:short+1]); err != nil {
+			t.Fatal(err)
+		}
+		expectFault(t, s.Commit(ctx, "a", lines), ErrOversoldRefused)
+		s.expect(t, both[short], count{Held: 2, In: 2})
+		s.expect(t, both[1-short], count{Free: 2, In: 2})
+		for _, sku := range both {
+			if m, err := s.move(ctx, "a", sku); err != nil || m == nil || m.State != moveRefused {
+				t.Errorf("line %s is %+v, %v", sku, m, err)
+			}
+		}
+	}
 }
 
 func TestALapsedHoldIsServedIfThereAreUnitsAndRefusedForGoodIfNot(t *testing.T) {

@@ -101,8 +101,10 @@ type sale struct {
 // in between and it should be tried again.
 func (s *Service) commitAll(ctx context.Context, order string, lines []Units) (done bool, err error) {
 	sales := make([]sale, len(lines))
-	for i, line := range lines {
+	for i, line := range lines { // all of them first: a refusal concerns the lines behind it too
 		sales[i].line = line
+	}
+	for i := range sales {
 		if err := s.gather(ctx, order, &sales[i]); err != nil {
 			if errors.Is(err, ErrOversoldRefused) {
 				return true, s.refuse(ctx, order, sales)

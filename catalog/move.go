@@ -148,12 +148,18 @@ func (s *Service) resolveParts(ctx context.Context, sku string, parts []Part, m 
 }
 
 func (s *Service) settleBucket(ctx context.Context, bucket string, decided map[int64]decision) error {
-	_, err := s.buckets.Update(ctx, bucket, func(b *Bucket) error {
+	freed := false
+	b, err := s.buckets.Update(ctx, bucket, func(b *Bucket) error {
+		before := b.Free
 		b.resolve(decided)
+		freed = b.Free > before
 		return b.sound()
 	})
 	if errors.Is(err, docstore.ErrNotFound) {
 		return nil
+	}
+	if err == nil && freed {
+		s.config.Freed(ctx, b.SKU)
 	}
 	return err
 }

@@ -30,6 +30,9 @@ type Config struct {
 	BucketUnits int64
 	// MaxBuckets bounds the buckets of one SKU; beyond it buckets grow. Default 64.
 	MaxBuckets int
+	// Freed, when set, hears that units of a SKU may have become free: goods came in, or a hold was given back. It
+	// must not block.
+	Freed func(ctx context.Context, sku string)
 }
 
 func (c Config) filled() Config {
@@ -44,6 +47,9 @@ func (c Config) filled() Config {
 	}
 	if c.MaxBuckets == 0 {
 		c.MaxBuckets = 64
+	}
+	if c.Freed == nil {
+		c.Freed = func(context.Context, string) {}
 	}
 	return c
 }

@@ -117,6 +117,7 @@ func (s *Service) takeIn(ctx context.Context, ref string, line Units) error {
 		return nil
 	})
 	s.hints.short(line.SKU, time.Time{})
+	s.config.Freed(ctx, line.SKU)
 	return err
 }
 

@@ -64,14 +64,14 @@ func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict 
 
 // follow carries out what was recorded about the order before its accrual was there.
 func (s *Service) follow(ctx context.Context, accrual *Entry) error {
-	settlement, err := s.settlements.Get(ctx, accrual.Order)
+	_, err := s.settlements.Get(ctx, accrual.Order)
 	if missing(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	settlement, err = s.settlements.Update(ctx, accrual.Order, func(d *Settlement) error {
+	settlement, err := s.settlements.Update(ctx, accrual.Order, func(d *Settlement) error {
 		return d.adopt(accrual, &s.config)
 	})
 	if err != nil {

@@ -106,12 +106,12 @@ func (s *Service) Policies(ctx context.Context) ([]*Policy, error) {
 
 // loadPolicies reads all versions, by the time they take effect, and remembers them.
 func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
-	loaded, all := s.clock.Now(), []*Policy(nil)
+	loaded := s.clock.Now()
 	page, err := s.policies.Find(ctx, docstore.All().First(maxPolicies))
 	if err != nil {
 		return nil, err
 	}
-	all = page.Items
+	all := page.Items
 	slices.SortStableFunc(all, func(a, b *Policy) int {
 		if c := a.From.Compare(b.From); c != 0 {
 			return c

@@ -150,8 +150,8 @@ func (s *Settlement) refund(r Refund, accrual *Entry) error {
 	return nil
 }
 
-// settle records that the lines due at the given time are settled. It reports whether there were any.
-func (s *Settlement) settle(now time.Time) bool {
+// settle records that the lines due at the given time are settled.
+func (s *Settlement) settle(now time.Time) {
 	step := settleStep{At: now}
 	for i := range s.Lines {
 		l := &s.Lines[i]
@@ -162,12 +162,11 @@ func (s *Settlement) settle(now time.Time) bool {
 		step.Lines = append(step.Lines, settledLine{l.Line, l.Refunded})
 	}
 	if len(step.Lines) == 0 {
-		return false
+		return
 	}
 	step.Whole = len(step.Lines) == len(s.Lines)
 	s.Steps = append(s.Steps, step)
 	s.plan()
-	return true
 }
 
 // sold tells whether the sale had this line at this price.

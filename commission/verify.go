@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -294,7 +295,7 @@ func (v *verification) checkEntry(doc *entryDoc) (*Entry, []Difference) {
 	if !known {
 		differ("entry", "it posts to an account that does not exist")
 	}
-	if want := e.naturalID(); e.ID != want && !(e.Kind == Settle && len(e.ID) > len(want) && e.ID[:len(want)+1] == want+"/") {
+	if want := e.naturalID(); e.ID != want && (e.Kind != Settle || !strings.HasPrefix(e.ID, want+"/")) {
 		differ("entry", "its content says it is "+want)
 	}
 	if e.Kind == Accrue && !v.computes(e) {

@@ -145,7 +145,7 @@ func (v *verification) nameStrays(ctx context.Context) error {
 		err := v.entries.Each(ctx, q, func(doc *entryDoc) error {
 			e, err := parseEntry(doc)
 			if err != nil {
-				return nil // named before
+				return nil //nolint:nilerr // named before
 			}
 			return v.nameStray(ctx, e)
 		})

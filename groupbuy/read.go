@@ -66,3 +66,18 @@ func (s *Service) SeatOf(ctx context.Context, campaign, order string) (*Seat, er
 	}
 	return seat, wrap("seat", err)
 }
+
+// Claimed tells whether an order has claimed its part of the member's limits here. Unknown names have claimed nothing.
+func (s *Service) Claimed(ctx context.Context, campaign, member, order string) (bool, error) {
+	if !id.Valid(campaign) || !id.Valid(member) {
+		return false, nil
+	}
+	q, err := s.quotas.Get(ctx, quotaID(campaign, member))
+	if errors.Is(err, docstore.ErrNotFound) || errors.Is(err, docstore.ErrInvalid) {
+		return false, nil
+	}
+	if err != nil {
+		return false, wrap("claimed", err)
+	}
+	return q.find(order) >= 0, nil
+}

@@ -100,7 +100,7 @@ func (s *Service) forget(ctx context.Context, session string) {
 // LogoutEverywhere ends every session of a member with one write, those being started at this moment included.
 // Codes: MEM_NOT_FOUND.
 func (s *Service) LogoutEverywhere(ctx context.Context, member string) error {
-	_, err := s.change(ctx, member, func(m *Member) error {
+	err := s.change(ctx, member, func(m *Member) error {
 		m.Generation++
 		return nil
 	})

@@ -27,7 +27,7 @@ func (s *Service) BindPhone(ctx context.Context, member, code string) (masked st
 		return "", fmt.Errorf("member bind phone: %w", err)
 	}
 	key, now := s.keys.Lookup("phone", number), s.clock.Now()
-	_, err = s.change(ctx, member, func(m *Member) error {
+	err = s.change(ctx, member, func(m *Member) error {
 		if m.PhoneKey == key {
 			return errUnchanged
 		}
@@ -47,7 +47,7 @@ func (s *Service) BindPhone(ctx context.Context, member, code string) (masked st
 // UnbindPhone takes the number off, so that another member may bind it.
 // Codes: MEM_NOT_FOUND.
 func (s *Service) UnbindPhone(ctx context.Context, member string) error {
-	_, err := s.change(ctx, member, func(m *Member) error {
+	err := s.change(ctx, member, func(m *Member) error {
 		if m.PhoneKey == "" {
 			return errUnchanged
 		}

@@ -49,7 +49,7 @@ func (s *Service) EditProfile(ctx context.Context, member string, edit ProfileEd
 		return Profile{}, err
 	}
 	var after Profile
-	_, err = s.change(ctx, member, func(m *Member) error {
+	err = s.change(ctx, member, func(m *Member) error {
 		before := m.profile()
 		if edit.Nickname != "" {
 			m.Nickname = edit.Nickname

@@ -79,16 +79,15 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 
 // change updates a member. A refusal that belongs to somebody else's phone in the same combined write is tried
 // again, because it says nothing about this change.
-func (s *Service) change(ctx context.Context, member string, fn func(*Member) error) (*Member, error) {
+func (s *Service) change(ctx context.Context, member string, fn func(*Member) error) error {
 	const tries = 3
 	var err error
 	for range tries {
-		var m *Member
-		if m, err = s.members.Update(ctx, member, fn); !docstore.Exists(err) {
-			return m, asFault(err, ErrNotFound)
+		if _, err = s.members.Update(ctx, member, fn); !docstore.Exists(err) {
+			return asFault(err, ErrNotFound)
 		}
 	}
-	return nil, err
+	return err
 }
 
 // asFault turns the store's "not found" into the domain's word for it.

@@ -17,13 +17,15 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := command().ExecuteContext(ctx); err != nil {
-		if !errors.Is(err, errReported) {
-			fmt.Fprintln(os.Stderr, "guanxi:", err)
-		}
-		os.Exit(1)
+	err := command().ExecuteContext(ctx)
+	stop()
+	if err == nil {
+		return
 	}
+	if !errors.Is(err, errReported) {
+		fmt.Fprintln(os.Stderr, "guanxi:", err)
+	}
+	os.Exit(1)
 }
 
 // errReported ends the program with an exit code after the details were printed already.

@@ -43,6 +43,7 @@ func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
 	if !r.Embedded() {
 		c.Sessions = sessions{r.Cache(redisx.CacheConfig{Space: "session"})}
 	}
+	c.Gate = r.Gate(redisx.GateConfig{Trust: time.Second})
 	if perMinute > 0 {
 		c.Limiter = limiter{r.Limiter(), redisx.Rate{Count: perMinute, Per: time.Minute}}
 	}

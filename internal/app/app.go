@@ -23,6 +23,7 @@ import (
 	"guanxi/internal/docstore"
 	"guanxi/internal/event"
 	"guanxi/internal/id"
+	"guanxi/internal/redisx"
 	"guanxi/member"
 	miniprogramapi "guanxi/miniprogram-api"
 	"guanxi/order"
@@ -43,6 +44,7 @@ type Config struct {
 
 	Sessions member.SessionCache    // optional
 	Limiter  miniprogramapi.Limiter // optional
+	Gate     *redisx.Gate           // optional: answers "sold out" without asking the store every time
 	Metrics  *prometheus.Registry   // optional
 
 	Orders       order.Config
@@ -70,6 +72,7 @@ type App struct {
 	Relay        *event.Relay
 	API          *miniprogramapi.API
 
+	gate  *gate
 	clock clock.Clock
 	log   *slog.Logger
 	pace  Pace
@@ -113,9 +116,16 @@ func (a *App) joinPeople(ctx context.Context, c Config) (err error) {
 }
 
 func (a *App) joinGoods(ctx context.Context, c Config) (err error) {
+	if c.Gate != nil {
+		a.gate = &gate{gate: c.Gate}
+		c.Catalog.Freed = a.gate.reopen
+	}
 	a.Catalog, err = catalog.New(ctx, catalog.Deps{Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Catalog})
 	if err != nil {
 		return err
+	}
+	if a.gate != nil {
+		a.gate.catalog = a.Catalog
 	}
 	a.Communities, err = community.New(ctx, community.Deps{
 		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Products: products{a.Catalog},
@@ -130,8 +140,13 @@ func (a *App) joinGoods(ctx context.Context, c Config) (err error) {
 }
 
 func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
+	var entry order.Campaigns = campaigns{a.Campaigns}
+	var goods order.Stock = stock{a.Catalog}
+	if a.gate != nil {
+		entry, goods = gatedCampaigns{campaigns{a.Campaigns}, a.gate}, gatedStock{goods, a.gate}
+	}
 	a.Orders, err = order.New(ctx, order.Deps{
-		Store: c.Store, Clock: c.Clock, Campaigns: campaigns{a.Campaigns}, Stock: stock{a.Catalog},
+		Store: c.Store, Clock: c.Clock, Campaigns: entry, Stock: goods,
 		Referrer: referrer{a.Distribution}, Members: a.Members, Pickups: a.Communities, Payments: c.Payments,
 		Config: c.Orders,
 	})

@@ -517,7 +517,7 @@ func (p *planet) ledgerFits(s *sightOf) {
 	if err != nil || !report.Good() || report.Unsealed != 0 {
 		p.fail("verify: %v %+v", err, report)
 	}
-	type span struct{ pending, total, slack int64 }
+	type span struct{ total, slack int64 }
 	want := map[string]*span{}
 	of := func(member string) *span {
 		if want[member] == nil {

@@ -3,10 +3,13 @@ package app_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"guanxi/internal/app"
 )
@@ -157,10 +160,18 @@ func TestWhatIsNotThereIsAProblemToo(t *testing.T) {
 	w, _, _ := watchedWorld(t, nil)
 	somebody := w.human("小陈")
 	for _, c := range []struct{ method, path, code string }{
-		{"GET", "/", "API_NO_SUCH_OPERATION"}, {"GET", "/v1/" + marker, "API_NO_SUCH_OPERATION"}, {"POST", "/v2/login", "API_NO_SUCH_OPERATION"},
-		{"GET", "/v1/me/", "API_NO_SUCH_OPERATION"}, {"POST", "/v1/orders/", "API_NO_SUCH_OPERATION"},
-		{"GET", "/v1/login", "API_METHOD"}, {"DELETE", "/v1/me", "API_METHOD"}, {"TRACE", "/v1/me", "API_METHOD"}, {"PROPFIND", "/v1/orders", "API_METHOD"},
-		{"GET", "/v1/notify/weixinpay", "API_METHOD"}, {"GET", "/metrics", "API_NO_SUCH_OPERATION"}, {"GET", "/debug/pprof/", "API_NO_SUCH_OPERATION"},
+		{"GET", "/", "API_NO_SUCH_OPERATION"},
+		{"GET", "/v1/" + marker, "API_NO_SUCH_OPERATION"},
+		{"POST", "/v2/login", "API_NO_SUCH_OPERATION"},
+		{"GET", "/v1/me/", "API_NO_SUCH_OPERATION"},
+		{"POST", "/v1/orders/", "API_NO_SUCH_OPERATION"},
+		{"GET", "/v1/login", "API_METHOD"},
+		{"DELETE", "/v1/me", "API_METHOD"},
+		{"TRACE", "/v1/me", "API_METHOD"},
+		{"PROPFIND", "/v1/orders", "API_METHOD"},
+		{"GET", "/v1/notify/weixinpay", "API_METHOD"},
+		{"GET", "/metrics", "API_NO_SUCH_OPERATION"},
+		{"GET", "/debug/pprof/", "API_NO_SUCH_OPERATION"},
 	} {
 		r := somebody.send(c.method, c.path, nil)
 		if code := checkProblem(t, c.path, r); code != c.code || strings.Contains(r.body, marker) {
@@ -184,6 +195,32 @@ func TestAStaleSessionDoesNotKeepAnybodyFromLoggingIn(t *testing.T) {
 		} else {
 			checkProblem(t, header, r)
 		}
+	}
+}
+
+func TestMetricsHaveFewLabelsWhateverCallersInvent(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	w, _, _ := watchedWorld(t, func(c *app.SandboxedConfig) { c.Metrics = registry })
+	somebody := w.human("小陈")
+	for i := range 20 {
+		somebody.send("M"+strconv.Itoa(i), "/v1/me", nil)
+		somebody.send("GET", "/v1/nothing/"+strconv.Itoa(i), nil)
+		somebody.send("GET", "/v1/orders/order"+strconv.Itoa(i), nil)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, family := range families {
+		seen[family.GetName()] = len(family.GetMetric())
+	}
+	if n := seen["guanxi_http_request_seconds"]; n == 0 || n > 4 {
+		t.Errorf("%d series of requests", n)
+	}
+	if seen["guanxi_faults_total"] == 0 || seen["guanxi_events_waiting"] == 0 {
+		t.Errorf("metrics: %v", seen)
 	}
 }
 

@@ -95,7 +95,6 @@ func TestTheFirstSaleGoesThroughEveryFloor(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.settled()
-	shopper = w.human("小陈")
 	friend = w.human("小李")
 	if got := friend.must("GET", "/v1/purse", nil, 200); got.num("pending_fen") != 0 || got.num("available_fen") != 599 {
 		t.Errorf("after the window the friend has %v, want 599 available", got)

@@ -113,7 +113,6 @@ func (w *world) human(name string) *human {
 type answer map[string]any
 
 func (a answer) text(name string) string { s, _ := a[name].(string); return s }
-func (a answer) sub(name string) answer  { m, _ := a[name].(map[string]any); return m }
 func (a answer) list(name string) []any  { l, _ := a[name].([]any); return l }
 func (a answer) num(name string) int64   { f, _ := a[name].(float64); return int64(f) }
 

@@ -6,7 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strconv"
+	"math"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -28,39 +29,51 @@ type hole struct {
 	text func(n int) string
 }
 
-// The ids of filled records; each is as long as the real one and in random order like those.
-func scattered(prefix string, n int) string {
-	digits := strconv.FormatUint((uint64(n)+1)*0x9e3779b97f4a7c15, 16)
-	return prefix + "00000000000000000000000000000000"[:24-len(prefix)-len(digits)] + digits
+// stock names the records of a store with so many of them. Names are spread evenly over all that ids can be, so that
+// new ones fall between them, and rise with n, so that filling writes every page once.
+type stock int
+
+func (s stock) id(n int) string {
+	const digits = "0123456789abcdefghijklmnopqrstuv"
+	x := uint64(n) * (math.MaxUint64 / uint64(s))
+	var text [24]byte
+	for i := range text {
+		text[i] = digits[x>>59]
+		x = x<<5 | uint64(i&31)
+	}
+	return string(text[:])
 }
 
-func filledOrder(n int) string    { return scattered("o", n) }
-func filledMember(n int) string   { return scattered("m", n) }
-func filledCampaign(n int) string { return scattered("c", n) }
+// token is a session token (43 characters) whose session is filled in.
+func (s stock) token(n int) string { return "AAAAAAAAAAAAAAAAAAA" + s.id(n) }
 
-// filledToken is a session token (43 characters) whose session is filled in.
-func filledToken(n int) string { return "AAAAAAAAAAAAAAAAAAA" + scattered("t", n) }
-
-func filledSession(n int) string {
-	sum := sha256.Sum256([]byte(filledToken(n)))
+func (s stock) session(n int) string {
+	sum := sha256.Sum256([]byte(s.token(n)))
 	return hex.EncodeToString(sum[:])
 }
 
+// rising gives 0 to size-1 in the order in which the names rise.
+func (s stock) rising(name func(n int) string) []int {
+	names, order := make([]string, s), make([]int, s)
+	for n := range names {
+		names[n], order[n] = name(n), n
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	return order
+}
+
 // castings says what is filled, and which fields of a sample are replaced by what.
-func castings() map[string]map[string]func(n int) string {
+func (s stock) castings() map[string]map[string]func(n int) string {
 	return map[string]map[string]func(n int) string{
-		"orders":   {"_id": filledOrder, "member": filledMember, "campaign": filledCampaign},
-		"entries":  {"_id": func(n int) string { return "accrue/" + filledOrder(n) }},
-		"purses":   {"_id": filledMember},
-		"members":  {"_id": filledMember},
-		"sessions": {"_id": filledSession, "member": filledMember},
-		"quotas":   {"_id": func(n int) string { return filledCampaign(n) + "/" + filledMember(n) }},
-		"seats": {
-			"_id":      func(n int) string { return filledCampaign(n) + "/0000001" },
-			"campaign": filledCampaign, "order": filledOrder, "member": filledMember,
-		},
-		"bonds":       {"_id": filledMember},
-		"stock_moves": {"_id": func(n int) string { return filledOrder(n) + "/sku" }},
+		"orders":      {"_id": s.id, "member": s.id, "campaign": s.id},
+		"entries":     {"_id": func(n int) string { return "accrue/" + s.id(n) }},
+		"purses":      {"_id": s.id},
+		"members":     {"_id": s.id},
+		"sessions":    {"_id": s.session, "member": s.id},
+		"quotas":      {"_id": func(n int) string { return s.id(n) + "/" + s.id(n) }},
+		"seats":       {"_id": func(n int) string { return s.id(n) + "/0000001" }, "campaign": s.id, "order": s.id, "member": s.id},
+		"bonds":       {"_id": s.id},
+		"stock_moves": {"_id": func(n int) string { return s.id(n) + "/sku" }},
 	}
 }
 
@@ -110,20 +123,20 @@ func (m *mould) op(n int, version int64) docstore.Op {
 	return docstore.Op{Kind: docstore.Insert, Collection: m.collection, ID: id, Next: version, Body: body}
 }
 
-// fill inserts n copies of every sample.
-func fill(ctx context.Context, o Options, p *place, samples map[string]docstore.Record, n int) error {
+// fill inserts as many copies of every sample.
+func (s stock) fill(ctx context.Context, o Options, p *place, samples map[string]docstore.Record) error {
 	const together = 512
-	for collection, fields := range castings() {
+	for collection, fields := range s.castings() {
 		one, err := cast(samples[collection], collection, fields)
 		if err != nil {
 			return err
 		}
-		version := samples[collection].Version
-		chunks := (n + together - 1) / together
-		err = each(ctx, o, fmt.Sprintf("fill %d %s", n, collection), 3, chunks, func(ctx context.Context, chunk int) error {
+		version, order := samples[collection].Version, s.rising(fields["_id"])
+		chunks := slices.Collect(slices.Chunk(order, together))
+		err = each(ctx, o, fmt.Sprintf("fill %d %s", s, collection), 2, len(chunks), func(ctx context.Context, i int) error {
 			ops := make([]docstore.Op, 0, together)
-			for i := chunk * together; i < min(n, (chunk+1)*together); i++ {
-				ops = append(ops, one.op(i, version))
+			for _, n := range chunks[i] {
+				ops = append(ops, one.op(n, version))
 			}
 			for _, err := range p.driver.Write(ctx, ops) {
 				if err != nil {

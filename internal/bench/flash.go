@@ -24,6 +24,7 @@ type rush struct {
 	sku      string
 	units    int64
 	accepted []map[string]int64 // by caller: order → units
+	cpu      profiler
 }
 
 func openRush(ctx context.Context, o Options, callers, buyers int) (_ *rush, err error) {
@@ -79,7 +80,8 @@ func (r *rush) place(ctx context.Context, caller, n int) (bought bool, a answer,
 		return true, a, err
 	}
 	if a.status == http.StatusConflict {
-		if err = a.into(&body); err == nil && body.Code == "CAT_SOLD_OUT" {
+		// Who has bought already may hear of the limit instead, when their turn falls into a look at the store.
+		if err = a.into(&body); err == nil && (body.Code == "CAT_SOLD_OUT" || body.Code == "GRP_LIMIT_PERSON") {
 			return false, a, nil
 		}
 	}
@@ -128,10 +130,11 @@ func flash(ctx context.Context, o Options, callers int, emit func(Row)) (err err
 	row.nothingWrong()
 	emit(row)
 	away := turned.row("flash", "sold-out", callers, size)
+	away.blame(&r.cpu.parts)
 	away.atLeast("ratio", away.Ratio, 0.4)
 	away.Lost, away.Doubled, away.Oversold = row.Lost, row.Doubled, row.Oversold
 	emit(away)
-	return nil
+	return r.cpu.write(o.Profile)
 }
 
 // sellOut lets every buyer try until all units are sold; the lap ends with the last unit.
@@ -158,11 +161,14 @@ func (r *rush) turnAway(ctx context.Context, o Options, callers, next int, bare 
 	for i := range o.Laps {
 		o.Progress("flash: sold out", i, o.Laps)
 		var ours, theirs lap
+		if err := r.cpu.start(); err != nil {
+			return all, next, err
+		}
 		ours, next, err = drive(ctx, callers, next+1, o.lap(), func(ctx context.Context, caller, n int) error {
 			_, _, err := r.place(ctx, caller, n)
 			return err
 		})
-		if err != nil {
+		if err = errors.Join(err, r.cpu.stop()); err != nil {
 			return all, next, err
 		}
 		theirs, _, err = drive(ctx, callers, 0, o.lap(), func(ctx context.Context, _, n int) error {

@@ -25,7 +25,7 @@ const active = 1000
 // field is a store with so many records and the operations to try on it.
 type field struct {
 	*shop
-	size    int
+	size    stock
 	sealing sync.WaitGroup
 	stop    context.CancelFunc
 	failed  error
@@ -47,13 +47,13 @@ func trials() []trial {
 		{"accrue", func(ctx context.Context, f *field, n int) error {
 			return f.Commission.Accrue(ctx, commission.Sale{
 				Order: id.Derive("grow", strconv.Itoa(n)), At: f.clock.Now(), Campaign: f.campaigns[0], Host: f.host.id,
-				Referral: commission.Referral{Policy: "1", Direct: filledMember(pick(f, n)), Why: "last-touch"},
+				Referral: commission.Referral{Policy: "1", Direct: f.size.id(pick(f, n)), Why: "last-touch"},
 				Lines:    []commission.SaleLine{{Line: 1, SKU: f.sku, Units: 1, Paid: 5990, Cost: 2995}},
 			})
 		}, true},
 		{"place", func(ctx context.Context, f *field, n int) error {
 			_, err := f.Orders.Place(ctx, order.PlaceInput{
-				Key: "grow-" + strconv.Itoa(n), Member: filledMember(pick(f, n)), Campaign: f.campaigns[n%len(f.campaigns)],
+				Key: "grow-" + strconv.Itoa(n), Member: f.size.id(pick(f, n)), Campaign: f.campaigns[n%len(f.campaigns)],
 				Lines: []order.Wish{{SKU: f.sku, Units: 1}},
 			})
 			return err
@@ -70,23 +70,23 @@ func trials() []trial {
 			return err
 		}, true},
 		{"order", func(ctx context.Context, f *field, n int) error {
-			_, err := f.Orders.Get(ctx, filledOrder(pick(f, n)))
+			_, err := f.Orders.Get(ctx, f.size.id(pick(f, n)))
 			return err
 		}, true},
 		{"my-orders", func(ctx context.Context, f *field, n int) error {
-			_, err := f.Orders.Mine(ctx, filledMember(pick(f, n)), order.Page{})
+			_, err := f.Orders.Mine(ctx, f.size.id(pick(f, n)), order.Page{})
 			return err
 		}, true},
 		{"purse", func(ctx context.Context, f *field, n int) error {
-			_, err := f.Commission.Purse(ctx, filledMember(pick(f, n)))
+			_, err := f.Commission.Purse(ctx, f.size.id(pick(f, n)))
 			return err
 		}, true},
 		{"session", func(ctx context.Context, f *field, n int) error {
-			_, err := f.Members.Authenticate(ctx, filledToken(pick(f, n)))
+			_, err := f.Members.Authenticate(ctx, f.size.token(pick(f, n)))
 			return err
 		}, true},
 		{"order-cold", func(ctx context.Context, f *field, n int) error {
-			_, err := f.Orders.Get(ctx, filledOrder(int(uint64(n)*2654435761%uint64(f.size))))
+			_, err := f.Orders.Get(ctx, f.size.id(int(uint64(n)*2654435761%uint64(f.size))))
 			return err
 		}, false},
 	}
@@ -154,7 +154,7 @@ func grow(ctx context.Context, o Options, callers int, fields []*field, t trial,
 		}
 	}
 	for at, f := range fields {
-		row := measured[at].row("grow", t.name, callers, f.size)
+		row := measured[at].row("grow", t.name, callers, int(f.size))
 		row.Growth = median(growths[at])
 		if t.goal && at == len(fields)-1 && at > 0 {
 			row.atMost("growth", row.Growth, growthLimit)
@@ -185,7 +185,7 @@ func growSamples(ctx context.Context, o Options) (_ map[string]docstore.Record, 
 		return nil, err
 	}
 	samples := map[string]docstore.Record{}
-	for collection := range castings() {
+	for collection := range stock(1).castings() {
 		if samples[collection], err = sample(ctx, s.driver, collection); err != nil {
 			return nil, err
 		}
@@ -194,7 +194,7 @@ func growSamples(ctx context.Context, o Options) (_ map[string]docstore.Record, 
 }
 
 func openField(ctx context.Context, o Options, callers, size int, samples map[string]docstore.Record) (_ *field, err error) {
-	f := &field{size: size, next: map[string]int{}}
+	f := &field{size: stock(size), next: map[string]int{}}
 	o.asleep = true
 	if f.shop, err = openShop(ctx, o, callers, 20); err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func openField(ctx context.Context, o Options, callers, size int, samples map[st
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	f.stop = stop
 	f.sealing.Go(func() { f.Commission.Run(running, func(err error) { f.failed = err }) })
-	if err := fill(ctx, o, f.place, samples, size); err != nil {
+	if err := f.size.fill(ctx, o, f.place, samples); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil

@@ -49,7 +49,7 @@ func Open(ctx context.Context, o Options) (_ *Demo, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if err := portFree(ctx, o.Listen); err != nil { // before a minute of seeding, not after
+	if err := portFree(ctx, o.Listen); err != nil { // before seeding, not after
 		return nil, err
 	}
 	d := &Demo{}

@@ -115,35 +115,71 @@ func settled(t *testing.T, d *Demo) {
 	}
 }
 
-func TestTheSampleIsWholeAndSurvivesARestart(t *testing.T) {
+// TestTheDemo is one test on one folder, because seeding is what takes the time: an interrupted seeding, the one that
+// replaces it, the sample, the first sale, a restart, and the clicks on the page.
+func TestTheDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	interrupted(t, dir)
+	keys := readFile(t, dir, fileKeys)
 	d := open(t, Options{Dir: dir})
 	if !d.Seeded {
-		t.Fatal("an empty folder was not seeded")
+		t.Fatal("half a seeding was taken for a whole one")
+	}
+	if _, err := Open(t.Context(), Options{Dir: dir, Listen: "127.0.0.1:0"}); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second demo on the folder: %v", err)
 	}
 	checkSample(t, d)
 	checkSide(t, d)
 	number := firstSale(t, d)
 	shut(t, d)
 
-	start := time.Now()
 	d = open(t, Options{Dir: dir})
 	defer shut(t, d)
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("starting on existing data took %s", took)
-	}
 	if d.Seeded {
 		t.Error("a ready folder was seeded again")
 	}
+	if !bytes.Equal(keys, readFile(t, dir, fileKeys)) {
+		t.Error("the keys have changed")
+	}
 	// The platform remembers what was paid before: the rest can still be refunded.
-	scene := d.World.Scenes[0]
-	buyer := visit(t, d, scene.Buyer)
+	buyer := visit(t, d, d.World.Scenes[0].Buyer)
 	buyer.do(201, "POST", "/v1/orders/"+number+"/refunds", map[string]any{"reason": "不要了"})
 	settled(t, d)
 	if o := buyer.do(200, "GET", "/v1/orders/"+number, nil); o["state"] != "refunded" {
 		t.Errorf("after refunding the rest the order is %v", o["state"])
 	}
+	t.Run("the page walks the first sale by clicks", func(t *testing.T) { clicks(t, d) })
+}
+
+// interrupted begins to seed and is stopped in the middle.
+func interrupted(t *testing.T, dir string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := Open(ctx, Options{Dir: dir, Listen: "127.0.0.1:0", Progress: &interrupt{cancel: cancel}}); err == nil {
+		t.Fatal("seeding ended although it was interrupted")
+	}
+	readFile(t, dir, fileStore)
+}
+
+// interrupt is a progress bar's writer that stops the seeding it shows.
+type interrupt struct{ cancel func() }
+
+func (i *interrupt) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), " 60%") {
+		i.cancel()
+	}
+	return len(b), nil
+}
+
+func readFile(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 // checkSample asserts what the sample promises.
@@ -297,58 +333,47 @@ func TestAFolderIsEmptiedOnlyIfItIsOurs(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedSeedingBeginsAnew(t *testing.T) {
+func TestResetEmptiesTheFolderButForItsKeys(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Open(ctx, Options{Dir: dir, Listen: "127.0.0.1:0", Progress: afterSome(cancel)})
-	if err == nil {
-		t.Fatal("seeding ended although it was interrupted")
-	}
-	if _, err := os.Stat(filepath.Join(dir, fileStore)); err != nil {
-		t.Fatalf("nothing was begun: %v", err)
-	}
-	keys, err := os.ReadFile(filepath.Join(dir, fileKeys))
+	f, err := openFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := open(t, Options{Dir: dir})
-	if !d.Seeded {
-		t.Error("half a seeding was taken for a whole one")
+	defer f.close()
+	if _, err := f.secrets(); err != nil {
+		t.Fatal(err)
 	}
-	checkSample(t, d)
-	if _, err := Open(t.Context(), Options{Dir: dir, Listen: "127.0.0.1:0"}); !errors.Is(err, ErrBusy) {
-		t.Errorf("a second demo on the folder: %v", err)
+	for _, name := range []string{fileStore, fileStore + "-wal", fileSandbox} {
+		if err := os.WriteFile(f.path(name), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	shut(t, d)
-	again, err := os.ReadFile(filepath.Join(dir, fileKeys))
-	if err != nil || !bytes.Equal(keys, again) {
-		t.Errorf("the keys have changed: %v", err)
+	if err := f.keepWorld(&World{Format: worldFormat, State: stateReady}); err != nil {
+		t.Fatal(err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, fileKeys)); err != nil || info.Mode().Perm() != 0o600 {
+	if w, err := f.prepare(false); err != nil || w == nil {
+		t.Fatalf("a ready folder: %v, %v", w, err)
+	}
+	keys := readFile(t, dir, fileKeys)
+	if w, err := f.prepare(true); err != nil || w != nil {
+		t.Fatalf("reset: %v, %v", w, err)
+	}
+	if f.has(fileStore) || f.has(fileStore+"-wal") || f.has(fileSandbox) || !bytes.Equal(keys, readFile(t, dir, fileKeys)) {
+		t.Error("reset left old data, or changed the keys")
+	}
+	if info, err := os.Stat(f.path(fileKeys)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the keys' file: %v %v", info, err)
 	}
-
-	d = open(t, Options{Dir: dir, Reset: true})
-	defer shut(t, d)
-	if !d.Seeded {
-		t.Error("reset kept the old data")
+	if w, err := f.loadWorld(); err != nil || w.State != stateSeeding {
+		t.Errorf("the folder says %+v, %v", w, err)
 	}
-}
-
-// afterSome is a progress bar's writer that interrupts in mid-seed.
-type interrupt struct {
-	cancel func()
-	writes int
-}
-
-func afterSome(cancel func()) io.Writer { return &interrupt{cancel: cancel} }
-
-func (i *interrupt) Write(b []byte) (int, error) {
-	if i.writes++; strings.Contains(string(b), " 60%") {
-		i.cancel()
+	if err := errors.Join(f.keepWorld(&World{Format: worldFormat, State: stateReady}), os.Remove(f.path(fileKeys))); err != nil {
+		t.Fatal(err)
 	}
-	return len(b), nil
+	if _, err := f.prepare(false); !errors.Is(err, ErrKeysGone) {
+		t.Errorf("without keys: %v", err)
+	}
 }
 
 // checkSide asserts that only people of the sample and guests log in, and that the page is there.

@@ -17,7 +17,7 @@ import (
 
 const (
 	daysBack    = 11 // so that the first campaigns' commission is past its after-sale window
-	seedPatient = 2 * time.Minute
+	seedPatient = 5 * time.Minute
 )
 
 // seeder makes the sample data by the real use cases.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 )
 
 // The tags keep values of different types apart and in one fixed order.
@@ -107,7 +106,7 @@ func indexKey(index *Index, body bson.Raw) (IndexKey, error) {
 	out, absent := make([]byte, 0, 48), 0
 	for _, field := range index.Fields {
 		value, err := body.LookupErr(strings.Split(field, ".")...)
-		if err != nil || value.Type == bsontype.Null {
+		if err != nil || value.Type == bson.TypeNull {
 			absent++
 			continue
 		}
@@ -126,15 +125,15 @@ func indexKey(index *Index, body bson.Raw) (IndexKey, error) {
 
 func appendRaw(out []byte, value bson.RawValue) ([]byte, error) {
 	switch value.Type {
-	case bsontype.String:
+	case bson.TypeString:
 		return appendString(out, value.StringValue())
-	case bsontype.Boolean:
+	case bson.TypeBoolean:
 		return appendKey(out, value.Boolean())
-	case bsontype.Int32:
+	case bson.TypeInt32:
 		return appendInt(append(out, tagInt), int64(value.Int32())), nil
-	case bsontype.Int64:
+	case bson.TypeInt64:
 		return appendInt(append(out, tagInt), value.Int64()), nil
-	case bsontype.DateTime:
+	case bson.TypeDateTime:
 		return appendInt(append(out, tagTime), value.DateTime()), nil
 	}
 	return nil, fmt.Errorf("%w: a %s cannot be an index value", ErrInvalid, value.Type)

@@ -71,7 +71,9 @@ func TestKeysOfAStoredDocumentAreThoseOfItsValues(t *testing.T) {
 
 func TestKeyRingRefusesWhatWasChangedOrIsNotItsOwn(t *testing.T) {
 	t.Parallel()
-	key := func(id string, fill byte) docstore.Key { return docstore.Key{ID: id, Secret: bytes.Repeat([]byte{fill}, 32)} }
+	key := func(id string, fill byte) docstore.Key {
+		return docstore.Key{ID: id, Secret: bytes.Repeat([]byte{fill}, 32)}
+	}
 	ring, err := docstore.NewKeyRing(bytes.Repeat([]byte{1}, 32), key("b", 2), key("a", 3))
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +89,7 @@ func TestKeyRingRefusesWhatWasChangedOrIsNotItsOwn(t *testing.T) {
 			t.Errorf("%s was opened: %q", name, text)
 		}
 	}
-	if ring.Lookup("phone", "1") == ring.Lookup("name", "1") || ring.Lookup("phone", "1") != ring.Lookup("phone", "1") {
+	if first := ring.Lookup("phone", "1"); first == ring.Lookup("name", "1") || first != ring.Lookup("phone", "1") {
 		t.Error("a lookup depends on purpose and text alone")
 	}
 	for name, bad := range map[string][]docstore.Key{"none": nil, "short": {{ID: "a", Secret: []byte{1}}}, "no name": {{Secret: bytes.Repeat([]byte{1}, 32)}}} {

@@ -2,7 +2,6 @@ package docstore_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -168,7 +167,7 @@ func TestTendingAmidUpdatesLosesNothing(t *testing.T) {
 	}
 	for id, n := range announced {
 		if n != 1 {
-			t.Error(fmt.Sprintf("%s announced %d times", id, n))
+			t.Errorf("%s announced %d times", id, n)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (f *Fault) Error() string {
 
 // Is reports whether target carries the same code.
 func (f *Fault) Is(target error) bool {
-	other, ok := target.(*Fault) //nolint:errorlint // Is compares one link of the chain
+	other, ok := target.(*Fault)
 	return ok && other.Code == f.Code
 }
 

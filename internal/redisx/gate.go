@@ -107,7 +107,10 @@ func (g *Gate) Close(ctx context.Context, key string) { g.Refill(ctx, key, 0) }
 // Reopen forgets what is known about key: the store decides again.
 func (g *Gate) Reopen(ctx context.Context, key string) {
 	g.soldOut.drop(key)
-	g.redis.estimates.drop(key)
+	if g.redis.alone {
+		g.redis.estimates.drop(key)
+		return
+	}
 	_ = g.redis.do(ctx, func(ctx context.Context) error {
 		return g.redis.conn().Del(ctx, g.redis.key("gate", key)).Err()
 	})

@@ -29,7 +29,7 @@ const publish = (c, after) => h('button.main.small', { class: 'publish', onclick
   await mine('POST', `/v1/host/campaigns/${c.id}/publish`);
   did('again');
   toast('发布了');
-  if (after) after(); else await campaigns();
+  if (after) after(); else if (location.hash === '#/host') await campaigns();
 }) }, '发布');
 
 export async function campaign(id) {

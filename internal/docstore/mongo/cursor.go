@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"guanxi/internal/docstore"
@@ -58,13 +57,13 @@ func readCursor(cursor string, fields int) ([]any, error) {
 	values := make([]any, fields)
 	for i, key := range p.Keys {
 		switch key.Type {
-		case bsontype.String:
+		case bson.TypeString:
 			values[i] = key.StringValue()
-		case bsontype.Int32, bsontype.Int64:
+		case bson.TypeInt32, bson.TypeInt64:
 			values[i] = key.AsInt64()
-		case bsontype.Boolean:
+		case bson.TypeBoolean:
 			values[i] = key.Boolean()
-		case bsontype.DateTime:
+		case bson.TypeDateTime:
 			values[i] = primitive.DateTime(key.DateTime())
 		default:
 			return nil, badCursor()

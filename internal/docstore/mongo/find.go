@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/bsontype"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
 
@@ -293,7 +292,7 @@ func (s *shape) equalTo(body bson.Raw) bson.D {
 	var filter bson.D
 	for _, field := range s.Fields {
 		value, ok := lookup(body, field)
-		if !ok || value.Type == bsontype.Null {
+		if !ok || value.Type == bson.TypeNull {
 			return nil
 		}
 		filter = append(filter, bson.E{Key: field, Value: value})

@@ -23,7 +23,7 @@ func (d *Driver) flush(c *connection) {
 			return
 		case <-d.writer.nudge:
 		}
-		held, _, err := c.checkpoint(sqlite3.SQLITE_CHECKPOINT_PASSIVE)
+		held, err := c.checkpoint(sqlite3.SQLITE_CHECKPOINT_PASSIVE)
 		if err != nil || held*pageSize < d.options.WALLimitMiB<<20 {
 			continue // a failure shows again at the next nudge; nothing is lost while the log keeps it
 		}
@@ -42,5 +42,5 @@ func cutLog(c *connection, shorten bool) {
 	if shorten {
 		mode = sqlite3.SQLITE_CHECKPOINT_TRUNCATE
 	}
-	_, _, _ = c.checkpoint(mode) // busy: the next nudge tries again
+	_, _ = c.checkpoint(mode) // busy: the next nudge tries again
 }

@@ -135,15 +135,14 @@ func (c *connection) written() int {
 	return int(c.number(c.scratch))
 }
 
-// checkpoint moves pages from the WAL to the database and tells how many pages the WAL holds and how many of
-// them have been moved.
-func (c *connection) checkpoint(mode int32) (held, moved int, err error) {
+// checkpoint moves pages from the WAL to the database and tells how many pages the WAL holds.
+func (c *connection) checkpoint(mode int32) (held int, err error) {
 	code := sqlite3.Xsqlite3_wal_checkpoint_v2(c.tls, c.db, 0, mode, c.scratch, c.scratch+8)
-	held, moved = int(c.number(c.scratch)), int(c.number(c.scratch+8))
+	held = int(c.number(c.scratch))
 	if code != sqlite3.SQLITE_OK {
-		return held, moved, c.fault(code)
+		return held, c.fault(code)
 	}
-	return held, moved, nil
+	return held, nil
 }
 
 const maxStatements = 2000

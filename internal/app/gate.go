@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"guanxi/catalog"
+	"guanxi/internal/redisx"
+	"guanxi/order"
+)
+
+// gate answers "sold out" cheaply while a flash hour's crowd keeps asking. It stands before everything a placement
+// writes, but after the order has looked its idempotency key up, so that an order that exists is always returned. It
+// learns from the store's own refusals only, forgets them when units come back and by itself after a moment; without
+// Redis, and whenever it knows nothing, the store is asked as if there were no gate.
+type gate struct {
+	gate    *redisx.Gate
+	catalog *catalog.Service
+	freed   atomic.Uint64 // counts units coming back
+}
+
+// reopen hears from the catalog that units of a SKU have become free.
+func (g *gate) reopen(ctx context.Context, sku string) {
+	g.freed.Add(1) // before: whoever closes after this looks at it once more
+	g.gate.Reopen(context.WithoutCancel(ctx), sku)
+}
+
+// admit refuses lines of which the store has just had nothing left.
+func (g *gate) admit(ctx context.Context, lines []order.Wish) error {
+	for _, line := range lines {
+		if !g.gate.Deal(ctx, line.SKU, line.Units) {
+			return catalog.ErrSoldOut
+		}
+	}
+	return nil
+}
+
+// learn looks what is left after the store has refused a hold that began when freed was as given. Only "nothing at
+// all" is remembered: while there is one unit, everybody who asks for it is answered by the store.
+func (g *gate) learn(ctx context.Context, before uint64, lines []order.Wish) {
+	skus := make([]string, len(lines))
+	for i, line := range lines {
+		skus[i] = line.SKU
+	}
+	left, err := g.catalog.Available(ctx, skus)
+	if err != nil {
+		return // the store will be asked again
+	}
+	for _, sku := range skus {
+		if free, known := left[sku]; known && free <= 0 {
+			g.gate.Close(ctx, sku)
+		}
+	}
+	if g.freed.Load() == before {
+		return
+	}
+	for _, sku := range skus {
+		g.gate.Reopen(ctx, sku)
+	}
+}
+
+// gatedCampaigns asks the gate before a claim is written.
+type gatedCampaigns struct {
+	campaigns
+	gate *gate
+}
+
+func (c gatedCampaigns) Admit(ctx context.Context, a order.Admission) (order.Offer, error) {
+	if refusal := c.gate.admit(ctx, a.Lines); refusal != nil {
+		// An earlier try under this key may have died after it had claimed, and perhaps held: it goes on from there.
+		claimed, err := c.groupbuy.Claimed(ctx, a.Campaign, a.Member, a.Order)
+		if err != nil {
+			return order.Offer{}, err
+		}
+		if !claimed {
+			return order.Offer{}, refusal
+		}
+	}
+	return c.campaigns.Admit(ctx, a)
+}
+
+// gatedStock tells the gate what the store refuses.
+type gatedStock struct {
+	order.Stock
+	gate *gate
+}
+
+func (s gatedStock) Hold(ctx context.Context, number string, until time.Time, lines []order.Wish) error {
+	before := s.gate.freed.Load()
+	err := s.Stock.Hold(ctx, number, until, lines)
+	if errors.Is(err, catalog.ErrSoldOut) {
+		s.gate.learn(ctx, before, lines)
+	}
+	return err
+}
