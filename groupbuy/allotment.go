@@ -143,3 +143,14 @@ func (s spans) upto() int64 {
 	}
 	return s[1]
 }
+
+// claimed is how many units are spoken for: of seats, and of orders that may still be paid.
+func (a *Allotment) claimed(deadline time.Time) int64 {
+	units := a.Kept - a.Left
+	for _, o := range a.Open.list() {
+		if !o.Until.Before(deadline) {
+			units += o.Units
+		}
+	}
+	return units
+}

@@ -81,3 +81,28 @@ func (s *Service) Claimed(ctx context.Context, campaign, member, order string) (
 	}
 	return q.find(order) >= 0, nil
 }
+
+// Remaining says how many units of each item with a total limit may still be claimed; items without one are absent.
+func (s *Service) Remaining(ctx context.Context, c *Campaign) (map[string]int64, error) {
+	var ids []string
+	left := map[string]int64{}
+	for _, item := range c.Items {
+		if item.Total > 0 {
+			ids, left[item.SKU] = append(ids, allotmentID(c.ID, item.SKU)), item.Total
+		}
+	}
+	if len(ids) == 0 {
+		return left, nil
+	}
+	found, err := s.allotments.GetMany(ctx, ids)
+	if err != nil {
+		return nil, wrap("remaining", err)
+	}
+	deadline := s.clock.Now().Add(-s.config.Grace)
+	for sku := range left {
+		if a := found[allotmentID(c.ID, sku)]; a != nil {
+			left[sku] = max(left[sku]-a.claimed(deadline), 0)
+		}
+	}
+	return left, nil
+}

@@ -218,9 +218,16 @@ func (a *API) viewItems(ctx context.Context, c *groupbuy.Campaign) ([]itemView, 
 	if err != nil {
 		return nil, err
 	}
+	remaining, err := a.campaigns.Remaining(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]itemView, len(c.Items))
 	for i, item := range c.Items {
 		left := available[item.SKU]
+		if limit, limited := remaining[item.SKU]; limited {
+			left = min(left, limit)
+		}
 		out[i] = itemView{
 			SKU: item.SKU, Product: item.Product, Name: item.Name, Price: item.Price, PerPerson: item.PerPerson,
 			Total: item.Total, Left: left, SoldOut: left <= 0,

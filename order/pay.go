@@ -12,7 +12,9 @@ const (
 	prepayLife = 2*time.Hour - 5*time.Minute // the platform's 2 h, less a margin
 	// platformSlack: the platform wants an expiry at least a minute ahead; it is asked to close at ours anyway.
 	platformSlack = time.Minute
-	answerTime    = 5 * time.Second // for courtesies after the caller may have gone
+	// quietAfterPrepay is how long after the prepay a repeated request is taken for a mere repetition.
+	quietAfterPrepay = 5 * time.Second
+	answerTime       = 5 * time.Second // for courtesies after the caller may have gone
 )
 
 // Prepay gives the parameters with which the mini-program pays: only to the owner, only while the order is
@@ -28,6 +30,9 @@ func (s *Service) Prepay(ctx context.Context, member, order string) (PayParams, 
 		return PayParams{}, err
 	}
 	if o.PrepayID != "" && now.Before(o.PrepaidAt.Add(prepayLife)) {
+		if err := s.perhapsPaid(ctx, o, now); err != nil {
+			return PayParams{}, err
+		}
 		params, err := s.deps.Payments.Sign(ctx, o.PrepayID)
 		if err != nil {
 			return PayParams{}, fmt.Errorf("prepay: sign again: %w", err)
@@ -49,6 +54,22 @@ func (s *Service) Prepay(ctx context.Context, member, order string) (PayParams, 
 		return PayParams{}, fmt.Errorf("prepay: %w", err)
 	}
 	return s.keepPrepay(ctx, o.ID, params)
+}
+
+// perhapsPaid asks the platform before somebody pays again what may be paid already, its notification lost or late. When
+// the platform cannot be asked, the old parameters are harmless: a number is paid once.
+func (s *Service) perhapsPaid(ctx context.Context, o *Order, now time.Time) error {
+	if now.Before(o.PrepaidAt.Add(quietAfterPrepay)) {
+		return nil
+	}
+	if outcome, err := s.ask(ctx, o.ID); err != nil || outcome == OutcomeOpen {
+		return nil //nolint:nilerr // the platform is away: see above
+	}
+	fresh, err := s.Get(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	return fresh.payable(now)
 }
 
 // keepPrepay stores the prepay id before anybody can pay with it. If the order was given up meanwhile, nobody

@@ -25,6 +25,9 @@ func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
+		if os.Getenv("GUANXI_TEST_REQUIRE_CHROMIUM") == "1" {
+			t.Fatal("chromium is not installed")
+		}
 		t.Skip("chromium is not installed")
 	}
 	fromTest, toBrowser, err := os.Pipe()
