@@ -98,6 +98,7 @@ func (w *bareWriter) commit(ctx context.Context, insert *sql.Stmt, group []bareI
 		return err
 	}
 	bound := tx.StmtContext(ctx, insert)
+	defer bound.Close()
 	for _, one := range group {
 		if _, err := bound.ExecContext(ctx, one.id, w.body); err != nil {
 			return errors.Join(err, tx.Rollback())

@@ -119,7 +119,7 @@ func flash(ctx context.Context, o Options, callers int, emit func(Row)) (err err
 	row := sold.row("flash", "sell-out", callers, size)
 	row.Gone = gone.took.Seconds() * 1000
 
-	turned, next, err := r.turnAway(ctx, o, callers, next, bare)
+	turned, err := r.turnAway(ctx, o, callers, next, bare)
 	if err != nil {
 		return err
 	}
@@ -153,23 +153,23 @@ func (r *rush) sellOut(ctx context.Context, callers int) (l lap, next int, err e
 }
 
 // turnAway measures sold-out answers in turn with a bare handler that answers as many bytes.
-func (r *rush) turnAway(ctx context.Context, o Options, callers, next int, bare *bareServer) (all laps, _ int, err error) {
+func (r *rush) turnAway(ctx context.Context, o Options, callers, next int, bare *bareServer) (all laps, err error) {
 	_, first, err := r.place(ctx, 0, next)
 	if err != nil {
-		return all, next, err
+		return all, err
 	}
 	for i := range o.Laps {
 		o.Progress("flash: sold out", i, o.Laps)
 		var ours, theirs lap
 		if err := r.cpu.start(); err != nil {
-			return all, next, err
+			return all, err
 		}
 		ours, next, err = drive(ctx, callers, next+1, o.lap(), func(ctx context.Context, caller, n int) error {
 			_, _, err := r.place(ctx, caller, n)
 			return err
 		})
 		if err = errors.Join(err, r.cpu.stop()); err != nil {
-			return all, next, err
+			return all, err
 		}
 		theirs, _, err = drive(ctx, callers, 0, o.lap(), func(ctx context.Context, _, n int) error {
 			twin := bareTwin(bare.url, r.request(n, "bench-flash-"+strconv.Itoa(n)), first.status, len(first.body))
@@ -177,11 +177,11 @@ func (r *rush) turnAway(ctx context.Context, o Options, callers, next int, bare 
 			return err
 		})
 		if err != nil {
-			return all, next, err
+			return all, err
 		}
 		all.ours, all.reference = append(all.ours, ours), append(all.reference, theirs)
 	}
-	return all, next, nil
+	return all, nil
 }
 
 // check compares the accepted orders with the store: all of them are there, no other, each once under its key, and not

@@ -93,21 +93,21 @@ func processCPU() time.Duration {
 type laps struct{ ours, reference []lap }
 
 // row sums laps up.
-func (l *laps) row(scenario, part string, callers, size int) Row {
+func (m *laps) row(scenario, part string, callers, size int) Row {
 	r := Row{Scenario: scenario, Part: part, Callers: callers, Size: size}
 	var rates, references, ratios []float64
 	var cpu time.Duration
 	var bytes, allocs uint64
 	var latencies []int64
-	for i := range l.ours {
-		one := &l.ours[i]
+	for i := range m.ours {
+		one := &m.ours[i]
 		r.Ops += one.ops
 		cpu, bytes, allocs = cpu+one.cpu, bytes+one.bytes, allocs+one.allocs
 		latencies = append(latencies, one.latencies...)
 		rates = append(rates, one.perSecond())
-		if i < len(l.reference) {
-			references = append(references, l.reference[i].perSecond())
-			ratios = append(ratios, one.perSecond()/l.reference[i].perSecond())
+		if i < len(m.reference) {
+			references = append(references, m.reference[i].perSecond())
+			ratios = append(ratios, one.perSecond()/m.reference[i].perSecond())
 		}
 	}
 	r.PerSecond, r.RefPerSecond, r.Ratio = median(rates), median(references), median(ratios)
