@@ -49,6 +49,13 @@ func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
 	}
 }
 
+// StandAlone tells the domains that no other process uses the store, as with the embedded one: what this process
+// remembers cannot be outdated by somebody else. A session revoked here is over here at once, however long it is believed.
+func (c *Config) StandAlone() {
+	c.Commission.Alone = true
+	c.Member.CacheFor = time.Minute
+}
+
 // locker lets one process fetch a platform token for all.
 type locker struct{ lock *redisx.Lock }
 

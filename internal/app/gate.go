@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,33 @@ type gate struct {
 	gate    *redisx.Gate
 	catalog *catalog.Service
 	freed   atomic.Uint64 // counts units coming back
+
+	mu       sync.Mutex
+	suspects map[string]*sync.Mutex // SKUs that were sold out when last looked at; held by who looks again
+}
+
+// maxSuspects bounds the SKUs remembered; forgetting one costs its crowd a wave of askings.
+const maxSuspects = 4096
+
+// suspect gives the lock of a SKU that was sold out lately, or nil.
+func (g *gate) suspect(sku string) *sync.Mutex {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.suspects[sku]
+}
+
+func (g *gate) note(sku string, soldOut bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !soldOut:
+		delete(g.suspects, sku)
+	case g.suspects[sku] == nil:
+		if g.suspects == nil || len(g.suspects) >= maxSuspects {
+			g.suspects = map[string]*sync.Mutex{}
+		}
+		g.suspects[sku] = &sync.Mutex{}
+	}
 }
 
 // reopen hears from the catalog that units of a SKU have become free.
@@ -30,11 +58,29 @@ func (g *gate) reopen(ctx context.Context, sku string) {
 // admit refuses lines of which the store has just had nothing left.
 func (g *gate) admit(ctx context.Context, lines []order.Wish) error {
 	for _, line := range lines {
-		if !g.gate.Deal(ctx, line.SKU, line.Units) {
+		if !g.gate.Deal(ctx, line.SKU, line.Units) || g.stillSoldOut(ctx, line) {
 			return catalog.ErrSoldOut
 		}
 	}
 	return nil
+}
+
+// stillSoldOut looks at the store again when a refusal has become too old to be believed. One does it for the whole
+// crowd: if all of them tried to buy, the store would stand still once a second.
+func (g *gate) stillSoldOut(ctx context.Context, line order.Wish) bool {
+	look := g.suspect(line.SKU)
+	if look == nil {
+		return false
+	}
+	look.Lock()
+	defer look.Unlock()
+	if g.suspect(line.SKU) == nil {
+		return false // somebody else has looked, and there is something
+	}
+	if g.gate.Deal(ctx, line.SKU, line.Units) { // nobody else has looked
+		g.learn(ctx, g.freed.Load(), []order.Wish{line})
+	}
+	return !g.gate.Deal(ctx, line.SKU, line.Units)
 }
 
 // learn looks what is left after the store has refused a hold that began when freed was as given. Only "nothing at
@@ -49,7 +95,8 @@ func (g *gate) learn(ctx context.Context, before uint64, lines []order.Wish) {
 		return // the store will be asked again
 	}
 	for _, sku := range skus {
-		if free, known := left[sku]; known && free <= 0 {
+		free, known := left[sku]
+		if g.note(sku, known && free <= 0); known && free <= 0 {
 			g.gate.Close(ctx, sku)
 		}
 	}

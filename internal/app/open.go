@@ -61,7 +61,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		Store: store, Clock: clock.System{}, Log: log, Metrics: metrics,
 		TrustProxy: v["GUANXI_TRUST_PROXY"] == "true",
 	}
-	c.Commission.Alone = v["GUANXI_MONGO_URL"] == "" // the embedded store belongs to one process
+	if v["GUANXI_MONGO_URL"] == "" {
+		c.StandAlone()
+	}
 	c.Use(platforms)
 	rate, err := strconv.Atoi(v["GUANXI_RATE"])
 	if err != nil {

@@ -60,7 +60,9 @@ func openWorld(ctx context.Context, o Options, callers int, listeners ...event.C
 		Sandbox: sandbox.Config{NotifyClient: labelledClient("sandbox")},
 		Tune: func(c *app.Config) {
 			c.Accelerate(w.redis, rate)
-			c.Commission.Alone = o.Mongo == ""
+			if o.Mongo == "" {
+				c.StandAlone()
+			}
 			c.Listeners = listeners
 		},
 	})
