@@ -264,7 +264,7 @@ func take(fold map[string]*verifiedPurse, e *Entry) {
 		first := true
 		for j := range i {
 			other, _, ok := e.Postings[j].Account.Member()
-			first = first && !(ok && other == member)
+			first = first && (!ok || other != member)
 		}
 		if first {
 			p.lines++

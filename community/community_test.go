@@ -87,16 +87,24 @@ func TestBadContentIsRefused(t *testing.T) {
 	c := h.create(t, "lin")
 	long := strings.Repeat("字", 501)
 	for _, in := range []community.CreateInput{
-		{Host: "lin", Key: "x"}, {Host: "lin", Key: "x", Name: strings.Repeat("字", 31)}, {Host: "lin", Key: "x", Name: "a\tb"},
-		{Host: "lin", Name: "无键"}, {Host: "", Key: "x", Name: "无主"}, {Host: "lin", Key: "x", Name: "好", Words: long},
-		{Host: "lin", Key: "x", Name: "a\u202eb"}, {Host: "l i n", Key: "x", Name: "好"},
+		{Host: "lin", Key: "x"},
+		{Host: "lin", Key: "x", Name: strings.Repeat("字", 31)},
+		{Host: "lin", Key: "x", Name: "a\tb"},
+		{Host: "lin", Name: "无键"},
+		{Host: "", Key: "x", Name: "无主"},
+		{Host: "lin", Key: "x", Name: "好", Words: long},
+		{Host: "lin", Key: "x", Name: "a\u202eb"},
+		{Host: "l i n", Key: "x", Name: "好"},
 	} {
 		_, err := h.Create(t.Context(), in)
 		want(t, err, community.ErrInvalid)
 	}
 	for _, in := range []community.PickupInput{
-		{Key: "p", Name: "门岗"}, {Key: "p", Address: "一号门"}, {Name: "门岗", Address: "一号门"},
-		{Key: "p", Name: "门岗", Address: "一号门", Phone: "call me"}, {Key: "p", Name: "门岗", Address: "一号门", Hours: long},
+		{Key: "p", Name: "门岗"},
+		{Key: "p", Address: "一号门"},
+		{Name: "门岗", Address: "一号门"},
+		{Key: "p", Name: "门岗", Address: "一号门", Phone: "call me"},
+		{Key: "p", Name: "门岗", Address: "一号门", Hours: long},
 	} {
 		_, err := h.AddPickupPoint(t.Context(), "lin", c.ID, in)
 		want(t, err, community.ErrInvalid)

@@ -33,8 +33,12 @@ func TestSharingTwiceIsOneLinkThatFitsAScene(t *testing.T) {
 	_, err = h.Share(t.Context(), in)
 	want(t, err, ErrKeyReused)
 	for _, bad := range []ShareInput{
-		{}, {Sharer: "lin", Kind: "other", Target: "c"}, {Sharer: "lin", Kind: KindProduct}, {Sharer: "l n", Kind: KindProduct, Target: "c"},
-		{Sharer: "lin", Kind: KindProduct, Target: "c", Key: strings.Repeat("x", 101)}, {Sharer: "lin", Kind: KindProduct, Target: "c", Host: "?"},
+		{},
+		{Sharer: "lin", Kind: "other", Target: "c"},
+		{Sharer: "lin", Kind: KindProduct},
+		{Sharer: "l n", Kind: KindProduct, Target: "c"},
+		{Sharer: "lin", Kind: KindProduct, Target: "c", Key: strings.Repeat("x", 101)},
+		{Sharer: "lin", Kind: KindProduct, Target: "c", Host: "?"},
 	} {
 		_, err := h.Share(t.Context(), bad)
 		want(t, err, ErrInvalid)
@@ -172,8 +176,11 @@ func TestRebindIsAuditedAndIdempotent(t *testing.T) {
 	_, err = h.Rebind(ctx, in)
 	want(t, err, ErrKeyReused)
 	for _, bad := range []RebindInput{
-		{Member: "ann", To: "x", By: "staff-1"}, {Member: "ann", To: "x", Reason: "r"}, {To: "x", By: "s", Reason: "r"},
-		{Member: "ann", To: "x", By: "system", Reason: "r"}, {Member: "ann", To: "x", By: "s", Reason: strings.Repeat("字", 201)},
+		{Member: "ann", To: "x", By: "staff-1"},
+		{Member: "ann", To: "x", Reason: "r"},
+		{To: "x", By: "s", Reason: "r"},
+		{Member: "ann", To: "x", By: "system", Reason: "r"},
+		{Member: "ann", To: "x", By: "s", Reason: strings.Repeat("字", 201)},
 	} {
 		_, err := h.Rebind(ctx, bad)
 		want(t, err, ErrInvalid)
@@ -229,7 +236,10 @@ func TestPoliciesAreDatedAndNeverChanged(t *testing.T) {
 		p     Policy
 		fault error
 	}{
-		{other, ErrPolicyExists}, {sameStart, ErrPolicyExists}, {taken, ErrPolicyExists}, {past, ErrPolicyTooSoon},
+		{other, ErrPolicyExists},
+		{sameStart, ErrPolicyExists},
+		{taken, ErrPolicyExists},
+		{past, ErrPolicyTooSoon},
 		{Policy{}, ErrPolicyInvalid},
 		{Policy{Version: "v", Mode: Permanent, ValidityDays: 1, SelfPurchase: SelfNobody}, ErrPolicyInvalid},
 		{Policy{Version: "v", Mode: LastTouch, ValidityDays: 3, ProtectionDays: 4, SelfPurchase: SelfNobody}, ErrPolicyInvalid},

@@ -22,7 +22,7 @@ type Good struct {
 	SKU, Product, Name, Category string
 	Price, Cost                  money.Fen
 	Floor                        money.Fen // the lowest price a host may ask
-	Off                          bool // not on sale: may stand in a draft, cannot be published
+	Off                          bool      // not on sale: may stand in a draft, cannot be published
 }
 
 // Communities knows who hosts what (community). A refusal is a fault; other errors mean that it could not be asked.

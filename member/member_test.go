@@ -385,8 +385,15 @@ func TestProfile(t *testing.T) {
 		t.Fatal(err, diff)
 	}
 	bad := []member.ProfileEdit{
-		{Nickname: strings.Repeat("字", 21)}, {Nickname: "a\nb"}, {Nickname: "a\u202eb"}, {Nickname: "a\u200bb"}, {Nickname: "\xff"},
-		{Avatar: "http://x.cn/a.png"}, {Avatar: "https://"}, {Avatar: "javascript:alert(1)"}, {Avatar: "https://u:p@x.cn/"},
+		{Nickname: strings.Repeat("字", 21)},
+		{Nickname: "a\nb"},
+		{Nickname: "a\u202eb"},
+		{Nickname: "a\u200bb"},
+		{Nickname: "\xff"},
+		{Avatar: "http://x.cn/a.png"},
+		{Avatar: "https://"},
+		{Avatar: "javascript:alert(1)"},
+		{Avatar: "https://u:p@x.cn/"},
 		{Avatar: "https://x.cn/" + strings.Repeat("a", 512)},
 	}
 	for _, edit := range bad {

@@ -21,8 +21,11 @@ func (p Pace) withDefaults() Pace {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&p.Campaigns, time.Second}, {&p.Orders, time.Second}, {&p.Stock, 30 * time.Second},
-		{&p.Settle, 10 * time.Second}, {&p.Tidy, time.Minute},
+		{&p.Campaigns, time.Second},
+		{&p.Orders, time.Second},
+		{&p.Stock, 30 * time.Second},
+		{&p.Settle, 10 * time.Second},
+		{&p.Tidy, time.Minute},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard

@@ -41,8 +41,14 @@ func TestKeysOfAStoredDocumentAreThoseOfItsValues(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 0, 0, 0, 999_000_000, time.UTC)
 	body, err := bson.Marshal(bson.D{
-		{Key: "s", Value: "x"}, {Key: "n", Value: int32(-7)}, {Key: "m", Value: int64(8)}, {Key: "b", Value: true}, {Key: "t", Value: at},
-		{Key: "in", Value: bson.D{{Key: "ner", Value: "y"}}}, {Key: "null", Value: nil}, {Key: "f", Value: 1.5},
+		{Key: "s", Value: "x"},
+		{Key: "n", Value: int32(-7)},
+		{Key: "m", Value: int64(8)},
+		{Key: "b", Value: true},
+		{Key: "t", Value: at},
+		{Key: "in", Value: bson.D{{Key: "ner", Value: "y"}}},
+		{Key: "null", Value: nil},
+		{Key: "f", Value: 1.5},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -45,8 +45,10 @@ func (s suite) finding(t *testing.T) {
 		{"the empty text is a value", docstore.By("town", ""), func(p *parcel) bool { return p.Town == "" }, byTown},
 		{"Chinese text is a value, not a prefix of text", docstore.By("town", "杭州"), func(p *parcel) bool { return p.Town == "杭州" }, byTown},
 		{"all fields equal", docstore.By("town", "a", int64(-1)), func(p *parcel) bool { return p.Town == "a" && p.Weight == -1 }, byTown},
-		{"a range after a prefix, negative numbers too", docstore.By("town", "a").Between(-2, 1),
-			func(p *parcel) bool { return p.Town == "a" && p.Weight >= -2 && p.Weight < 1 }, byTown},
+		{
+			"a range after a prefix, negative numbers too", docstore.By("town", "a").Between(-2, 1),
+			func(p *parcel) bool { return p.Town == "a" && p.Weight >= -2 && p.Weight < 1 }, byTown,
+		},
 		{"a range open below", docstore.By("town", "b").Between(nil, 0), func(p *parcel) bool { return p.Town == "b" && p.Weight < 0 }, byTown},
 		{"a range open above", docstore.By("town", "b").Between(1, nil), func(p *parcel) bool { return p.Town == "b" && p.Weight >= 1 }, byTown},
 		{"a range on the first field", docstore.By("town").Between("aa", "b"), func(p *parcel) bool { return p.Town >= "aa" && p.Town < "b" }, byTown},

@@ -89,12 +89,21 @@ func (s *Server) hello() bson.D {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reply := bson.D{
-		{Key: "helloOk", Value: true}, {Key: "isWritablePrimary", Value: !s.secondary}, {Key: "ismaster", Value: !s.secondary},
-		{Key: "secondary", Value: s.secondary}, {Key: "setName", Value: "rs0"}, {Key: "setVersion", Value: 1},
-		{Key: "hosts", Value: bson.A{s.address}}, {Key: "me", Value: s.address},
-		{Key: "maxBsonObjectSize", Value: maxDocument}, {Key: "maxMessageSizeBytes", Value: maxMessage},
-		{Key: "maxWriteBatchSize", Value: 100_000}, {Key: "localTime", Value: primitive.NewDateTimeFromTime(clock.System{}.Now())},
-		{Key: "logicalSessionTimeoutMinutes", Value: 30}, {Key: "minWireVersion", Value: 0}, {Key: "maxWireVersion", Value: 21},
+		{Key: "helloOk", Value: true},
+		{Key: "isWritablePrimary", Value: !s.secondary},
+		{Key: "ismaster", Value: !s.secondary},
+		{Key: "secondary", Value: s.secondary},
+		{Key: "setName", Value: "rs0"},
+		{Key: "setVersion", Value: 1},
+		{Key: "hosts", Value: bson.A{s.address}},
+		{Key: "me", Value: s.address},
+		{Key: "maxBsonObjectSize", Value: maxDocument},
+		{Key: "maxMessageSizeBytes", Value: maxMessage},
+		{Key: "maxWriteBatchSize", Value: 100_000},
+		{Key: "localTime", Value: primitive.NewDateTimeFromTime(clock.System{}.Now())},
+		{Key: "logicalSessionTimeoutMinutes", Value: 30},
+		{Key: "minWireVersion", Value: 0},
+		{Key: "maxWireVersion", Value: 21},
 		{Key: "readOnly", Value: false},
 	}
 	if !s.secondary {
