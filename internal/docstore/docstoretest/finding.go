@@ -14,9 +14,8 @@ import (
 	"guanxi/internal/docstore"
 )
 
-func (s suite) finding(t *testing.T) {
-	store, _, _ := s.store(t)
-	c := parcels(t, store)
+// variedParcels are 96 documents that differ in everything an index here looks at.
+func variedParcels() []*parcel {
 	var docs []*parcel
 	towns := []string{"", "a", "aa", "ab", "b", "杭州", "杭州湾", "z"}
 	for i := range 96 {
@@ -28,6 +27,13 @@ func (s suite) finding(t *testing.T) {
 		}
 		docs = append(docs, doc)
 	}
+	return docs
+}
+
+func (s suite) finding(t *testing.T) {
+	store, _, _ := s.store(t)
+	c := parcels(t, store)
+	docs := variedParcels()
 	put(t, c, docs...)
 	at := func(n int64) time.Time { return noon().Add(time.Duration(n) * time.Second) }
 	for _, one := range []struct {
