@@ -112,7 +112,7 @@ func (s *Service) Get(ctx context.Context, community string) (*Community, error)
 
 // Many loads the communities that exist, by id.
 func (s *Service) Many(ctx context.Context, ids []string) (map[string]*Community, error) {
-	if len(ids) > MaxPage {
+	if len(ids) > docstore.MaxPage {
 		return nil, ErrPageInvalid
 	}
 	found, err := s.communities.GetMany(ctx, ids)
@@ -160,27 +160,15 @@ func (s *Service) change(ctx context.Context, host, community string, fn func(*C
 }
 
 // Paging asks for one page.
-type Paging struct {
-	First int    // 0 = 20; at most MaxPage
-	After string // Next of the page before
-}
-
-// MaxPage is the largest page.
-const MaxPage = 200
+type Paging = docstore.Paging
 
 func find[T any](ctx context.Context, from *docstore.Collection[T], q docstore.Query, p Paging) (docstore.Page[T], error) {
-	if p.First == 0 {
-		p.First = 20
-	}
-	if p.First < 0 || p.First > MaxPage || len(p.After) > 1000 {
-		return docstore.Page[T]{}, ErrPageInvalid
-	}
-	page, err := from.Find(ctx, q.First(p.First).Continue(p.After))
-	if p.After != "" && errors.Is(err, docstore.ErrInvalid) {
-		return docstore.Page[T]{}, ErrPageInvalid.Because(err)
-	}
-	if err != nil {
-		return docstore.Page[T]{}, fmt.Errorf("community list: %w", err)
+	page, err := from.List(ctx, q, p)
+	switch {
+	case errors.Is(err, docstore.ErrPage):
+		return page, ErrPageInvalid.Because(err)
+	case err != nil:
+		return page, fmt.Errorf("community list: %w", err)
 	}
 	return page, nil
 }
@@ -193,6 +181,5 @@ func asFault(err error, missing *fault.Fault) error {
 	return err
 }
 
-// errUnchanged ends an update that has nothing to write. Encrypted fields never encode twice the same, so the
-// store cannot see that by itself.
+// errUnchanged ends an update that has nothing to write, and spares the store the comparison.
 var errUnchanged = errors.New("community: nothing to change")

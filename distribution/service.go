@@ -76,27 +76,15 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 }
 
 // Paging asks for one page.
-type Paging struct {
-	First int    // 0 = 20; at most MaxPage
-	After string // Next of the page before
-}
-
-// MaxPage is the largest page.
-const MaxPage = 200
+type Paging = docstore.Paging
 
 func find[T any](ctx context.Context, from *docstore.Collection[T], q docstore.Query, p Paging) (docstore.Page[T], error) {
-	if p.First == 0 {
-		p.First = 20
-	}
-	if p.First < 0 || p.First > MaxPage || len(p.After) > 1000 {
-		return docstore.Page[T]{}, ErrPageInvalid
-	}
-	page, err := from.Find(ctx, q.First(p.First).Continue(p.After))
-	if p.After != "" && errors.Is(err, docstore.ErrInvalid) {
-		return docstore.Page[T]{}, ErrPageInvalid.Because(err)
-	}
-	if err != nil {
-		return docstore.Page[T]{}, fmt.Errorf("distribution list: %w", err)
+	page, err := from.List(ctx, q, p)
+	switch {
+	case errors.Is(err, docstore.ErrPage):
+		return page, ErrPageInvalid.Because(err)
+	case err != nil:
+		return page, fmt.Errorf("distribution list: %w", err)
 	}
 	return page, nil
 }

@@ -98,6 +98,5 @@ func asFault(err error, missing *fault.Fault) error {
 	return err
 }
 
-// errUnchanged ends an update that has nothing to write. Encrypted fields never encode twice the same, so the
-// store cannot see that by itself.
+// errUnchanged ends an update that has nothing to write. It spares the store the comparison.
 var errUnchanged = errors.New("member: nothing to change")
