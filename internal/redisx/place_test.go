@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -79,7 +80,7 @@ func embeddedPlace(t *testing.T) *place {
 func embedded(t *testing.T, share bool) *place {
 	t.Helper()
 	c := clock.NewManual(start)
-	r, err := Open(Config{Clock: c, share: share, Rest: 20 * time.Millisecond})
+	r, err := Open(Config{Clock: c, share: share, bind: ownAddress(), Rest: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +113,10 @@ func realPlace(t *testing.T) *place {
 		}
 		t.Skip("redis-server is not in PATH: this half of the suite did not run (apt-get install redis-server)")
 	}
-	port, dir := freePort(t), t.TempDir()
+	host, dir := ownAddress(), t.TempDir()
+	port := freePort(t, host)
 	var running *exec.Cmd
-	begin := func() { running = startServer(t, binary, port, dir) }
+	begin := func() { running = startServer(t, binary, host, port, dir) }
 	begin()
 	kill := func() {
 		if running != nil {
@@ -125,11 +127,11 @@ func realPlace(t *testing.T) *place {
 	}
 	t.Cleanup(func() { kill() })
 	p := &place{
-		t: t, clock: clock.System{}, url: fmt.Sprintf("redis://127.0.0.1:%d/0", port), kill: kill, restart: begin,
+		t: t, clock: clock.System{}, url: fmt.Sprintf("redis://%s:%d/0", host, port), kill: kill, restart: begin,
 		pass: func(d time.Duration) { <-time.After(d) }, // its time to live cannot be moved by hand
 	}
 	p.flush = func() {
-		admin := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port)})
+		admin := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("%s:%d", host, port)})
 		if err := errors.Join(admin.FlushAll(t.Context()).Err(), admin.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -140,9 +142,15 @@ func realPlace(t *testing.T) *place {
 	return p
 }
 
-func freePort(t *testing.T) int {
+// ownAddress is a loopback address nobody else listens on or calls from: a server that was killed gets its port back.
+func ownAddress() string {
+	n := rand.Uint32()
+	return net.IPv4(127, byte(1+n%200), byte(n>>8), byte(1+n>>16%200)).String()
+}
+
+func freePort(t *testing.T, host string) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,9 +163,9 @@ func freePort(t *testing.T) int {
 }
 
 // startServer returns when the server says that it accepts connections.
-func startServer(t *testing.T, binary string, port int, dir string) *exec.Cmd {
+func startServer(t *testing.T, binary, host string, port int, dir string) *exec.Cmd {
 	t.Helper()
-	server := exec.Command(binary, "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
+	server := exec.Command(binary, "--port", fmt.Sprint(port), "--bind", host, "--save", "", "--appendonly", "no", "--dir", dir)
 	out, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -31,7 +32,8 @@ type Config struct {
 	Rest    time.Duration // how long, before one call may probe; default 1 s
 	Log     *slog.Logger  // hears when Redis goes and comes back; default silence
 
-	share bool // tests: other clients use the embedded server too
+	share bool   // tests: other clients use the embedded server too
+	bind  string // tests: the address the embedded server listens on; default 127.0.0.1
 }
 
 // Redis is a connection that may be absent. Its methods are safe for concurrent use.
@@ -104,6 +106,9 @@ func setDefaults(c *Config) {
 	if c.Rest <= 0 {
 		c.Rest = time.Second
 	}
+	if c.bind == "" {
+		c.bind = "127.0.0.1"
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -112,8 +117,8 @@ func setDefaults(c *Config) {
 func (r *Redis) options() (*redis.Options, error) {
 	address := r.config.URL
 	if address == "" {
-		mini, err := miniredis.Run()
-		if err != nil {
+		mini := miniredis.NewMiniRedis()
+		if err := mini.StartAddr(net.JoinHostPort(r.config.bind, "0")); err != nil {
 			return nil, fmt.Errorf("redisx: embedded redis: %w", err)
 		}
 		r.mini, address = mini, "redis://"+mini.Addr()
