@@ -92,10 +92,11 @@ func embedded(t *testing.T, share bool) *place {
 	if !r.Embedded() {
 		t.Error("not embedded")
 	}
+	address := r.mini.Addr()
 	return &place{
 		t: t, clock: c, first: r, flush: r.mini.FlushAll, kill: r.mini.Close,
 		restart: func() {
-			if err := r.mini.Restart(); err != nil {
+			if err := r.mini.StartAddr(address); err != nil {
 				t.Fatal(err)
 			}
 			r.mini.FlushAll()
