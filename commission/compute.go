@@ -22,11 +22,13 @@ type share struct {
 //     floor leaves of base − cost (rounded toward zero). When it bites, the cap is divided in proportion to the full amounts
 //     by the largest remainder; among equal remainders the fen goes to the earlier line, then to the role that stands
 //     earlier in the rule.
-//   - Postings that come to zero are not written. The brand's side is one posting with the sum.
+//   - Postings that come to zero are not written. The brand's side is one posting with the sum of what members get, and
+//     one with what staff gets.
 func Compute(policy *Policy, sale Sale) *Entry {
 	e := &Entry{
 		ID: accrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
 		Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
+		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
 	shares := fullShares(policy, sale)
 	total := money.Fen(0)
@@ -34,8 +36,6 @@ func Compute(policy *Policy, sale Sale) *Entry {
 		total += s.amount
 	}
 	limit := policy.limit(sale)
-	e.Postings = make([]Posting, 1, len(shares)+1)
-	e.Postings[0] = Posting{Account: CommissionExpense}
 	paid := make([]money.Fen, len(shares))
 	for i, s := range shares {
 		paid[i] = s.amount
@@ -44,6 +44,7 @@ func Compute(policy *Policy, sale Sale) *Entry {
 		e.Capped, e.Cap = true, limit
 		paid = capped(limit, paid)
 	}
+	taken := make([]Posting, 0, len(shares))
 	for i, s := range shares {
 		if paid[i] == 0 {
 			continue
@@ -52,13 +53,34 @@ func Compute(policy *Policy, sale Sale) *Entry {
 		if paid[i] != s.amount {
 			p.Full = s.amount
 		}
-		e.Postings = append(e.Postings, p)
-		e.Postings[0].Amount -= paid[i]
+		taken = append(taken, p)
 	}
-	if len(e.Postings) == 1 {
-		e.Postings = nil
-	}
+	e.Postings = atExpense(taken)
 	return e
+}
+
+// atExpense puts the brand's side before the beneficiaries' postings: members' commission and staff's incentive are two
+// expenses.
+func atExpense(postings []Posting) []Posting {
+	commission, incentive := money.Fen(0), money.Fen(0)
+	for i := range postings {
+		if postings[i].Role == StaffRole {
+			incentive -= postings[i].Amount
+		} else {
+			commission -= postings[i].Amount
+		}
+	}
+	all := make([]Posting, 0, len(postings)+2)
+	if commission != 0 {
+		all = append(all, Posting{Account: CommissionExpense, Amount: commission})
+	}
+	if incentive != 0 {
+		all = append(all, Posting{Account: StaffIncentive, Amount: incentive})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return append(all, postings...)
 }
 
 func fullShares(policy *Policy, sale Sale) []share {
@@ -70,7 +92,7 @@ func fullShares(policy *Policy, sale Sale) []share {
 		}
 		name := rule.Name()
 		for _, pay := range rule.Pays {
-			member := sale.beneficiary(pay.Role, policy.SecondLevel)
+			member := sale.beneficiary(pay.Role, policy)
 			amount := pay.full(line)
 			if member != "" && amount > 0 {
 				shares = append(shares, share{member, line.Line, pay.Role, name, amount})
@@ -94,18 +116,29 @@ func portion(f money.Fen, bp money.BasisPoints) money.Fen {
 }
 
 // beneficiary is who stands in a role for this sale; "" is nobody. Nobody is paid as upline of himself.
-func (s *Sale) beneficiary(role Role, secondLevel bool) string {
+func (s *Sale) beneficiary(role Role, policy *Policy) string {
+	own := policy.NoSelfPurchase && s.Referral.Why == whySelf
 	switch role {
 	case Direct:
-		return s.Referral.Direct
+		if !own {
+			return s.Referral.Direct
+		}
 	case Upline:
-		if secondLevel && s.Referral.Direct != "" && s.Referral.Upline != s.Referral.Direct {
+		if policy.SecondLevel && !own && s.Referral.Direct != "" && s.Referral.Upline != s.Referral.Direct {
 			return s.Referral.Upline
 		}
 	case Host:
 		return s.Host
 	case Pickup:
 		return s.Pickup
+	case HelpSell:
+		if s.HelpSeller != s.Host {
+			return s.HelpSeller
+		}
+	case StaffRole:
+		if s.Staff != "" {
+			return Staff(s.Staff)
+		}
 	}
 	return ""
 }

@@ -18,13 +18,39 @@ const (
 	Accrue   Kind = "accrue"   // a confirmed sale: brand's expense → members' pending
 	Settle   Kind = "settle"   // the window is over: pending → available
 	ClawBack Kind = "clawback" // a refund: back to the brand, from pending or (after settlement) from available
+
+	Withdraw    Kind = "withdraw" // a withdrawal is asked for: available → withdrawing
+	Confirm     Kind = "confirm"  // it is paid: withdrawing → withdrawn
+	Fail        Kind = "fail"     // it is not: withdrawing → available
+	TaxWithheld Kind = "tax"      // the part of it that goes to the tax office: withdrawing → brand's tax payable
+	Return      Kind = "return"   // it was paid and came back: withdrawn and tax payable → available
+
+	Adjust    Kind = "adjust"    // a correction two people stand for: brand's adjustments ↔ available
+	Incentive Kind = "incentive" // staff's reward: brand's staff incentive → the staff member's available
+	Transfer  Kind = "transfer"  // between accounts of the brand
 )
 
-// Account is a named account of a book. The brand's are fixed; a member has one per Pot.
+// Account is a named account of a book. The brand's are fixed; a member has one per Pot, and so has a person of staff.
 type Account string
 
-// CommissionExpense is what the brand spends on commission.
-const CommissionExpense Account = "brand:commission-expense"
+// The brand's accounts. Money leaves an account with a negative amount and arrives with a positive one.
+const (
+	CommissionExpense Account = "brand:commission-expense" // what is spent on members' commission
+	StaffIncentive    Account = "brand:staff-incentive"    // what is spent on staff's share of sales and on rewards
+	TaxPayable        Account = "brand:tax-payable"        // withheld, owed to the tax office
+	TaxPaid           Account = "brand:tax-paid"           // handed over to the tax office
+	Adjustment        Account = "brand:adjustment"         // corrections
+	MerchantBalance   Account = "brand:merchant-balance"   // money at the payment platform
+	Bank              Account = "brand:bank"               // money at the bank
+	Payroll           Account = "brand:payroll"            // paid to staff with their wages
+)
+
+// BrandAccounts lists the brand's accounts, as the trial balance shows them.
+func BrandAccounts() []Account {
+	return []Account{
+		CommissionExpense, StaffIncentive, TaxPayable, TaxPaid, Adjustment, MerchantBalance, Bank, Payroll,
+	}
+}
 
 // Pot is one of a member's accounts.
 type Pot string
@@ -37,14 +63,27 @@ const (
 	Withdrawn   Pot = "withdrawn"   // paid out
 )
 
-// Of names a member's account.
-func (p Pot) Of(member string) Account { return Account("member:" + member + ":" + string(p)) }
+// staffPrefix marks the purse of a person of staff: their id among purses is "staff:<id>".
+const staffPrefix = "staff:"
 
-// Member splits a member's account; ok is false for the brand's.
+// Staff names the purse of a person of staff.
+func Staff(id string) string { return staffPrefix + id }
+
+// Of names the account of a member, or of a person of staff.
+func (p Pot) Of(member string) Account {
+	if strings.HasPrefix(member, staffPrefix) {
+		return Account(member + ":" + string(p))
+	}
+	return Account("member:" + member + ":" + string(p))
+}
+
+// Member splits the account of a member or of a person of staff; ok is false for the brand's.
 func (a Account) Member() (member string, pot Pot, ok bool) {
 	rest, ok := strings.CutPrefix(string(a), "member:")
 	if !ok {
-		return "", "", false
+		if rest = string(a); !strings.HasPrefix(rest, staffPrefix) {
+			return "", "", false
+		}
 	}
 	i := strings.LastIndexByte(rest, ':')
 	if i < 1 {
@@ -65,7 +104,10 @@ type Posting struct {
 
 // Entry is one immutable, balanced document of the ledger. Its Text is the entry: canonical, readable, hashed.
 type Entry struct {
-	ID       string // accrue/<order>, settle/<order>[/<line>], clawback/<order>/<refund>
+	// ID is accrue/<order>, settle/<order>[/<line>], clawback/<order>/<refund>, withdraw/<number>, outcome/<number>
+	// (confirm or fail: one id, so that both can never be), tax/<number>, return/<number>, and <kind>/<number> for
+	// adjust, incentive and transfer.
+	ID       string
 	Book     string
 	Kind     Kind
 	Order    string
@@ -73,8 +115,13 @@ type Entry struct {
 	Policy   int // version of the policy; accruals only
 	Postings []Posting
 
+	Number string // of the withdrawal or of the voucher; "" for sales
+	Notes  []Note // what else a reader years later has to know, in the order it was written
+
 	// Facts of an accrual: enough to compute it again.
 	Campaign, Host, Pickup string
+	Community, Grade       string
+	HelpSeller, Staff      string
 	Referral               Referral
 	Lines                  []SaleLine
 	Cap                    money.Fen // the most the sale could pay; 0 with Capped false when it did not bite
@@ -95,6 +142,22 @@ type RefundedLine struct {
 	Settled  bool // the line was settled before: taken from available
 }
 
+// Note is one named fact of an entry.
+type Note struct {
+	Key   string `bson:"key"` // [a-z-], at most 20
+	Value string `bson:"value"`
+}
+
+// Note gives the value of a note; "" when there is none.
+func (e *Entry) Note(key string) string {
+	for _, n := range e.Notes {
+		if n.Key == key {
+			return n.Value
+		}
+	}
+	return ""
+}
+
 // entryDoc is the stored form of an Entry.
 type entryDoc struct {
 	docstore.Doc `bson:",inline"`
@@ -113,6 +176,17 @@ func settleID(order string, line int) string { // line 0: the whole order at onc
 	}
 	return string(Settle) + "/" + order + "/" + strconv.Itoa(line)
 }
+
+// numberID is the id of every entry that has no order.
+func numberID(kind Kind, number string) string {
+	if kind == Confirm || kind == Fail {
+		return outcome + "/" + number
+	}
+	return string(kind) + "/" + number
+}
+
+// outcome is the id's first part of Confirm and Fail.
+const outcome = "outcome"
 
 func hashOf(id, text string) [sha256.Size]byte {
 	b := make([]byte, 0, len(id)+1+len(text))

@@ -66,8 +66,14 @@ func (e *Entry) parseLine(line string) (err error) {
 		e.Policy = int(r.number(""))
 	case "cap":
 		e.Capped, e.Cap = true, money.Fen(r.number(""))
+	case "number":
+		e.Number = value
+	case "note":
+		key, _, _ := strings.Cut(value, "=")
+		e.Notes = append(e.Notes, Note{key, r.word(key)})
 	case "sale":
 		e.Campaign, e.Host, e.Pickup = r.word("campaign"), r.word("host"), r.word("pickup")
+		r.optional(map[string]*string{"community": &e.Community, "grade": &e.Grade, "help": &e.HelpSeller, "staff": &e.Staff})
 	case "referral":
 		e.Referral = Referral{
 			Why: r.word("why"), Direct: r.word("direct"), Upline: r.word("upline"),
@@ -116,6 +122,19 @@ func (r *reader) word(key string) string {
 		r.err = err
 	}
 	return s
+}
+
+// optional takes the words that may follow, each once at most.
+func (r *reader) optional(fields map[string]*string) {
+	for r.rest != "" && r.err == nil {
+		key, _, _ := strings.Cut(r.rest, "=")
+		field := fields[key]
+		if field == nil || *field != "" {
+			r.err = errText
+			return
+		}
+		*field = r.word(key)
+	}
 }
 
 func (r *reader) number(key string) int64 {

@@ -15,6 +15,15 @@ import "strconv"
 //	cap 297
 //	post brand:commission-expense -297
 //	post member:m1:pending 297 line=1 role=direct rule=sku:a full=396
+//
+// Entries that belong to no order have a number and notes instead:
+//
+//	guanxi-entry 1 withdraw main
+//	at 2026-11-22T07:09:35.000Z
+//	number W1
+//	note rail=weixin-transfer
+//	post member:m1:available -297
+//	post member:m1:withdrawing 297
 const (
 	textMagic = "guanxi-entry 1 "
 	textTime  = "2006-01-02T15:04:05.000Z"
@@ -26,9 +35,17 @@ func (e *Entry) text() string {
 	b = append(b, textMagic...)
 	b = append(append(append(append(b, e.Kind...), ' '), e.Book...), "\nat "...)
 	b = e.At.UTC().AppendFormat(b, textTime)
-	b = append(append(b, "\norder "...), e.Order...)
+	if e.Order != "" {
+		b = append(append(b, "\norder "...), e.Order...)
+	}
+	if e.Number != "" {
+		b = append(append(b, "\nnumber "...), e.Number...)
+	}
 	if e.Kind == Accrue {
 		b = e.appendFacts(b)
+	}
+	for i := range e.Notes {
+		b = appendWord(append(append(append(b, "\nnote "...), e.Notes[i].Key...), '='), "", e.Notes[i].Value)
 	}
 	if e.Refund != "" {
 		b = append(append(b, "\nrefund "...), e.Refund...)
@@ -52,6 +69,13 @@ func (e *Entry) appendFacts(b []byte) []byte {
 	b = appendWord(b, "\nsale campaign=", e.Campaign)
 	b = appendWord(b, " host=", e.Host)
 	b = appendWord(b, " pickup=", e.Pickup)
+	for _, optional := range []struct{ key, value string }{
+		{" community=", e.Community}, {" grade=", e.Grade}, {" help=", e.HelpSeller}, {" staff=", e.Staff},
+	} {
+		if optional.value != "" {
+			b = appendWord(b, optional.key, optional.value)
+		}
+	}
 	r := &e.Referral
 	b = appendWord(b, "\nreferral why=", r.Why)
 	b = appendWord(b, " direct=", r.Direct)

@@ -15,6 +15,11 @@ var (
 	ErrMemberInvalid = fault.Define("COM_MEMBER_INVALID", fault.Invalid, "会员编号不正确。", "Not a member id.")
 	ErrPageInvalid   = fault.Define("COM_PAGE_INVALID", fault.Invalid, "翻页参数不正确。", "The page cursor or size is not valid.")
 
+	ErrPayoutInvalid = fault.Define("COM_PAYOUT_INVALID", fault.Invalid, "提现数据不完整或不正确。", "The payout is incomplete or not valid.")
+	ErrPayoutUnknown = fault.Define("COM_PAYOUT_UNKNOWN", fault.Conflict, "账上没有这样一笔提现。", "The ledger knows no such payout.")
+	ErrPurseShort    = fault.Define("COM_PURSE_SHORT", fault.Conflict, "可提现余额不足。", "There is not enough to withdraw.")
+	ErrPurseBusy     = fault.Define("COM_PURSE_BUSY", fault.Unavailable, "账户正在重新核算，请稍后再试。", "The purse is being recomputed; try again soon.")
+
 	ErrPolicyMissing     = fault.Define("COM_POLICY_MISSING", fault.Conflict, "当时还没有生效的佣金规则。", "No commission policy was in force at that time.")
 	ErrPolicyInvalid     = fault.Define("COM_POLICY_INVALID", fault.Invalid, "佣金规则不正确。", "The commission policy is not valid.")
 	ErrPolicyAmbiguous   = fault.Define("COM_POLICY_AMBIGUOUS", fault.Invalid, "同一对象有两条规则，无法判断用哪一条。", "Two rules name the same thing; it is not clear which one counts.")
@@ -33,7 +38,8 @@ var (
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrSaleInvalid, ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany, ErrEntryConflict,
-		ErrEntryMissing, ErrWindowInvalid, ErrMemberInvalid, ErrPageInvalid, ErrPolicyMissing, ErrPolicyInvalid,
+		ErrEntryMissing, ErrWindowInvalid, ErrMemberInvalid, ErrPageInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
+		ErrPurseShort, ErrPurseBusy, ErrPolicyMissing, ErrPolicyInvalid,
 		ErrPolicyAmbiguous, ErrPolicyPast, ErrPolicyRaced, ErrPolicySecondLevel, ErrPolicyDepth, ErrPolicyRecruiting,
 	}
 }

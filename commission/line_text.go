@@ -50,6 +50,21 @@ func parseLines(text string, first int64) ([]Line, error) {
 	return lines, nil
 }
 
+// subject reads the kind of the entry and what it is about from its id.
+func (l *Line) subject() (kind Kind, order, number string) {
+	first, rest, _ := strings.Cut(l.Entry, "/")
+	switch kind = Kind(first); {
+	case kind == Accrue || kind == Settle || kind == ClawBack:
+		order, _, _ = strings.Cut(rest, "/")
+		return kind, order, ""
+	case first == outcome && l.Change.Withdrawn != 0:
+		return Confirm, "", rest
+	case first == outcome:
+		return Fail, "", rest
+	}
+	return kind, "", rest
+}
+
 func parseLine(row string) (Line, error) {
 	r := reader{rest: row}
 	l := Line{Entry: r.take("")}
@@ -71,8 +86,6 @@ func parseLine(row string) (Line, error) {
 		}
 		*amount = money.Fen(r.number(key))
 	}
-	kind, rest, _ := strings.Cut(l.Entry, "/")
-	l.Kind = Kind(kind)
-	l.Order, _, _ = strings.Cut(rest, "/")
+	l.Kind, l.Order, l.Number = l.subject()
 	return l, r.err
 }

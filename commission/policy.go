@@ -20,6 +20,9 @@ const (
 	Upline Role = "upline" // who is credited for Direct: the second and last paid level, off by default
 	Host   Role = "host"   // who runs the campaign
 	Pickup Role = "pickup" // who keeps the pickup point
+
+	HelpSell  Role = "help-sell" // the host who sold another host's campaign to an own community
+	StaffRole Role = "staff"     // the person of the brand's staff who looks after the buyer
 )
 
 // Policy is one version of the rules that turn a sale into commission. It is dated, and never changes once it is
@@ -40,18 +43,21 @@ type Policy struct {
 	// goods' cost. 0 means that commission may eat the margin but not the cost.
 	MarginFloor money.BasisPoints `bson:"margin_floor"`
 	// HasMarginFloor turns MarginFloor on.
-	HasMarginFloor bool   `bson:"has_margin_floor"`
+	HasMarginFloor bool `bson:"has_margin_floor"`
+	// NoSelfPurchase pays nobody as Direct or Upline for what the credited member bought for himself.
+	NoSelfPurchase bool   `bson:"no_self_purchase,omitempty"`
 	Rules          []Rule `bson:"rules"`
 }
 
-// Rule says what one kind of line pays. At most one of SKU, Product, Campaign, Category is set; none of them
-// makes the default rule.
+// Rule says what one kind of line pays. At most one of its subjects is set; none of them makes the default rule.
 type Rule struct {
-	SKU      string `bson:"sku,omitempty"`
-	Product  string `bson:"product,omitempty"`
-	Campaign string `bson:"campaign,omitempty"`
-	Category string `bson:"category,omitempty"`
-	Pays     []Pay  `bson:"pays"`
+	SKU       string `bson:"sku,omitempty"`
+	Product   string `bson:"product,omitempty"`
+	Campaign  string `bson:"campaign,omitempty"`
+	Category  string `bson:"category,omitempty"`
+	Community string `bson:"community,omitempty"`
+	Grade     string `bson:"grade,omitempty"` // of the host, when the sale was made
+	Pays      []Pay  `bson:"pays"`
 }
 
 // Pay is what one role gets: either a rate of the line's base, or a fixed amount per unit.
@@ -72,6 +78,8 @@ var precedence = []struct {
 	{"product", func(r Rule) string { return r.Product }, func(_ Sale, l SaleLine) string { return l.Product }},
 	{"campaign", func(r Rule) string { return r.Campaign }, func(s Sale, _ SaleLine) string { return s.Campaign }},
 	{"category", func(r Rule) string { return r.Category }, func(_ Sale, l SaleLine) string { return l.Category }},
+	{"community", func(r Rule) string { return r.Community }, func(s Sale, _ SaleLine) string { return s.Community }},
+	{"grade", func(r Rule) string { return r.Grade }, func(s Sale, _ SaleLine) string { return s.Grade }},
 }
 
 const defaultRule = "default"
@@ -186,7 +194,7 @@ func (p *Policy) checkPay(where string, pay Pay) error {
 		return f.With(where+".role", f.ZH)
 	}
 	switch pay.Role {
-	case Direct, Host, Pickup:
+	case Direct, Host, Pickup, HelpSell, StaffRole:
 	case Upline:
 		if !p.SecondLevel {
 			return ErrPolicySecondLevel.With(where+".role", "第二级未开启 / the second level is off")

@@ -53,10 +53,7 @@ func (s *Service) compare(ctx context.Context, e *Entry) error {
 	if err != nil {
 		return fmt.Errorf("post %s: %w", e.ID, err)
 	}
-	if stored.Text != e.text() {
-		return ErrEntryConflict.Because(fmt.Errorf("entry %s", e.ID))
-	}
-	return nil
+	return same(stored, e)
 }
 
 // entry loads one entry, or nil when there is none.

@@ -16,8 +16,9 @@ const pageLines = 32
 type Purse struct {
 	Member string
 	Balance
-	Lines  int64  // statement lines so far
-	Newest []Line // the newest lines, newest first; at most 32
+	Held   money.Fen // of Available: withdrawals whose entries are not folded yet
+	Lines  int64     // statement lines so far
+	Newest []Line    // the newest lines, newest first; at most 32
 }
 
 // Balance is what stands in the four pots. Available may be negative: a refund came after the money had become
@@ -34,7 +35,8 @@ type Line struct {
 	No     int64 // from 1 in the member's statement
 	Entry  string
 	Kind   Kind
-	Order  string
+	Order  string // "" for what belongs to no sale
+	Number string // of the withdrawal or voucher; "" for sales
 	At     time.Time
 	Roles  []Role
 	Change Balance // signed
@@ -51,6 +53,10 @@ type purseDoc struct {
 	// Tail holds the newest lines as text: those of the unfinished page, and those of finished pages that were
 	// written together with the newest seal and leave with the next.
 	Tail string `bson:"tail"`
+	// Holds are withdrawals that may not be in Available yet; Spent are the newest ones that are. See Reserve. They
+	// outlive a rebuild.
+	Holds []purseHold `bson:"holds,omitempty"`
+	Spent []string    `bson:"spent,omitempty"`
 }
 
 type bookMark struct {
@@ -90,17 +96,16 @@ func (p *purseDoc) setMark(book string, number int64) {
 
 // movement is what one seal does to one member.
 type movement struct {
-	change Balance
-	lines  int
-	text   []byte
+	change    Balance
+	lines     int
+	text      []byte
+	withdrawn []string // numbers of the withdrawals asked for
 }
 
 // fold takes the movement of a seal. Taking it again, or after a later one, changes nothing. A purse of an older epoch
 // begins anew; a sealer of an older epoch finds nothing to do here.
 func (p *purseDoc) fold(book string, epoch, number int64, m *movement) {
-	if p.Epoch < epoch {
-		p.Epoch, p.Balance, p.Seals, p.Lines, p.Tail = epoch, Balance{}, nil, 0, ""
-	}
+	p.begin(epoch)
 	if p.Epoch > epoch || p.mark(book) >= number {
 		return
 	}
@@ -108,6 +113,16 @@ func (p *purseDoc) fold(book string, epoch, number int64, m *movement) {
 	p.Balance.add(m.change)
 	p.Tail = p.Tail[p.finished():] + string(m.text)
 	p.Lines += int64(m.lines)
+	for _, number := range m.withdrawn {
+		p.spend(number)
+	}
+}
+
+// begin empties a purse of an older epoch. What is held for withdrawals stays held.
+func (p *purseDoc) begin(epoch int64) {
+	if p.Epoch < epoch {
+		p.Epoch, p.Balance, p.Seals, p.Lines, p.Tail = epoch, Balance{}, nil, 0, ""
+	}
 }
 
 // first is the number (from 0) of the first line in the tail.
@@ -195,6 +210,9 @@ func movements(entries []*Entry) map[string]*movement {
 			}
 			m.change.add(s.change)
 			m.lines++
+			if e.Kind == Withdraw {
+				m.withdrawn = append(m.withdrawn, e.Number)
+			}
 			m.text = appendLine(m.text, e, s.change, s.roles)
 		}
 	}

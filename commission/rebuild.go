@@ -9,10 +9,11 @@ import (
 
 // Rebuild recomputes every purse from the seals. It only opens a new epoch: the sealer (this one, or any other process's)
 // then folds all seals again, and a purse begins anew with the first seal of the new epoch that touches it. So it may be
-// interrupted at any point. While it runs, purses show less than the truth.
+// interrupted at any point. While it runs, purses show less than the truth
+// and nothing can be reserved for withdrawal.
 func (s *Service) Rebuild(ctx context.Context) error {
 	book, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
-		b.Epoch, b.Folded = b.Epoch+1, 0
+		b.Epoch, b.Target, b.Folded = b.Epoch+1, max(b.Target, b.Folded), 0
 		return nil
 	})
 	if err != nil {

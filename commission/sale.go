@@ -23,8 +23,12 @@ type Sale struct {
 	Campaign string    // "" for a sale outside a campaign
 	Host     string    // the campaign's host; "" pays no host
 	Pickup   string    // the member who keeps the pickup point; "" pays nobody
-	Referral Referral
-	Lines    []SaleLine
+	// Community is where it was sold, Grade the host's grade at that moment; rules may name either.
+	Community, Grade string
+	HelpSeller       string // the host who sold somebody else's campaign; "" pays nobody
+	Staff            string // the person of the brand's staff who looks after the buyer; "" pays nobody
+	Referral         Referral
+	Lines            []SaleLine
 }
 
 // SaleLine is one line of the order. Paid is what the buyer really paid for it: after coupons, without shipping;
@@ -44,7 +48,7 @@ type Referral struct {
 	Policy string // version of the bond policy that decided
 	Direct string // member credited; "" = nobody
 	Upline string // member credited for Direct; paid only when the policy's second level is on
-	Why    string // code: first-touch, last-touch, permanent, campaign-host, self, none
+	Why    string // code of the bond's decision: first-touch, last-touch, permanent, campaign-host, self, none
 	Share  string // the share link that won
 	Touch  string // the touch that won
 }
@@ -74,7 +78,7 @@ func (s Sale) check() error {
 		f = f.With("at", "缺少确认时间 / the confirmation time is missing")
 	}
 	for _, member := range []struct{ name, id string }{
-		{"host", s.Host}, {"pickup", s.Pickup}, {"referral.direct", s.Referral.Direct}, {"referral.upline", s.Referral.Upline},
+		{"host", s.Host}, {"pickup", s.Pickup}, {"help_seller", s.HelpSeller}, {"staff", s.Staff}, {"referral.direct", s.Referral.Direct}, {"referral.upline", s.Referral.Upline},
 	} {
 		if member.id != "" && !named(member.id) {
 			f = f.With(member.name, "会员编号不正确 / not a member id")

@@ -40,10 +40,14 @@ type sealDoc struct {
 // truth.
 type bookDoc struct {
 	docstore.Doc `bson:",inline"`
-	Folded       int64 `bson:"folded"`  // every seal up to here is in the purses; at most one seal exists behind it
-	Cleared      int64 `bson:"cleared"` // every entry of the seals up to here carries its seal's number
-	Epoch        int64 `bson:"epoch"`   // how many times the purses have been rebuilt
+	Folded       int64 `bson:"folded"`           // every seal up to here is in the purses; at most one seal exists behind it
+	Cleared      int64 `bson:"cleared"`          // every entry of the seals up to here carries its seal's number
+	Epoch        int64 `bson:"epoch"`            // how many times the purses have been rebuilt
+	Target       int64 `bson:"target,omitempty"` // the seal a rebuild has to reach before purses are whole again
 }
+
+// rebuilding tells whether purses show less than the truth.
+func (b *bookDoc) rebuilding() bool { return b.Folded < b.Target }
 
 func sealID(book string, number int64) string {
 	digits := strconv.FormatInt(number, 10)

@@ -200,7 +200,6 @@ func (s *Settlement) settled(accrual *Entry) []*Entry {
 // cumulative and rounded toward zero, so the pieces of a line refunded in any number of parts end at exactly all of it.
 func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
 	e := &Entry{ID: clawBackID(accrual.Order, r.Number), Book: accrual.Book, Kind: ClawBack, Order: accrual.Order, At: r.At, Refund: r.Number}
-	back := Posting{Account: CommissionExpense}
 	var taken []Posting
 	for _, l := range r.Lines {
 		e.Refunded = append(e.Refunded, RefundedLine(l))
@@ -217,13 +216,10 @@ func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
 			amount := kept(p.Amount, l.From, l.Paid) - kept(p.Amount, l.To, l.Paid)
 			if amount != 0 {
 				taken = append(taken, Posting{Account: pot.Of(member), Amount: -amount, Line: p.Line, Role: p.Role})
-				back.Amount += amount
 			}
 		}
 	}
-	if len(taken) > 0 {
-		e.Postings = append([]Posting{back}, taken...)
-	}
+	e.Postings = atExpense(taken)
 	return e
 }
 

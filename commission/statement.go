@@ -32,7 +32,7 @@ func (s *Service) Purse(ctx context.Context, member string) (*Purse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("purse: %w", err)
 	}
-	return &Purse{Member: member, Balance: doc.Balance, Lines: doc.Lines, Newest: statement.Lines}, nil
+	return &Purse{Member: member, Balance: doc.Balance, Held: doc.held(), Lines: doc.Lines, Newest: statement.Lines}, nil
 }
 
 // Statement gives the lines of a member's purse, newest first, each with its reason in words.

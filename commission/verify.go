@@ -211,7 +211,7 @@ func (v *verification) join(c *checkedSeal) {
 	v.report.Entries += int64(len(c.seal.Entries))
 	for _, e := range c.entries {
 		v.checkOnce(e, c.number)
-		if e.Kind != Accrue {
+		if e.Kind == Settle || e.Kind == ClawBack {
 			v.later.toggle(e.ID)
 		}
 	}
@@ -306,7 +306,7 @@ func (v *verification) checkEntry(doc *entryDoc) (*Entry, []Difference) {
 
 func (a Account) known() bool {
 	_, pot, ok := a.Member()
-	return a == CommissionExpense || ok && slices.Contains(pots, pot)
+	return ok && slices.Contains(pots, pot) || !ok && slices.Contains(BrandAccounts(), a)
 }
 
 // naturalID is the id the content asks for; a partial settlement adds its first line.
@@ -316,8 +316,10 @@ func (e *Entry) naturalID() string {
 		return accrueID(e.Order)
 	case ClawBack:
 		return clawBackID(e.Order, e.Refund)
+	case Settle:
+		return settleID(e.Order, 0)
 	}
-	return settleID(e.Order, 0)
+	return numberID(e.Kind, e.Number)
 }
 
 // computes works an accrual out again from its own facts.
@@ -330,7 +332,8 @@ func (v *verification) computes(e *Entry) bool {
 		return false
 	}
 	again := Compute(cached[i], Sale{
-		Order: e.Order, At: e.At, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Referral: e.Referral, Lines: e.Lines,
+		Order: e.Order, At: e.At, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
+		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,
 	})
 	return slices.Equal(again.Postings, e.Postings) && again.Capped == e.Capped && again.Cap == e.Cap
 }
@@ -348,7 +351,7 @@ func (v *verification) unsealed(ctx context.Context) error {
 		for _, d := range found {
 			v.differ(d.Rule, d.Subject, "%s", d.Text)
 		}
-		if e != nil && e.Kind != Accrue {
+		if e != nil && (e.Kind == Settle || e.Kind == ClawBack) {
 			v.later.toggle(e.ID)
 		}
 		return nil

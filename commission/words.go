@@ -10,27 +10,38 @@ import (
 )
 
 // roleWords names what a role earns.
-var roleWords = map[Role]string{Direct: "推荐佣金", Upline: "二级推荐佣金", Host: "团长佣金", Pickup: "自提点佣金"}
+var roleWords = map[Role]string{
+	Direct: "推荐佣金", Upline: "二级推荐佣金", Host: "团长佣金", Pickup: "自提点佣金",
+	HelpSell: "帮卖佣金", StaffRole: "员工激励",
+}
+
+// whySelf is the code of a sale the credited member made to himself.
+const whySelf = "self"
 
 // whyWords says why the sale is credited as it is; everybody who is paid for it reads the same.
 var whyWords = map[string]string{
 	"first-touch":   "买家首次打开的分享决定归属",
 	"last-touch":    "买家下单前最后打开的分享决定归属",
 	"permanent":     "买家与推荐人是长期绑定关系",
+	"staff":         "由品牌员工指定归属",
 	"campaign-host": "买家没有其他推荐人，归开团的团长",
-	"self":          "推荐人自己购买",
+	whySelf:         "推荐人自己购买",
 	"none":          "没有可归属的推荐人",
 }
 
 // ruleWords names the kinds of rules, for people.
 var ruleWords = map[string]string{
-	"sku": "按规格", "product": "按商品", "campaign": "按活动", "category": "按品类", defaultRule: "通用规则",
+	"sku": "按规格", "product": "按商品", "campaign": "按活动", "category": "按品类",
+	"community": "按社群", "grade": "按团长等级", defaultRule: "通用规则",
 }
 
 func (l *Line) words() string {
 	roles := make([]string, 0, len(l.Roles))
 	for _, r := range l.Roles {
 		roles = append(roles, roleWords[r])
+	}
+	if l.Number != "" {
+		return l.numbered()
 	}
 	what := strings.Join(roles, "、")
 	if what == "" {
@@ -45,6 +56,27 @@ func (l *Line) words() string {
 		return "订单 " + l.Order + " 退款，按退款比例扣回" + what + " " + (-l.Change.total()).Yuan() + " 元" + takenFrom(l.Change)
 	}
 	return "订单 " + l.Order + " " + what
+}
+
+// numbered words what belongs to no sale.
+func (l *Line) numbered() string {
+	switch l.Kind {
+	case Withdraw:
+		return "申请提现 " + l.Change.Withdrawing.Yuan() + " 元，转入提现中（提现单 " + l.Number + "）"
+	case Confirm:
+		return "提现 " + l.Change.Withdrawn.Yuan() + " 元已到账（提现单 " + l.Number + "）"
+	case Fail:
+		return "提现未成功，" + l.Change.Available.Yuan() + " 元退回可提现（提现单 " + l.Number + "）"
+	case TaxWithheld:
+		return "提现代扣个人所得税 " + (-l.Change.Withdrawing).Yuan() + " 元（提现单 " + l.Number + "）"
+	case Return:
+		return "已到账的提现被退回，" + l.Change.Available.Yuan() + " 元恢复可提现（提现单 " + l.Number + "）"
+	case Adjust:
+		return "人工更正，可提现 " + signed(l.Change.Available) + " 元，经两人复核（凭证 " + l.Number + "）"
+	case Incentive:
+		return "员工激励 " + l.Change.Available.Yuan() + " 元（凭证 " + l.Number + "）"
+	}
+	return "账务变动 " + signed(l.Change.total()) + " 元（" + l.Number + "）"
 }
 
 func takenFrom(c Balance) string {

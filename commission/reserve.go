@@ -1,0 +1,262 @@
+package commission
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/money"
+)
+
+// Hold asks for money out of a member's available pot.
+type Hold struct {
+	Member string
+	Number string // of the withdrawal: [A-Za-z0-9], at most 32
+	Amount money.Fen
+	At     time.Time
+	Notes  []Note
+}
+
+// Payout is what became of a withdrawal. Amount is gross, as it was reserved; Tax is the part of it that is withheld.
+type Payout struct {
+	Member, Number string
+	Amount, Tax    money.Fen
+	At             time.Time
+	Notes          []Note
+}
+
+// Spendable is what a member could ask for at this moment.
+type Spendable struct {
+	Balance
+	Held money.Fen // asked for, but not yet out of Available
+	Free money.Fen // Available - Held; negative when refunds took more than there was
+}
+
+// purseHold keeps a withdrawal's money out of the next withdrawal's reach until its entry is folded.
+type purseHold struct {
+	Number string    `bson:"number"`
+	Amount money.Fen `bson:"amount"`
+}
+
+// The bounds of what a purse remembers of withdrawals. A number that fell out of Spent is still known by its entry; Spent
+// only bridges the moment between looking for the entry and holding the money.
+const (
+	maxHolds = 64
+	maxSpent = 64
+)
+
+// Reserve takes the amount out of available, so that nobody can ask for it again: the only posting that is refused when
+// there is not enough. The purse is a fold that lags by a moment, so the money is first held inside the purse's document
+// (one compare-and-swap), then posted as entry withdraw/<number>; the fold that takes the entry lets the hold go. A
+// process that dies in between leaves a hold; repeating the call finishes it. Repeating is harmless.
+// Codes: COM_PAYOUT_INVALID, COM_PURSE_SHORT, COM_PURSE_BUSY (the purses are being rebuilt: later), COM_ENTRY_CONFLICT.
+func (s *Service) Reserve(ctx context.Context, h Hold) error {
+	h.At = clock.Milli(h.At)
+	if !named(h.Member) || !payoutNumber(h.Number) || !payable(h.Amount) || h.At.IsZero() || !validNotes(h.Notes) {
+		return ErrPayoutInvalid
+	}
+	e := &Entry{
+		ID: numberID(Withdraw, h.Number), Book: s.config.Book, Kind: Withdraw, Number: h.Number, At: h.At, Notes: h.Notes,
+		Postings: []Posting{{Account: Available.Of(h.Member), Amount: -h.Amount}, {Account: Withdrawing.Of(h.Member), Amount: h.Amount}},
+	}
+	stored, err := s.entries.Get(ctx, e.ID)
+	if err == nil {
+		return wrap("reserve", same(stored, e))
+	}
+	if !missing(err) {
+		return fmt.Errorf("reserve: %w", err)
+	}
+	if err := s.hold(ctx, h); err != nil {
+		return fmt.Errorf("reserve: %w", err)
+	}
+	if err := s.step("held"); err != nil {
+		return err
+	}
+	return wrap("reserve", s.post(ctx, e))
+}
+
+func (s *Service) hold(ctx context.Context, h Hold) error {
+	book, err := s.bookmark(ctx)
+	if err != nil {
+		return err
+	}
+	if book.rebuilding() {
+		return ErrPurseBusy
+	}
+	_, err = s.purses.Upsert(ctx, h.Member, func(p *purseDoc) error {
+		if p.Epoch > book.Epoch {
+			return ErrPurseBusy
+		}
+		p.begin(book.Epoch) // a purse no seal of this epoch has touched is empty
+		return p.hold(h.Number, h.Amount)
+	})
+	return err
+}
+
+// hold keeps the amount, once per number.
+func (p *purseDoc) hold(number string, amount money.Fen) error {
+	known := slices.ContainsFunc(p.Holds, func(h purseHold) bool { return h.Number == number })
+	if known || slices.Contains(p.Spent, number) {
+		return nil
+	}
+	if p.Available-p.held() < amount || len(p.Holds) >= maxHolds {
+		return ErrPurseShort
+	}
+	p.Holds = append(p.Holds, purseHold{number, amount})
+	return nil
+}
+
+// spend lets a hold go: its entry is in Available now.
+func (p *purseDoc) spend(number string) {
+	p.Holds = slices.DeleteFunc(p.Holds, func(h purseHold) bool { return h.Number == number })
+	if slices.Contains(p.Spent, number) {
+		return
+	}
+	if len(p.Spent) >= maxSpent {
+		p.Spent = p.Spent[len(p.Spent)-maxSpent+1:]
+	}
+	p.Spent = append(p.Spent, number)
+}
+
+func (p *purseDoc) held() money.Fen {
+	sum := money.Fen(0)
+	for _, h := range p.Holds {
+		sum += h.Amount
+	}
+	return sum
+}
+
+// Spendable tells what a member could ask for. Code: COM_MEMBER_INVALID.
+func (s *Service) Spendable(ctx context.Context, member string) (Spendable, error) {
+	doc, err := s.purse(ctx, member)
+	if err != nil {
+		return Spendable{}, err
+	}
+	held := doc.held()
+	return Spendable{Balance: doc.Balance, Held: held, Free: doc.Available - held}, nil
+}
+
+// ConfirmPayout posts that a reserved withdrawal was paid, and the tax that was withheld from it. Repeating is harmless;
+// what was failed cannot be confirmed.
+// Codes: COM_PAYOUT_INVALID, COM_PAYOUT_UNKNOWN (never reserved like this), COM_ENTRY_CONFLICT.
+func (s *Service) ConfirmPayout(ctx context.Context, p Payout) error {
+	if err := s.reserved(ctx, &p); err != nil {
+		return fmt.Errorf("confirm payout: %w", err)
+	}
+	entries := []*Entry{p.entry(Confirm, []Posting{
+		{Account: Withdrawing.Of(p.Member), Amount: p.Tax - p.Amount}, {Account: Withdrawn.Of(p.Member), Amount: p.Amount - p.Tax},
+	})}
+	if p.Tax > 0 {
+		entries = append(entries, p.entry(TaxWithheld, []Posting{
+			{Account: Withdrawing.Of(p.Member), Amount: -p.Tax}, {Account: TaxPayable, Amount: p.Tax},
+		}))
+	}
+	return wrap("confirm payout", s.postInTurn(ctx, entries))
+}
+
+// FailPayout gives a reserved withdrawal back to available: it was refused, failed, expired or cancelled, and no money
+// moved. Repeating is harmless; what was confirmed cannot fail.
+// Codes: COM_PAYOUT_INVALID, COM_PAYOUT_UNKNOWN, COM_ENTRY_CONFLICT.
+func (s *Service) FailPayout(ctx context.Context, p Payout) error {
+	if err := s.reserved(ctx, &p); err != nil {
+		return fmt.Errorf("fail payout: %w", err)
+	}
+	return wrap("fail payout", s.post(ctx, p.entry(Fail, []Posting{
+		{Account: Withdrawing.Of(p.Member), Amount: -p.Amount}, {Account: Available.Of(p.Member), Amount: p.Amount},
+	})))
+}
+
+// ReturnPayout posts that money that had been paid came back: all of it is available again and its tax is not owed.
+// Codes: COM_PAYOUT_INVALID, COM_PAYOUT_UNKNOWN (also when it was never confirmed like this), COM_ENTRY_CONFLICT.
+func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
+	if err := s.reserved(ctx, &p); err != nil {
+		return fmt.Errorf("return payout: %w", err)
+	}
+	paid, err := s.entry(ctx, numberID(Confirm, p.Number))
+	if err != nil {
+		return fmt.Errorf("return payout: %w", err)
+	}
+	if paid == nil || paid.Kind != Confirm || !paid.moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
+		return fmt.Errorf("return payout: %w", ErrPayoutUnknown)
+	}
+	postings := []Posting{{Account: Withdrawn.Of(p.Member), Amount: p.Tax - p.Amount}}
+	if p.Tax > 0 {
+		postings = append(postings, Posting{Account: TaxPayable, Amount: -p.Tax})
+	}
+	postings = append(postings, Posting{Account: Available.Of(p.Member), Amount: p.Amount})
+	return wrap("return payout", s.post(ctx, p.entry(Return, postings)))
+}
+
+// reserved checks a payout against what was reserved under its number.
+func (s *Service) reserved(ctx context.Context, p *Payout) error {
+	p.At = clock.Milli(p.At)
+	if !named(p.Member) || !payoutNumber(p.Number) || !payable(p.Amount) || p.Tax < 0 || p.Tax >= p.Amount ||
+		p.At.IsZero() || !validNotes(p.Notes) {
+		return ErrPayoutInvalid
+	}
+	asked, err := s.entry(ctx, numberID(Withdraw, p.Number))
+	if err != nil {
+		return err
+	}
+	if asked == nil || !asked.moves(Withdrawing.Of(p.Member), p.Amount) {
+		return ErrPayoutUnknown
+	}
+	return nil
+}
+
+// moves tells whether the entry moves exactly this much on this account.
+func (e *Entry) moves(account Account, amount money.Fen) bool {
+	return slices.ContainsFunc(e.Postings, func(p Posting) bool { return p.Account == account && p.Amount == amount })
+}
+
+func (p *Payout) entry(kind Kind, postings []Posting) *Entry {
+	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings}
+}
+
+// postInTurn posts one after the other: what comes later is only there when what comes first is.
+func (s *Service) postInTurn(ctx context.Context, entries []*Entry) error {
+	for _, e := range entries {
+		if err := s.post(ctx, e); err != nil {
+			return err
+		}
+		if err := s.step("posted " + string(e.Kind)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func same(stored *entryDoc, e *Entry) error {
+	if stored.Text != e.text() {
+		return ErrEntryConflict.Because(fmt.Errorf("entry %s", e.ID))
+	}
+	return nil
+}
+
+func payable(f money.Fen) bool { return f > 0 && f <= money.Max }
+
+// payoutNumber tells whether the payment platform would accept it as a number.
+func payoutNumber(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}
+
+func validNotes(notes []Note) bool {
+	for _, n := range notes {
+		for i := range len(n.Key) {
+			if c := n.Key[i]; (c < 'a' || c > 'z') && c != '-' {
+				return false
+			}
+		}
+		if n.Key == "" || len(n.Key) > 20 || len(n.Value) > 2000 {
+			return false
+		}
+	}
+	return len(notes) <= 20
+}
