@@ -37,6 +37,46 @@ func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
 	if err != nil {
 		return err
 	}
-	s.rounds, err = docstore.Open[settleRound](ctx, store, docstore.Spec{Name: "settle_rounds"})
+	if s.rounds, err = docstore.Open[settleRound](ctx, store, docstore.Spec{Name: "settle_rounds"}); err != nil {
+		return err
+	}
+	return s.openOffice(ctx, store)
+}
+
+// openOffice opens what people work with.
+func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err error) {
+	s.vouchers, err = docstore.Open[Voucher](ctx, store, docstore.Spec{
+		Name: "vouchers",
+		Indexes: []docstore.Index{
+			{Name: "state", Fields: []string{"state", "made_at"}},
+			{Name: "unposted", Fields: []string{"unposted"}, Sparse: true},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.disputes, err = docstore.Open[Dispute](ctx, store, docstore.Spec{
+		Name: "disputes",
+		Indexes: []docstore.Index{
+			{Name: "state", Fields: []string{"state", "opened_at"}}, {Name: "member", Fields: []string{"member", "opened_at"}},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.periods, err = docstore.Open[Period](ctx, store, docstore.Spec{
+		Name: "periods", Indexes: []docstore.Index{{Name: "closing", Fields: []string{"closing"}, Sparse: true}},
+	})
+	if err != nil {
+		return err
+	}
+	s.statements, err = docstore.Open[PeriodStatement](ctx, store, docstore.Spec{
+		Name: "period_statements", ShardKey: "_id",
+		Indexes: []docstore.Index{{Name: "member", Fields: []string{"member", "month"}}},
+	})
+	if err != nil {
+		return err
+	}
+	s.checkpoints, err = docstore.Open[Checkpoint](ctx, store, docstore.Spec{Name: "checkpoints"})
 	return err
 }

@@ -20,6 +20,18 @@ var (
 	ErrPurseShort    = fault.Define("COM_PURSE_SHORT", fault.Conflict, "可提现余额不足。", "There is not enough to withdraw.")
 	ErrPurseBusy     = fault.Define("COM_PURSE_BUSY", fault.Unavailable, "账户正在重新核算，请稍后再试。", "The purse is being recomputed; try again soon.")
 
+	ErrVoucherInvalid = fault.Define("COM_VOUCHER_INVALID", fault.Invalid, "凭证内容不完整或不正确。", "The voucher is incomplete or not valid.")
+	ErrVoucherReused  = fault.Define("COM_VOUCHER_CONFLICT", fault.Conflict, "同一幂等键已提交过不同内容的凭证。", "This key is known with another voucher.")
+	ErrVoucherMissing = fault.Define("COM_VOUCHER_NOT_FOUND", fault.NotFound, "找不到这张凭证。", "There is no such voucher.")
+	ErrVoucherOwn     = fault.Define("COM_VOUCHER_OWN", fault.Denied, "经办人不能复核自己提交的凭证。", "Who made a voucher cannot approve it.")
+	ErrVoucherDecided = fault.Define("COM_VOUCHER_DECIDED", fault.Conflict, "这张凭证已有结论。", "The voucher has been decided already.")
+	ErrDisputeInvalid = fault.Define("COM_DISPUTE_INVALID", fault.Invalid, "申诉内容不完整或不正确。", "The dispute is incomplete or not valid.")
+	ErrDisputeMissing = fault.Define("COM_DISPUTE_NOT_FOUND", fault.NotFound, "找不到这条申诉。", "There is no such dispute.")
+	ErrDisputeDecided = fault.Define("COM_DISPUTE_DECIDED", fault.Conflict, "这条申诉已有答复。", "The dispute has been answered already.")
+	ErrPeriodInvalid  = fault.Define("COM_PERIOD_INVALID", fault.Invalid, "会计期间不正确。", "Not a valid period.")
+	ErrPeriodOpen     = fault.Define("COM_PERIOD_OPEN", fault.Conflict, "这个月还没有结账。", "The month is not over or not closed yet.")
+	ErrPeriodOrder    = fault.Define("COM_PERIOD_ORDER", fault.Conflict, "请先结清更早的月份。", "An earlier month has to be closed first.")
+
 	ErrPolicyMissing     = fault.Define("COM_POLICY_MISSING", fault.Conflict, "当时还没有生效的佣金规则。", "No commission policy was in force at that time.")
 	ErrPolicyInvalid     = fault.Define("COM_POLICY_INVALID", fault.Invalid, "佣金规则不正确。", "The commission policy is not valid.")
 	ErrPolicyAmbiguous   = fault.Define("COM_POLICY_AMBIGUOUS", fault.Invalid, "同一对象有两条规则，无法判断用哪一条。", "Two rules name the same thing; it is not clear which one counts.")
@@ -39,7 +51,8 @@ func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrSaleInvalid, ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany, ErrEntryConflict,
 		ErrEntryMissing, ErrWindowInvalid, ErrMemberInvalid, ErrPageInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
-		ErrPurseShort, ErrPurseBusy, ErrPolicyMissing, ErrPolicyInvalid,
+		ErrPurseShort, ErrPurseBusy, ErrVoucherInvalid, ErrVoucherReused, ErrVoucherMissing, ErrVoucherOwn, ErrVoucherDecided,
+		ErrDisputeInvalid, ErrDisputeMissing, ErrDisputeDecided, ErrPeriodInvalid, ErrPeriodOpen, ErrPeriodOrder, ErrPolicyMissing, ErrPolicyInvalid,
 		ErrPolicyAmbiguous, ErrPolicyPast, ErrPolicyRaced, ErrPolicySecondLevel, ErrPolicyDepth, ErrPolicyRecruiting,
 	}
 }

@@ -44,6 +44,7 @@ type sealer struct {
 	mu     sync.Mutex
 	number int64             // the newest seal whose entries are in known, and its hash
 	hash   [sha256.Size]byte // of seal number
+	at     time.Time         // when it was made: seals of one chain never go back in time
 	known  map[string]int64  // sealed but uncleared entry → its seal
 	oldest map[int64]string  // uncleared seal → its smallest unsealed key
 	since  string            // everything below this unsealed key has been looked at; "" = nothing
@@ -137,6 +138,7 @@ func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 	m := &s.sealer
 	if m.known == nil || m.number > book.Folded {
 		m.known, m.oldest, m.number, m.hash, m.since = map[string]int64{}, map[int64]string{}, 0, [sha256.Size]byte{}, ""
+		m.at = time.Time{}
 	}
 	m.forget(book.Cleared)
 	if m.number == book.Folded {
@@ -161,7 +163,7 @@ func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 		if seal == nil {
 			return fmt.Errorf("%w: seal %d of book %s is gone", errSeal, book.Folded, s.config.Book)
 		}
-		m.number, m.hash = seal.Number, seal.Hash
+		m.number, m.hash, m.at = seal.Number, seal.Hash, seal.At
 	}
 	return nil
 }
@@ -170,7 +172,14 @@ func (s *sealer) remember(seal *Seal, oldest string) {
 	for _, id := range seal.Entries {
 		s.known[id] = seal.Number
 	}
-	s.oldest[seal.Number], s.number, s.hash = oldest, seal.Number, seal.Hash
+	s.oldest[seal.Number], s.number, s.hash, s.at = oldest, seal.Number, seal.Hash, seal.At
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func (s *sealer) forget(cleared int64) {
@@ -284,7 +293,7 @@ func (s *Service) listUnsealed(ctx context.Context, batch []unsealedEntry, from,
 
 // seal writes the next seal over the batch and folds it.
 func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry) error {
-	seal := &Seal{Book: s.config.Book, Number: book.Folded + 1, At: s.clock.Now(), Prev: s.sealer.hash}
+	seal := &Seal{Book: s.config.Book, Number: book.Folded + 1, At: later(s.clock.Now(), s.sealer.at), Prev: s.sealer.hash}
 	entries := make([]*Entry, len(batch))
 	least := batch[0].key
 	for i, e := range batch {

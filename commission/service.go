@@ -2,6 +2,7 @@ package commission
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"sync"
@@ -41,6 +42,12 @@ type Config struct {
 	Alone bool
 	// SettlePage is how many due settlements one step takes. Default and maximum 500.
 	SettlePage int
+	// Key signs checkpoints of the chain; without one there are none.
+	Key ed25519.PrivateKey
+	// CheckpointEvery is how often Tend signs a checkpoint. Default 1 hour.
+	CheckpointEvery time.Duration
+	// Anchor is told the line of every new checkpoint, to keep it where who can write the store cannot. Optional.
+	Anchor func(line string)
 }
 
 // Window says when commission on a kind of goods may be withdrawn, counted from receipt.
@@ -63,6 +70,11 @@ type Service struct {
 	pages       *docstore.Collection[pageDoc]
 	settlements *docstore.Collection[Settlement]
 	rounds      *docstore.Collection[settleRound]
+	vouchers    *docstore.Collection[Voucher]
+	disputes    *docstore.Collection[Dispute]
+	periods     *docstore.Collection[Period]
+	statements  *docstore.Collection[PeriodStatement]
+	checkpoints *docstore.Collection[Checkpoint]
 
 	policyCache policyCache
 	sealer      sealer
@@ -94,6 +106,7 @@ func (c *Config) complete() error {
 	orDefault(&c.SealEvery, 200*time.Millisecond)
 	orDefault(&c.SealBatch, maxSealBatch)
 	orDefault(&c.SettlePage, 500)
+	orDefault(&c.CheckpointEvery, time.Hour)
 	switch {
 	case !named(c.Book) || len(c.Book) > 20:
 		return errors.New("commission: config: book")
@@ -101,6 +114,8 @@ func (c *Config) complete() error {
 		return errors.New("commission: config: sealing")
 	case c.SettlePage < 1 || c.SettlePage > 500 || c.PolicyLead < 0:
 		return errors.New("commission: config: settle page or policy lead")
+	case len(c.Key) != 0 && len(c.Key) != ed25519.PrivateKeySize || c.CheckpointEvery < 0:
+		return errors.New("commission: config: checkpoints")
 	case !c.Window.valid():
 		return errors.New("commission: config: the window is shorter than the after-sale window")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -124,30 +123,14 @@ func (v *verification) seals(ctx context.Context) error {
 }
 
 func (v *verification) walk(ctx context.Context, to int64) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	workers := max(2, runtime.GOMAXPROCS(0))
-	results := make(chan chan checkedSeal, workers)
-	go func() {
-		defer close(results)
-		for n := v.folded + 1; n <= to && ctx.Err() == nil; n++ {
-			result := make(chan checkedSeal, 1)
-			select {
-			case results <- result:
-				go func() { result <- v.readSeal(ctx, n) }()
-			case <-ctx.Done():
-			}
-		}
-	}()
-	for result := range results {
-		c := <-result
+	return inOrder(ctx, v.folded+1, to, v.readSeal, func(c checkedSeal) error {
 		if c.err != nil {
 			return c.err
 		}
 		v.join(&c)
 		v.progress(Progress{Seals: c.number, OfSeals: to, Entries: v.report.Entries})
-	}
-	return ctx.Err()
+		return nil
+	})
 }
 
 func (v *verification) readSeal(ctx context.Context, n int64) checkedSeal {
