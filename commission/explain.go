@@ -14,7 +14,9 @@ import (
 type Explanation struct {
 	Entry    string
 	Kind     Kind
-	Order    string
+	Order    string // "" for what belongs to no sale
+	Number   string // of the withdrawal or voucher
+	Notes    []Note // of such an entry
 	At       time.Time
 	Change   Balance // what the entry did to the member
 	Sentence string  // one Chinese sentence
@@ -63,6 +65,9 @@ func (s *Service) Explain(ctx context.Context, member, entryID string) (Explanat
 }
 
 func (s *Service) explain(ctx context.Context, member string, e *Entry) (Explanation, error) {
+	if e.Order == "" {
+		return s.explainNumbered(ctx, member, e)
+	}
 	accrual, settlement, policy, err := s.background(ctx, e)
 	if err != nil {
 		return Explanation{}, err
@@ -71,15 +76,8 @@ func (s *Service) explain(ctx context.Context, member string, e *Entry) (Explana
 		Entry: e.ID, Kind: e.Kind, Order: e.Order, At: e.At, Sealed: e.Seal,
 		Policy: accrual.Policy, Referral: accrual.Referral, Parts: parts(member, accrual, settlement, policy),
 	}
-	line := Line{Kind: e.Kind, Order: e.Order}
-	for _, p := range e.Postings {
-		if owner, pot, ok := p.Account.Member(); ok && owner == member {
-			*x.Change.pot(pot) += p.Amount
-			line.Roles = withRole(line.Roles, p.Role)
-		}
-	}
-	line.Change = x.Change
-	x.Sentence = line.words()
+	line := e.lineOf(member)
+	x.Change, x.Sentence = line.Change, line.words()
 	x.Steps = x.derive(e, accrual)
 	x.NotYet = x.waiting(settlement)
 	return x, nil

@@ -56,7 +56,7 @@ func TestEveryFenIsExplainedToItsOwner(t *testing.T) {
 	tell("accrued", "alice", "host1")
 	must(t, w.ClawBack(ctx, Refund{Order: "o1", Number: "r1", At: start.Add(day), Lines: []RefundLine{{1, 3300, 9900}}}))
 	tell("a third of line 1 refunded", "alice")
-	must(t, w.StartWindow(ctx, "o1", start.Add(2*day)))
+	must(t, w.StartWindow(ctx, "o1", start.Add(2*day), start.Add(9*day)))
 	w.clock.Advance(2 * day)
 	must(t, w.Accrue(ctx, sale("o2", 100)))
 	x, err := w.Explain(ctx, "alice", "accrue/o1")
@@ -86,7 +86,7 @@ func TestAnEntryReadsLikeThis(t *testing.T) {
 	accrual.Book = "main"
 	d := &Settlement{}
 	must(t, d.refund(Refund{Order: "o1", Number: "r1", At: start, Lines: []RefundLine{{1, 3300, 9900}}}, accrual))
-	d.receive(start)
+	d.receive(start, start)
 	must(t, d.adopt(accrual, &Config{Window: Window{Settle: day}}))
 	d.settle(start.Add(day))
 	var out strings.Builder

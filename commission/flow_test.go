@@ -17,7 +17,7 @@ func TestASaleWalksFromPendingToAvailable(t *testing.T) {
 	if diff := cmp.Diff(Balance{Pending: 800}, balance(t, w.Service, "alice")); diff != "" {
 		t.Error(diff)
 	}
-	must(t, w.StartWindow(ctx, "o1", start.Add(time.Hour)))
+	must(t, w.StartWindow(ctx, "o1", start.Add(time.Hour), time.Time{}))
 	w.clock.Advance(7 * day)
 	n, err := w.SettleDue(ctx)
 	must(t, err)

@@ -323,13 +323,18 @@ func (m *monthSum) take(e *Entry) {
 	}
 }
 
+// sumAccount is the row of the trial balance a purse counts in.
+func sumAccount(member string, pot Pot) Account {
+	if strings.HasPrefix(member, staffPrefix) {
+		return pot.Of(Staff("*"))
+	}
+	return pot.Of("*")
+}
+
 func (m *monthSum) total(p *Posting, member string, pot Pot, ok bool) {
 	account := p.Account
 	if ok {
-		account = pot.Of("*")
-		if strings.HasPrefix(member, staffPrefix) {
-			account = pot.Of(Staff("*"))
-		}
+		account = sumAccount(member, pot)
 	}
 	t := m.totals[account]
 	if t == nil {

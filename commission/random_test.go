@@ -64,6 +64,7 @@ type machine struct {
 	services [2]*Service
 	auditor  auditor
 	retry    []func(*Service) error // what the relay would deliver again
+	cases    [][2]string            // order and number of the after-sale cases that have not been ended
 	serial   int
 	done     int
 }
@@ -151,7 +152,7 @@ func (m *machine) receive(t *rapid.T) {
 		at = m.world.clock.Now()
 		m.auditor.received[s.Order] = at
 	}
-	m.run(t, func(c *Service) error { return c.StartWindow(context.Background(), s.Order, at) })
+	m.run(t, func(c *Service) error { return c.StartWindow(context.Background(), s.Order, at, time.Time{}) })
 }
 
 // refund draws a refund of some lines; cumulative amounts grow, but refunds are delivered in any order and more than once.
@@ -194,7 +195,61 @@ func (m *machine) refund(t *rapid.T) {
 	}
 }
 
-func (m *machine) settle(t *rapid.T) { m.run(t, m.settleAll) }
+// hold opens an after-sale case; it is told late, twice, or after its end.
+func (m *machine) hold(t *rapid.T) {
+	s := m.sale(t, m.order(t))
+	m.serial++
+	number, lines := fmt.Sprintf("h%d", m.serial), []int(nil)
+	for _, l := range s.Lines {
+		if rapid.Bool().Draw(t, "line") {
+			lines = append(lines, l.Line)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	m.cases = append(m.cases, [2]string{s.Order, number})
+	deliver := func(c *Service) error { return c.HoldLines(context.Background(), s.Order, number, lines) }
+	if rapid.IntRange(0, 2).Draw(t, "late") == 0 {
+		m.retry = append(m.retry, deliver)
+		return
+	}
+	m.run(t, deliver)
+}
+
+func (m *machine) release(t *rapid.T) {
+	if len(m.cases) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(m.cases)-1).Draw(t, "which")
+	of := m.cases[i]
+	m.cases = slices.Delete(m.cases, i, i+1)
+	m.run(t, func(c *Service) error { return c.ReleaseLines(context.Background(), of[0], of[1]) })
+}
+
+// waiting lists the lines that are held and not settled.
+func (m *machine) waiting(t *rapid.T) (all []string) {
+	err := m.services[0].settlements.Each(context.Background(), docstore.All(), func(d *Settlement) error {
+		for _, l := range d.Lines {
+			if !l.Settled && d.HeldBy(l.Line) != "" {
+				all = append(all, fmt.Sprint(d.ID, " ", l.Line))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func (m *machine) settle(t *rapid.T) {
+	held := m.waiting(t)
+	m.run(t, m.settleAll)
+	if diff := cmp.Diff(held, m.waiting(t)); diff != "" {
+		t.Fatal("a held line was settled", diff)
+	}
+}
 
 func (m *machine) settleAll(s *Service) error {
 	for {
@@ -235,6 +290,11 @@ func (m *machine) finish(t *rapid.T) {
 		op := m.retry[0]
 		m.retry = m.retry[1:]
 		if err := op(m.services[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, of := range m.cases {
+		if err := m.services[0].ReleaseLines(context.Background(), of[0], of[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -321,6 +381,8 @@ func TestEveryFenIsThereAfterAnyOrderOfEventsAndCrashes(t *testing.T) {
 			"refund":  m.refund,
 			"again":   m.redeliver,
 			"settle":  m.settle,
+			"hold":    m.hold,
+			"release": m.release,
 			"wait": func(t *rapid.T) {
 				m.world.clock.Advance(time.Duration(rapid.IntRange(0, 200).Draw(t, "hours")) * time.Hour)
 			},

@@ -175,7 +175,7 @@ func TestASettlementRoundThatDiedIsFinished(t *testing.T) {
 			for n := range 25 {
 				order := fmt.Sprintf("o%d", n)
 				must(t, w.Accrue(t.Context(), sale(order, 10000)))
-				must(t, w.StartWindow(t.Context(), order, start))
+				must(t, w.StartWindow(t.Context(), order, start, time.Time{}))
 			}
 			w.clock.Advance(8 * day)
 			w.hook = func(step string) error {
@@ -206,7 +206,7 @@ func TestGoodsOfDifferentKindsSettleAtDifferentTimes(t *testing.T) {
 	s := sale("o1", 10000, 5000)
 	s.Lines[1].Category = "生鲜"
 	must(t, w.Accrue(t.Context(), s))
-	must(t, w.StartWindow(t.Context(), "o1", start))
+	must(t, w.StartWindow(t.Context(), "o1", start, time.Time{}))
 	for _, step := range []struct {
 		days int
 		want Balance
@@ -270,7 +270,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 			t.Error(name, err)
 		}
 	}
-	if err := w.StartWindow(ctx, "", start); !errors.Is(err, ErrWindowInvalid) {
+	if err := w.StartWindow(ctx, "", start, time.Time{}); !errors.Is(err, ErrWindowInvalid) {
 		t.Error(err)
 	}
 	if report := verified(t, w.Service); report.Entries != 0 || report.Settlements != 0 {

@@ -193,7 +193,23 @@ func (w *world) tableStep(t *testing.T, s *Sale, words []string) error {
 	case "accrue":
 		return w.Accrue(ctx, *s)
 	case "receive":
-		return w.StartWindow(ctx, "o1", w.clock.Now())
+		ends := time.Time{}
+		if len(words) == 3 { // receive window <days>
+			n, err := strconv.Atoi(words[2])
+			must(t, err)
+			ends = w.clock.Now().Add(time.Duration(n) * day)
+		}
+		return w.StartWindow(ctx, "o1", w.clock.Now(), ends)
+	case "hold":
+		var lines []int
+		for _, word := range words[2:] {
+			n, err := strconv.Atoi(word)
+			must(t, err)
+			lines = append(lines, n)
+		}
+		return w.HoldLines(ctx, "o1", words[1], lines)
+	case "release":
+		return w.ReleaseLines(ctx, "o1", words[1])
 	case "days":
 		n, err := strconv.Atoi(words[1])
 		must(t, err)

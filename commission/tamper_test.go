@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"guanxi/internal/docstore"
 )
 
 // rules gives what Verify says, as "rule subject".
@@ -111,6 +113,38 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 		"a purse deleted": {func(t *testing.T, w *world) {
 			must(t, w.Service.purses.Delete(t.Context(), "bob", nil))
 		}, []string{"purse bob"}},
+		"a line of a statement": {func(t *testing.T, w *world) {
+			_, err := w.Service.purses.Update(t.Context(), "bob", func(p *purseDoc) error {
+				p.Tail = strings.Replace(p.Tail, "pending=200", "pending=250", 1)
+				return nil
+			})
+			must(t, err)
+		}, []string{"statement bob"}},
+		"a reason moved between entries": {func(t *testing.T, w *world) {
+			_, err := w.Service.purses.Update(t.Context(), "bob", func(p *purseDoc) error {
+				p.Tail = strings.Replace(p.Tail, "accrue/o028", "accrue/o008", 1)
+				return nil
+			})
+			must(t, err)
+		}, []string{"statement bob"}},
+		"a page of a statement deleted": {func(t *testing.T, w *world) {
+			must(t, work(t, w.Service, 30, 60))
+			must(t, w.pages.Delete(t.Context(), "alice/0", nil))
+		}, []string{"statement alice/0"}},
+		"a voucher nobody approved": {func(t *testing.T, w *world) {
+			v := Voucher{
+				Doc: docstore.Doc{ID: "v1"}, Kind: Adjust, From: Adjustment, To: Available.Of("bob"), Amount: 100, CheckedAt: start,
+			}
+			must(t, w.post(t.Context(), v.entry()))
+			must(t, w.CatchUp(t.Context()))
+		}, []string{"voucher adjust/v1"}},
+		"a payout nobody asked for": {func(t *testing.T, w *world) {
+			p := Payout{Member: "bob", Number: "W1", Amount: 100, At: start}
+			must(t, w.post(t.Context(), p.entry(Confirm, []Posting{
+				{Account: Withdrawing.Of("bob"), Amount: -100}, {Account: Withdrawn.Of("bob"), Amount: 100},
+			})))
+			must(t, w.CatchUp(t.Context()))
+		}, []string{"payout W1"}},
 		"an unsealed entry": {func(t *testing.T, w *world) {
 			must(t, w.Accrue(t.Context(), sale("o100", 10000)))
 			edit("accrue/o100", richer)(t, w)
@@ -132,7 +166,8 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 				}
 			}
 			for _, found := range is {
-				if !slices.Contains(c.want, found) && !strings.HasPrefix(found, "purse ") && !strings.HasPrefix(found, "once ") {
+				if !slices.Contains(c.want, found) && !strings.HasPrefix(found, "purse ") && !strings.HasPrefix(found, "once ") &&
+					!strings.HasPrefix(found, "statement ") {
 					t.Errorf("wrongly found: %s", found)
 				}
 			}

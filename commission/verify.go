@@ -18,6 +18,9 @@ type Report struct {
 	Seals       int64
 	Purses      int64
 	Settlements int64
+	Vouchers    int64
+	Periods     int64
+	Checkpoints int64
 	Differences []Difference // the first ones, in the order they were found; at most 100
 	More        int64        // differences beyond those
 	Moving      int64        // purses that changed faster than they could be compared
@@ -28,7 +31,9 @@ func (r *Report) Good() bool { return len(r.Differences) == 0 }
 
 // Difference is one thing that is not as it must be.
 type Difference struct {
-	Rule    string // chain, seal, entry, balance, accrual, once, claw-back, settlement, purse
+	// Rule is chain, seal, entry, balance, accrual, once, claw-back, settlement, payout, voucher, period, checkpoint,
+	// purse or statement.
+	Rule    string
 	Subject string // id of the document
 	Text    string
 }
@@ -51,12 +56,15 @@ type verification struct {
 	folded   int64
 	prev     [sha256.Size]byte
 	undone   []string // decided, but not yet in the ledger when they were looked for
-	later    lot      // claw-backs and settlements found in the ledger, minus those the settlements derive
+	office   office
+	key      lineKey
+	later    lot // claw-backs and settlements found in the ledger, minus those the settlements derive
 }
 
 type verifiedPurse struct {
 	balance Balance
 	lines   int64
+	text    uint64 // keyed hash over the statement lines
 }
 
 // lot is an order-free sum over a set of ids: two sets with the same sum are the same set.
@@ -74,12 +82,18 @@ func (l *lot) toggle(id string) {
 // that every purse is the fold of the seals. Postings may go on meanwhile. Progress, which may be nil, is called after
 // every seal. An error means that it could not be finished; what it found stands in the report.
 func (s *Service) Verify(ctx context.Context, progress func(Progress)) (*Report, error) {
+	return s.VerifyAgainst(ctx, nil, progress)
+}
+
+// VerifyAgainst is Verify, and holds the chain against checkpoints that were kept outside of the store.
+func (s *Service) VerifyAgainst(ctx context.Context, anchors []Checkpoint, progress func(Progress)) (*Report, error) {
 	book, err := s.bookmark(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
 	v := &verification{
 		Service: s, progress: progress, cleared: book.Cleared, open: map[string]int64{}, fold: map[string]*verifiedPurse{},
+		office: office{brand: map[Account]money.Fen{}, payouts: map[string]*payoutTrace{}}, key: newLineKey(),
 	}
 	if v.progress == nil {
 		v.progress = func(Progress) {}
@@ -87,7 +101,10 @@ func (s *Service) Verify(ctx context.Context, progress func(Progress)) (*Report,
 	if _, err := s.Policies(ctx); err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
-	for _, part := range []func(context.Context) error{v.seals, v.unsealed, v.count, v.settlementsFollow, v.purses, v.lookAgain} {
+	for _, part := range []func(context.Context) error{
+		v.landmarks, v.seals, v.unsealed, v.count, v.settlementsFollow, v.payoutsEnd, v.vouchersFollow, v.purses, v.lookAgain,
+		func(ctx context.Context) error { return v.anchored(ctx, anchors) },
+	} {
 		if err := part(ctx); err != nil {
 			return &v.report, fmt.Errorf("verify: %w", err)
 		}
@@ -109,7 +126,8 @@ type checkedSeal struct {
 	seal    *Seal
 	entries []*Entry
 	found   []Difference
-	moves   map[string]*verifiedPurse
+	moves   map[string]stretch
+	brand   map[Account]money.Fen
 	err     error
 }
 
@@ -128,6 +146,9 @@ func (v *verification) walk(ctx context.Context, to int64) error {
 			return c.err
 		}
 		v.join(&c)
+		if err := v.landmark(ctx, &c); err != nil {
+			return err
+		}
 		v.progress(Progress{Seals: c.number, OfSeals: to, Entries: v.report.Entries})
 		return nil
 	})
@@ -155,7 +176,6 @@ func (v *verification) readSeal(ctx context.Context, n int64) checkedSeal {
 		c.err = err
 		return c
 	}
-	c.moves = map[string]*verifiedPurse{}
 	for i, id := range c.seal.Entries {
 		if docs[id] == nil {
 			c.found = append(c.found, Difference{"entry", id, fmt.Sprintf("sealed by seal %d, but gone", n)})
@@ -170,8 +190,8 @@ func (v *verification) readSeal(ctx context.Context, n int64) checkedSeal {
 			c.found = append(c.found, Difference{"seal", id, fmt.Sprintf("is not what seal %d has sealed", n)})
 		}
 		c.entries = append(c.entries, e)
-		take(c.moves, e)
 	}
+	c.moves, c.brand = v.stretches(c.entries), brandSums(c.entries)
 	return c
 }
 
@@ -197,6 +217,7 @@ func (v *verification) join(c *checkedSeal) {
 		if e.Kind == Settle || e.Kind == ClawBack {
 			v.later.toggle(e.ID)
 		}
+		v.office.take(e)
 	}
 	seen := slices.Clone(c.seal.Entries)
 	slices.Sort(seen)
@@ -209,8 +230,12 @@ func (v *verification) join(c *checkedSeal) {
 			p = &verifiedPurse{}
 			v.fold[member] = p
 		}
-		p.balance.add(m.balance)
+		p.balance.add(m.change)
 		p.lines += m.lines
+		p.text = p.text*m.power + m.text
+	}
+	for account, amount := range c.brand {
+		v.office.brand[account] += amount
 	}
 }
 
@@ -226,32 +251,6 @@ func (v *verification) checkOnce(e *Entry, number int64) {
 			v.differ("once", e.ID, "is in seal %d and in seal %d", other, number)
 		}
 		v.open[e.ID] = number
-	}
-}
-
-// take folds one entry.
-func take(fold map[string]*verifiedPurse, e *Entry) {
-	for i := range e.Postings {
-		member, pot, ok := e.Postings[i].Account.Member()
-		if !ok {
-			continue
-		}
-		p := fold[member]
-		if p == nil {
-			p = &verifiedPurse{}
-			fold[member] = p
-		}
-		if amount := p.balance.pot(pot); amount != nil {
-			*amount += e.Postings[i].Amount
-		}
-		first := true
-		for j := range i {
-			other, _, ok := e.Postings[j].Account.Member()
-			first = first && (!ok || other != member)
-		}
-		if first {
-			p.lines++
-		}
 	}
 }
 

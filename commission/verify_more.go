@@ -192,8 +192,7 @@ func (v *verification) purses(ctx context.Context) error {
 			later = append(later, p.ID)
 			return nil
 		}
-		v.checkPurse(p)
-		return nil
+		return v.checkPurse(ctx, p)
 	})
 	if err != nil {
 		return err
@@ -227,13 +226,15 @@ func (v *verification) recheck(ctx context.Context, members []string) (later []s
 		case p.mark(v.config.Book) > v.folded:
 			later = append(later, member)
 		default:
-			v.checkPurse(p)
+			if err := v.checkPurse(ctx, p); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return later, nil
 }
 
-func (v *verification) checkPurse(p *purseDoc) {
+func (v *verification) checkPurse(ctx context.Context, p *purseDoc) error {
 	want := v.fold[p.ID]
 	if want == nil {
 		want = &verifiedPurse{}
@@ -245,7 +246,9 @@ func (v *verification) checkPurse(p *purseDoc) {
 	}
 	if p.Lines != want.lines {
 		v.differ("purse", p.ID, "has %d statement lines, its entries make %d", p.Lines, want.lines)
+		return nil
 	}
+	return v.checkLines(ctx, p, want.text)
 }
 
 func (v *verification) nameMissing(ctx context.Context) error {

@@ -1,0 +1,130 @@
+package commission
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// lineOf is what the entry did to the member.
+func (e *Entry) lineOf(member string) Line {
+	line := Line{Entry: e.ID, Kind: e.Kind, Order: e.Order, Number: e.Number, At: e.At}
+	for _, p := range e.Postings {
+		if owner, pot, ok := p.Account.Member(); ok && owner == member {
+			*line.Change.pot(pot) += p.Amount
+			line.Roles = withRole(line.Roles, p.Role)
+		}
+	}
+	return line
+}
+
+// noteWords names the notes of withdrawals and vouchers, in the order they are told.
+var noteWords = []struct{ key, words string }{
+	{"reason", "原因"},
+	{"why", "原因"},
+	{"corrects", "更正的分录"},
+	{"dispute", "对应的申诉"},
+	{"rail", "付款方式"},
+	{"bill", "微信转账单号"},
+	{"gross", "提现金额"},
+	{"tax", "代扣个人所得税"},
+	{"net", "实际到账"},
+	{"tax-table", "适用税表"},
+	{"tax-why", "税额计算"},
+	{"state", "付款结果"},
+	{"maker", "经办人"},
+	{"checker", "复核人"},
+	{"approved-by", "审核人"},
+}
+
+// explainNumbered derives what belongs to no sale: the other entries under the same number tell its story so far.
+func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) (Explanation, error) {
+	line := e.lineOf(member)
+	x := Explanation{
+		Entry: e.ID, Kind: e.Kind, Number: e.Number, Notes: e.Notes, At: e.At, Change: line.Change, Sentence: line.words(), Sealed: e.Seal,
+	}
+	ids := []string{e.ID}
+	if voucherSides[e.Kind] == nil {
+		ids = []string{
+			numberID(Withdraw, e.Number), numberID(Confirm, e.Number), numberID(TaxWithheld, e.Number), numberID(Return, e.Number),
+		}
+	}
+	docs, err := s.entries.GetMany(ctx, ids)
+	if err != nil {
+		return Explanation{}, err
+	}
+	for _, id := range ids {
+		if docs[id] == nil {
+			continue
+		}
+		told, err := parseEntry(docs[id])
+		if err != nil {
+			return Explanation{}, err
+		}
+		if !told.concerns(member) {
+			continue
+		}
+		part := told.lineOf(member)
+		x.Steps = append(x.Steps, moment(told.At)+" "+part.words())
+		x.Steps = append(x.Steps, told.noted()...)
+	}
+	if e.Kind == Withdraw && docs[numberID(Confirm, e.Number)] == nil {
+		x.NotYet = "提现正在处理：付款结果以微信支付的最终答复为准，未成功的金额会自动退回可提现"
+	}
+	change := make([]string, 0, len(pots))
+	for _, p := range pots {
+		if amount := *x.Change.pot(p); amount != 0 {
+			change = append(change, potWords[p]+" "+signed(amount)+" 元")
+		}
+	}
+	x.Steps = append(x.Steps, "本笔变动："+strings.Join(change, "，"))
+	return x, nil
+}
+
+func (e *Entry) noted() []string {
+	var steps []string
+	for _, n := range noteWords {
+		if value := e.Note(n.key); value != "" {
+			steps = append(steps, n.words+"："+value)
+		}
+	}
+	return steps
+}
+
+// potWords names the pots.
+var potWords = map[Pot]string{Pending: "待结算", Available: "可提现", Withdrawing: "提现中", Withdrawn: "已提现"}
+
+// EntryView is an entry as staff sees it: everything it says, whom it moves, and what stands behind it.
+type EntryView struct {
+	*Entry
+	Text    string // the stored text that is hashed
+	Members []Explanation
+}
+
+// FindEntries gives the entries of an order or a number, or the one of an id, for staff: at most 100, oldest first.
+// Code: COM_ENTRY_NOT_FOUND when there is none.
+func (s *Service) FindEntries(ctx context.Context, what string) ([]EntryView, error) {
+	docs, err := s.entriesAbout(ctx, what)
+	if err != nil {
+		return nil, fmt.Errorf("find entries: %w", err)
+	}
+	if len(docs) == 0 {
+		return nil, ErrEntryMissing
+	}
+	views := make([]EntryView, len(docs))
+	for i, doc := range docs {
+		e, err := parseEntry(doc)
+		if err != nil {
+			return nil, fmt.Errorf("find entries: %w", err)
+		}
+		views[i] = EntryView{Entry: e, Text: doc.Text}
+		for _, member := range e.members() {
+			x, err := s.explain(ctx, member, e)
+			if err != nil {
+				return nil, fmt.Errorf("find entries: %w", err)
+			}
+			views[i].Members = append(views[i].Members, x)
+		}
+	}
+	return views, nil
+}

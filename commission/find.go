@@ -1,0 +1,70 @@
+package commission
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/id"
+)
+
+const maxFound = 100
+
+// entriesAbout gives the entries of an id, of an order, or of a number, by time.
+func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, error) {
+	if !id.Valid(what) {
+		return nil, nil
+	}
+	ids := []string{what}
+	if named(what) {
+		ids = []string{accrueID(what)}
+		for _, kind := range []Kind{Withdraw, Confirm, TaxWithheld, Return, Adjust, Incentive, Transfer} {
+			ids = append(ids, numberID(kind, what))
+		}
+	}
+	known, err := s.entries.GetMany(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	if named(what) {
+		for _, at := range []string{clawBackID(what, ""), settleID(what, 0)} {
+			page, err := s.entries.Find(ctx, docstore.All().Between(at, strings.TrimSuffix(at, "/")+"0").First(maxFound))
+			if err != nil {
+				return nil, err
+			}
+			for _, doc := range page.Items {
+				if doc.ID == settleID(what, 0) || strings.HasPrefix(doc.ID, strings.TrimSuffix(at, "/")+"/") {
+					known[doc.ID] = doc
+				}
+			}
+		}
+	}
+	docs := make([]*entryDoc, 0, len(known))
+	for _, doc := range known {
+		docs = append(docs, doc)
+	}
+	slices.SortFunc(docs, func(a, b *entryDoc) int {
+		return cmp.Or(strings.Compare(a.at(), b.at()), strings.Compare(a.ID, b.ID))
+	})
+	return docs[:min(len(docs), maxFound)], nil
+}
+
+// at is the entry's moment as its text has it: moments in this form sort like times.
+func (d *entryDoc) at() string {
+	_, rest, _ := strings.Cut(d.Text, "\nat ")
+	moment, _, _ := strings.Cut(rest, "\n")
+	return moment
+}
+
+// members lists whom the entry moves, in order of appearance.
+func (e *Entry) members() []string {
+	var all []string
+	for i := range e.Postings {
+		if member, _, ok := e.Postings[i].Account.Member(); ok && !slices.Contains(all, member) {
+			all = append(all, member)
+		}
+	}
+	return all
+}
