@@ -34,9 +34,19 @@ var errEpoch = errors.New("commission: the purses were rebuilt in between")
 
 // fold takes a seal into the purses and moves the bookmark.
 func (s *Service) fold(ctx context.Context, epoch int64, seal *Seal, entries []*Entry) error {
-	if err := s.foldPurses(ctx, epoch, seal.Number, movements(entries)); err != nil {
+	moves := movements(entries)
+	err := s.foldPurses(ctx, slices.Sorted(maps.Keys(moves)), func(p *purseDoc, pages map[string]*pageDoc) {
+		p.fold(s.config.Book, epoch, seal.Number, moves[p.ID])
+		p.spill(pages)
+	})
+	if err != nil {
 		return err
 	}
+	return s.folded(ctx, epoch, seal.Number)
+}
+
+// folded moves the bookmark.
+func (s *Service) folded(ctx context.Context, epoch, number int64) error {
 	if err := s.step("folded"); err != nil {
 		return err
 	}
@@ -44,7 +54,7 @@ func (s *Service) fold(ctx context.Context, epoch int64, seal *Seal, entries []*
 		if b.Epoch != epoch {
 			return errEpoch
 		}
-		b.Folded = max(b.Folded, seal.Number)
+		b.Folded = max(b.Folded, number)
 		return nil
 	})
 	if err != nil {
@@ -53,14 +63,12 @@ func (s *Service) fold(ctx context.Context, epoch int64, seal *Seal, entries []*
 	return s.step("bookmarked")
 }
 
-func (s *Service) foldPurses(ctx context.Context, epoch, number int64, moves map[string]*movement) error {
+func (s *Service) foldPurses(ctx context.Context, members []string, fold func(*purseDoc, map[string]*pageDoc)) error {
 	pages := map[string]*pageDoc{}
-	members := slices.Sorted(maps.Keys(moves))
 	half := len(members) / 2
 	for _, part := range [][]string{members[:half], members[half:]} {
 		err := s.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
-			p.fold(s.config.Book, epoch, number, moves[p.ID])
-			p.spill(pages)
+			fold(p, pages)
 			return nil
 		})
 		if err != nil {

@@ -3,6 +3,8 @@ package commission
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"guanxi/internal/docstore"
 )
@@ -39,5 +41,53 @@ func (s *Service) dropStrangers(ctx context.Context, epoch int64) error {
 			return nil
 		})
 		return err
+	})
+}
+
+// refold folds the seals of a rebuild, many at a time: a purse is written once for all of them. Each seal is still taken
+// by itself, so that whoever comes in between, with groups of another size, takes none twice.
+func (s *Service) refold(ctx context.Context, book *bookDoc) error {
+	type part struct {
+		number  int64
+		entries int
+		moves   map[string]*movement
+		err     error
+	}
+	group, entries := map[string][]part{}, 0
+	flush := func(number int64) error {
+		err := s.foldPurses(ctx, slices.Sorted(maps.Keys(group)), func(p *purseDoc, pages map[string]*pageDoc) {
+			for _, seal := range group[p.ID] {
+				p.fold(s.config.Book, book.Epoch, seal.number, seal.moves[p.ID])
+				p.spill(pages)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		group, entries = map[string][]part{}, 0
+		return s.folded(ctx, book.Epoch, number)
+	}
+	read := func(ctx context.Context, n int64) (p part) {
+		seal, err := s.loadSeal(ctx, n)
+		if err == nil && seal == nil {
+			err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, s.config.Book)
+		}
+		if err != nil {
+			return part{err: err}
+		}
+		all, err := s.entriesOf(ctx, seal)
+		return part{number: n, entries: len(all), moves: movements(all), err: err}
+	}
+	return inOrder(ctx, book.Folded+1, book.Target, read, func(p part) error {
+		if p.err != nil {
+			return p.err
+		}
+		for member := range p.moves {
+			group[member] = append(group[member], p)
+		}
+		if entries += p.entries; entries >= maxSealBatch || p.number == book.Target {
+			return flush(p.number)
+		}
+		return nil
 	})
 }

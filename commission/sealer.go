@@ -88,7 +88,7 @@ func (s *Service) SealOnce(ctx context.Context) (n int, err error) {
 }
 
 // finish folds the seals behind the bookmark and learns what others have sealed. There is at most one such seal, but
-// for a rebuild, when it is all of them.
+// for a rebuild, when it is all of them: see refold.
 func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 	for {
 		book, err := s.bookmark(ctx)
@@ -97,6 +97,12 @@ func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 		}
 		if err := s.learn(ctx, book); err != nil {
 			return nil, err
+		}
+		if book.rebuilding() {
+			if err := s.refold(ctx, book); err != nil && !errors.Is(err, errEpoch) {
+				return nil, err
+			}
+			continue
 		}
 		next, err := s.loadSeal(ctx, book.Folded+1)
 		if err != nil || next == nil {
