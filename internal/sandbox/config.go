@@ -48,6 +48,18 @@ type Config struct {
 	PublishedPages      []string        // pages a code image may open with check_path; empty: every page exists
 	CallbackURL         string          // where WeCom events go; empty: nowhere
 	UnsignedClientError bool            // leave 4xx of WeChat Pay unsigned, as seen live; default signed when asked for
+
+	StartBalance    int64            // fen on the merchant's account at first; default 1,000,000,000; negative: nothing
+	Scenes          map[string]Scene // transfer scenes by id; default 1000, 1002, 1005 and 1011
+	TransferMin     int64            // least fen of one transfer; default 10
+	TransferMax     int64            // most fen of one transfer; default 2,000,000
+	TransferDelay   time.Duration    // real time of ACCEPTED, of moving and of CANCELING; default 0: only the latter two, and briefly
+	RefuseWrongName bool             // another name than the person's is a 400; default: accepted, then FAIL with NAME_NOT_CORRECT
+	MaxTransfers    int              // newest transfers kept; default 200,000
+	SharingWait     time.Duration    // business time after payment until an order can be shared; default 30 s; negative: none
+	SharingDelay    time.Duration    // real time a sharing stays PROCESSING; default 0: finished at once, but after the answer
+	SharingCeiling  int64            // basis points of an order that may go to others; default 3,000
+	BillsAtOnce     bool             // bills exist at once, of today too; default from 10:00 of the next day
 }
 
 // Keys are the RSA-2048 private keys in PKCS#8 PEM. Keep them to let stored credentials live longer than the process.
@@ -164,6 +176,7 @@ func (c *Config) completeSizes() {
 	atLeast(&c.CodesPerMinute, 100)
 	atLeast(&c.WeComTokenSeconds, 1200)
 	atLeast(&c.MiniTokenSeconds, 7200)
+	c.completeMoney()
 	if c.NotifyRetries == nil {
 		for _, seconds := range []int{15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600} {
 			c.NotifyRetries = append(c.NotifyRetries, time.Duration(seconds)*time.Second/60)
@@ -175,6 +188,28 @@ func (c *Config) completeSizes() {
 			Transport:     &http.Transport{MaxIdleConnsPerHost: c.NotifyWorkers, IdleConnTimeout: time.Minute},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
+	}
+}
+
+func (c *Config) completeMoney() {
+	fallback := func(field *int64, value int64) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	fallback(&c.StartBalance, 1_000_000_000)
+	c.StartBalance = max(c.StartBalance, 0)
+	fallback(&c.TransferMin, 10)
+	fallback(&c.TransferMax, 2_000_000)
+	fallback(&c.SharingCeiling, 3_000)
+	if c.SharingWait == 0 {
+		c.SharingWait = 30 * time.Second
+	}
+	if c.MaxTransfers <= 0 {
+		c.MaxTransfers = 200_000
+	}
+	if c.Scenes == nil {
+		c.Scenes = defaultScenes()
 	}
 }
 

@@ -10,6 +10,10 @@
 // /sandbox/faults): it duplicates, delays, reorders, loses, rate-limits, expires, fails, and cuts the connection
 // after having done the work.
 //
+// Money has one account: it begins with Config.StartBalance, takes what is paid and topped up, and gives what is
+// refunded, transferred and shared. Transfers to people wait in PROCESSING while it is too low. What the fund-flow bill
+// lists adds up to its balance.
+//
 // What it never does: touch the network by itself (it only posts notifications to the address the merchant gave),
 // write to disk (Save and Load take a stream), keep more than the configured number of orders, or wait
 // on a lock while it signs.

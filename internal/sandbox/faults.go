@@ -29,7 +29,8 @@ const (
 // Rule orders one misbehaviour for the next Times things that match.
 type Rule struct {
 	// Match is a prefix: of a request path (/v3/pay/transactions/jsapi), of a notification
-	// (notify:TRANSACTION.SUCCESS, notify:REFUND), or "refund" for the outcome of refunds.
+	// (notify:TRANSACTION.SUCCESS, notify:REFUND), or of an outcome: refund; transfer:accept, transfer:confirm,
+	// transfer:cancel and transfer:expire (fail with Code as the reason, delay, lose); sharing:order, sharing:return.
 	Match   string `json:"match"`
 	Action  string `json:"action"`
 	Times   int    `json:"times"` // 0 means once

@@ -43,18 +43,30 @@ type keptParcels struct {
 	Finished   int       `json:"finished"`
 }
 
-// Save writes every kept order, one JSON object per line, so that a sandbox that is started again with the same keys
+// keptLine is one line of a stream of Save.
+type keptLine struct {
+	keptOrder
+	Account  *keptAccount  `json:"account,omitempty"`
+	Transfer *keptTransfer `json:"transfer,omitempty"`
+	Share    *keptShare    `json:"share,omitempty"`
+}
+
+// Save writes every kept order, transfer and sharing, and the merchant's account, one JSON object per line, so that a sandbox that is started again with the same keys
 // still knows what was paid. A refund that is still processing is written as such. Codes, tokens and what is on its
 // way to the merchant are not kept: the merchant's query heals those.
 func (s *Sandbox) Save(w io.Writer) error {
 	buffered := bufio.NewWriter(w)
 	encoder := json.NewEncoder(buffered)
 	var failed error
+	money := s.keptMoney()
 	s.orders.each(func(o *payOrder) {
 		if failed == nil {
 			failed = encoder.Encode(o.kept())
 		}
 	})
+	if failed == nil {
+		failed = money.save(encoder)
+	}
 	if failed == nil {
 		failed = buffered.Flush()
 	}
@@ -85,16 +97,26 @@ func (o *payOrder) kept() keptOrder {
 func (s *Sandbox) Load(r io.Reader) error {
 	decoder := json.NewDecoder(r)
 	for {
-		var k keptOrder
+		var k keptLine
 		if err := decoder.Decode(&k); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("sandbox: load: %w", err)
 		}
-		if k.Seq == 0 || k.Terms.Number == "" {
-			return errors.New("sandbox: load: a line is not an order")
+		switch {
+		case k.Transfer != nil:
+			s.restoreTransfer(k.Transfer)
+		case k.Account != nil:
+			s.restoreAccount(k.Account)
+		case k.Share != nil:
+			if err := s.restoreShare(k.Share); err != nil {
+				return err
+			}
+		case k.Seq == 0 || k.Terms.Number == "":
+			return errors.New("sandbox: load: a line is not an order, a transfer, a sharing or the account")
+		default:
+			s.restore(k.keptOrder)
 		}
-		s.restore(k)
 	}
 }
 

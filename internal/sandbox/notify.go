@@ -26,6 +26,7 @@ type postOffice struct {
 	pending int64
 	idle    chan struct{} // closed while nothing is pending
 	held    func()        // a reordered notification waiting for the next one
+	wake    chan struct{} // tells drain that something is held
 
 	delivered, refused, lost atomic.Int64
 }
@@ -34,7 +35,7 @@ func (p *postOffice) init(cfg Config) {
 	p.client, p.retries, p.limit = cfg.NotifyClient, cfg.NotifyRetries, int64(cfg.MaxPending)
 	p.slots = make(chan struct{}, cfg.NotifyWorkers)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.idle = make(chan struct{})
+	p.idle, p.wake = make(chan struct{}), make(chan struct{}, 1)
 	close(p.idle)
 }
 
@@ -86,6 +87,7 @@ func (p *postOffice) drain(ctx context.Context) error {
 			if p.pendingNow() == 0 {
 				return nil
 			}
+		case <-p.wake:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -181,6 +183,10 @@ func (s *Sandbox) hold(n *notification) {
 	before := s.post.held
 	s.post.held = release
 	s.post.mu.Unlock()
+	select {
+	case s.post.wake <- struct{}{}:
+	default:
+	}
 	if before != nil {
 		before()
 	}

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -42,6 +44,9 @@ func (s *Sandbox) servePay(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) payFault(w http.ResponseWriter, r *http.Request, rule Rule) {
 	switch rule.Action {
 	case ActionDelay:
+		if body, err := readBody(r); err == nil { // only after its body is a caller's leaving noticed
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		if pause(r, time.Duration(rule.DelayMS)*time.Millisecond) {
 			s.answerPay(w, r, false)
 		}
@@ -123,6 +128,12 @@ func (s *Sandbox) payRoute(method, path string) (payCall, int) {
 			return onlyFor(http.MethodPost, method, s.closeOrder(number))
 		}
 		return onlyFor(http.MethodGet, method, s.queryByNumber(rest))
+	}
+	if strings.HasPrefix(path, transfersPath) {
+		return s.transferRoute(method, path)
+	}
+	if rest, found := strings.CutPrefix(path, sharingPath); found {
+		return s.sharingRoute(method, rest)
 	}
 	return nil, http.StatusNotFound
 }

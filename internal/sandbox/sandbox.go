@@ -36,6 +36,10 @@ type Sandbox struct {
 	wecom    wecom
 	bills    bills
 
+	transfers transfers
+	names     names
+	sharing   sharing
+
 	signs, signNanos, requests atomic.Int64
 }
 
@@ -53,6 +57,10 @@ type Stats struct {
 	PaidFen       int64 // money taken
 	RefundedFen   int64 // money given back
 	ShippedOrders int64
+	Transfers     int64 // transfers known
+	OpenTransfers int64 // of them not final
+	SentFen       int64 // money transferred
+	SharedFen     int64 // money shared with others, less what they gave back
 }
 
 // New builds a sandbox. It fails only on unusable keys.
@@ -68,17 +76,24 @@ func New(cfg Config) (*Sandbox, error) {
 	s.corp.init(cfg.Clock, cfg.WeComTokenSeconds)
 	s.people.init(cfg.MaxCodes)
 	s.messages.init()
-	s.orders.init(cfg.MaxOrders, s.dropRefunds)
+	s.orders.init(cfg.MaxOrders, func(o *payOrder) {
+		s.dropRefunds(o)
+		s.sharing.drop(o)
+	})
 	s.refunds.init()
 	s.post.init(cfg)
 	s.wecom.init()
 	s.bills.init()
+	s.transfers.init(cfg.MaxTransfers)
+	s.names.init()
+	s.sharing.init()
 	return s, nil
 }
 
 // ServeHTTP routes by Host; /sandbox/ is the people's side and works on every Host.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
+	s.expireTransfers()
 	if strings.HasPrefix(r.URL.Path, "/sandbox/") {
 		s.serveHands(w, r)
 		return
@@ -104,7 +119,9 @@ func (s *Sandbox) Handler() http.Handler { return s }
 
 // Stats reads the counters.
 func (s *Sandbox) Stats() Stats {
+	known, open, sent := s.transfers.count()
 	return Stats{
+		Transfers: known, OpenTransfers: open, SentFen: sent, SharedFen: s.sharing.outFen.Load(),
 		Requests: s.requests.Load(), Signatures: s.signs.Load(), SignNanos: s.signNanos.Load(),
 		Delivered: s.post.delivered.Load(), Undelivered: s.post.refused.Load(), Lost: s.post.lost.Load(),
 		Pending: s.post.pendingNow(), Orders: s.orders.count(), FaultsStruck: s.faults.struck.Load(),
@@ -141,7 +158,8 @@ func (s *Sandbox) serveHands(w http.ResponseWriter, r *http.Request) {
 	}
 	serve, ok := map[string]func(http.ResponseWriter, []byte){
 		"wx-login": s.handLogin, "phone-code": s.handPhone, "subscribe": s.handSubscribe, "pay": s.handPay,
-		"faults": s.handFaults, "wecom-event": s.handWeComEvent,
+		"faults": s.handFaults, "wecom-event": s.handWeComEvent, "transfer-confirm": s.handConfirm,
+		"transfers": s.handTransfers, "top-up": s.handTopUp, "real-name": s.handRealName,
 	}[path]
 	if !ok {
 		http.NotFound(w, r)

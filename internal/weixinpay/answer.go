@@ -1,9 +1,12 @@
 package weixinpay
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
 
@@ -13,10 +16,11 @@ import (
 
 // Answer is the platform's refusal as far as it may be shown in a log: the SDK's own error prints every header.
 type Answer struct {
-	Op        string // prepay, query, close, refund, query refund
+	Op        string // prepay, query, refund, send transfer, share …
 	Status    int    // HTTP
 	Code      string // NOT_ENOUGH, SYSTEM_ERROR …; empty when the answer had none
 	RequestID string // what WeChat's support asks for
+	words     string // the platform's sentence; it may name what was sent, so Error leaves it out
 }
 
 // Error names the operation, the status and the code.
@@ -25,31 +29,69 @@ func (a *Answer) Error() string {
 }
 
 // call runs one SDK call and turns what comes back into the two errors of the port.
-func (p *Payments) call(op string, do func() (*core.APIResult, error)) (err error) {
+func (p *Payments) call(op string, do func() (*core.APIResult, error)) error {
+	err := p.ask(op, do)
+	var answer *Answer
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &answer) && final(answer):
+		return order.ErrPaymentRefused.Because(answer)
+	}
+	return order.ErrPaymentsAway.Because(err)
+}
+
+// ask runs one SDK call. Its error is an *Answer when the platform has refused, or anything else that leaves the outcome
+// unknown; 202 is an answer too. It never holds an address, a header or a body.
+func (p *Payments) ask(op string, do func() (*core.APIResult, error)) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // the SDK has panicked on answers before
-			err = order.ErrPaymentsAway.Because(fmt.Errorf("weixinpay: %s: the SDK panicked: %T", op, r))
+			err = fmt.Errorf("weixinpay: %s: the SDK panicked: %T", op, r)
 		}
 	}()
 	result, err := do()
 	if err == nil {
 		if result != nil && result.Response != nil && result.Response.StatusCode == http.StatusAccepted {
-			return order.ErrPaymentsAway.Because(&Answer{Op: op, Status: http.StatusAccepted})
+			return &Answer{Op: op, Status: http.StatusAccepted}
 		}
 		return nil
 	}
 	var api *core.APIError
 	if errors.As(err, &api) {
-		answer := &Answer{Op: op, Status: api.StatusCode, Code: codeWord(api.Code), RequestID: codeWord(api.Header.Get("Request-Id"))}
-		if final(answer) {
-			return order.ErrPaymentRefused.Because(answer)
+		return &Answer{
+			Op: op, Status: api.StatusCode, Code: codeWord(api.Code), RequestID: codeWord(api.Header.Get("Request-Id")),
+			words: sentence(api.Message),
 		}
-		return order.ErrPaymentsAway.Because(answer)
 	}
 	if result != nil && result.Response != nil { // it answered 2xx, but what it said does not count
-		return unreadable(op)
+		return errUnreadable(op)
 	}
-	return order.ErrPaymentsAway.Because(fmt.Errorf("weixinpay: %s: %w", op, wire.Plain(err)))
+	return fmt.Errorf("weixinpay: %s: %w", op, wire.Plain(err))
+}
+
+// believable tells whether an error reply may be the platform's. The SDK verifies 2xx only, and the platform leaves
+// many refusals unsigned; but a signature that is there must hold.
+func (p *Payments) believable(api *core.APIError) bool {
+	if api.Header.Get("Wechatpay-Signature") == "" {
+		return true
+	}
+	return p.replies.Validate(context.Background(), &http.Response{
+		Header: api.Header, Body: io.NopCloser(strings.NewReader(api.Body)),
+	}) == nil
+}
+
+// sentence cuts the platform's words to what a log line can take.
+func sentence(s string) string {
+	if r := []rune(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)); len(r) > 200 {
+		return string(r[:200])
+	} else {
+		return string(r)
+	}
 }
 
 // final tells whether repeating the same request can never succeed. A status that says nothing about this request
@@ -83,10 +125,10 @@ func codeWord(s string) string {
 	return s
 }
 
-// isAnswer tells whether err is that answer of the platform.
-func isAnswer(err error, status int, codes ...string) bool {
+// notFound tells whether err is the platform's word that there is no such thing: a 404 with one of the codes.
+func notFound(err error, codes ...string) bool {
 	var a *Answer
-	if !errors.As(err, &a) || a.Status != status {
+	if !errors.As(err, &a) || a.Status != http.StatusNotFound {
 		return false
 	}
 	for _, code := range codes {
@@ -99,5 +141,9 @@ func isAnswer(err error, status int, codes ...string) bool {
 
 // unreadable is a 2xx whose signature or content does not hold: the outcome is unknown.
 func unreadable(op string) error {
-	return order.ErrPaymentsAway.Because(fmt.Errorf("weixinpay: %s: the answer does not verify or cannot be read", op))
+	return order.ErrPaymentsAway.Because(errUnreadable(op))
+}
+
+func errUnreadable(op string) error {
+	return fmt.Errorf("weixinpay: %s: the answer does not verify or cannot be read", op)
 }

@@ -36,6 +36,11 @@ type Config struct {
 	APIv3Key       string            // 32 bytes
 	NotifyURL      string            // https, no query: payments and refunds are notified here
 
+	Transfer     TransferConfig // of withdrawals
+	Sharing      SharingConfig  // of profit sharing
+	ShareProfit  bool           // freeze what is paid, so that it can be shared; without it orders cannot be
+	MaxBillBytes int64          // of one bill, unpacked; default 512 MiB, packed an eighth of it
+
 	BaseURL string        // of a sandbox; empty: the platform
 	Timeout time.Duration // of one call; default 10 s
 	Conns   int           // idle connections kept; default 64
@@ -52,12 +57,18 @@ type Payments struct {
 	aead    cipher.AEAD
 	orders  *jsapi.JsapiApiService
 	refunds *refunddomestic.RefundsApiService
+	sdk     *core.Client // for calls that the SDK has no service for
+	files   *core.Client // does not verify answers: bills come unsigned
+	replies *validators.WechatPayResponseValidator
+	public  *rsa.PublicKey // the platform's, for sensitive fields
+	sharing *Sharing
 	meter   *meter
 	idle    func()
 }
 
 // New checks the configuration and builds the client; it sends nothing.
 func New(cfg Config) (*Payments, error) {
+	cfg.complete()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -89,19 +100,51 @@ func New(cfg Config) (*Payments, error) {
 	if err != nil {
 		return nil, errors.New("weixinpay: the SDK refuses the configuration")
 	}
-	if cfg.Clock == nil {
-		cfg.Clock = clock.System{}
+	files, idle, err := newFiles(cfg, signer)
+	if err != nil {
+		return nil, err
 	}
-	return &Payments{
-		cfg: cfg, clock: cfg.Clock, signer: signer, meter: meter, aead: aead, idle: client.CloseIdleConnections,
+	p := &Payments{
+		cfg: cfg, clock: cfg.Clock, signer: signer, meter: meter, aead: aead, sdk: sdk, files: files, public: first,
+		idle:    func() { client.CloseIdleConnections(); idle() },
 		notify:  validators.NewWechatPayNotifyValidator(verifier),
+		replies: validators.NewWechatPayResponseValidator(verifier),
 		orders:  &jsapi.JsapiApiService{Client: sdk},
 		refunds: &refunddomestic.RefundsApiService{Client: sdk},
-	}, nil
+	}
+	p.sharing = newSharing(p, sdk)
+	return p, nil
+}
+
+// newFiles is a second client without a validator: bill files come unsigned, and larger than any answer.
+func newFiles(cfg Config, signer *signer) (*core.Client, func(), error) {
+	client, err := wire.NewClient(wire.Config{
+		BaseURL: cfg.BaseURL, Timeout: max(cfg.Timeout, billTimeout), MaxBody: cfg.MaxBillBytes, Conns: 2,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("weixinpay: %w", err)
+	}
+	sdk, err := core.NewClient(context.Background(), option.WithoutValidator(), option.WithSigner(signer),
+		option.WithHTTPClient(client))
+	if err != nil {
+		return nil, nil, errors.New("weixinpay: the SDK refuses the configuration")
+	}
+	return sdk, client.CloseIdleConnections, nil
 }
 
 // Shutdown lets go of idle connections.
 func (p *Payments) Shutdown() { p.idle() }
+
+func (c *Config) complete() {
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.MaxBillBytes <= 0 {
+		c.MaxBillBytes = 512 << 20
+	}
+	c.Transfer.complete(c.NotifyURL)
+	c.Sharing.complete()
+}
 
 func (c *Config) check() error {
 	for name, value := range map[string]string{
@@ -115,12 +158,26 @@ func (c *Config) check() error {
 	if len(c.APIv3Key) != 32 {
 		return errors.New("weixinpay: APIv3Key must have 32 bytes")
 	}
-	u, err := url.Parse(c.NotifyURL)
+	if err := c.checkAddress("NotifyURL", c.NotifyURL); err != nil {
+		return err
+	}
+	if err := c.checkAddress("Transfer.NotifyURL", c.Transfer.NotifyURL); err != nil {
+		return err
+	}
+	if err := c.Transfer.check(); err != nil {
+		return err
+	}
+	return c.Sharing.check()
+}
+
+// checkAddress wants what the platform wants of an address that it calls.
+func (c *Config) checkAddress(name, address string) error {
+	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return errors.New("weixinpay: NotifyURL must be absolute and without a query")
+		return errors.New("weixinpay: " + name + " must be absolute and without a query")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || c.BaseURL == "") {
-		return errors.New("weixinpay: NotifyURL must be https")
+		return errors.New("weixinpay: " + name + " must be https")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wechatpay-apiv3/wechatpay-go/services/payments"
 
+	"guanxi/commission/withdrawal"
 	"guanxi/internal/clock"
 	"guanxi/internal/money"
 	"guanxi/order"
@@ -30,12 +31,13 @@ var (
 	ErrUnreadable = errors.New("weixinpay: the notification cannot be read")
 )
 
-// Notice is one verified notification. Payment or Refund is set, or neither for a kind we do not act on.
+// Notice is one verified notification. Payment, Refund or Transfer is set, or none for a kind we do not act on.
 type Notice struct {
-	ID      string // the platform's id, the same for every attempt
-	Event   string // TRANSACTION.SUCCESS, REFUND.SUCCESS …
-	Payment *order.Payment
-	Refund  *order.RefundReceipt
+	ID       string // the platform's id, the same for every attempt
+	Event    string // TRANSACTION.SUCCESS, REFUND.SUCCESS, MCHTRANSFER.BILL.FINISHED …
+	Payment  *order.Payment
+	Refund   *order.RefundReceipt
+	Transfer *withdrawal.Outcome
 }
 
 type envelope struct {
@@ -80,6 +82,8 @@ func (p *Payments) ParseNotification(ctx context.Context, header http.Header, bo
 		notice.Payment, err = p.readPayment(plain)
 	case e.Resource.OriginalType == "refund" && strings.HasPrefix(e.Event, "REFUND."):
 		notice.Refund, err = p.readRefundNotice(plain)
+	case e.Resource.OriginalType == transferKind && e.Event == transferEvent:
+		notice.Transfer, err = p.readTransferNotice(plain)
 	}
 	if err != nil {
 		return Notice{}, err

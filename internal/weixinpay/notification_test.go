@@ -131,11 +131,15 @@ func TestOtherKindsAreTakenAndIgnored(t *testing.T) {
 	d := openDesk(t, nil)
 	p := newPlatform(t, d.box)
 	for _, kind := range [][2]string{
-		{"TRANSACTION.SUCCESS", "profitsharing"}, {"MCHTRANSFER.BILL.FINISHED", "mch_payment"}, {"REFUND.SUCCESS", "transaction"},
+		{"TRANSACTION.SUCCESS", "profitsharing"},
+		{"MCHTRANSFER.BILL.FINISHED", "transaction"},
+		{"REFUND.SUCCESS", "transaction"},
+		{"TRANSACTION.SUCCESS", "mch_payment"},
+		{"MCHTRANSFER.BATCH.FINISHED", "mch_payment"},
 	} {
 		body := p.seal(kind[0], kind[1], goodTransaction)
 		n, err := d.pay.ParseNotification(t.Context(), p.signed(body), body)
-		if err != nil || n.ID != "EV-1" || n.Payment != nil || n.Refund != nil {
+		if err != nil || n.ID != "EV-1" || n.Payment != nil || n.Refund != nil || n.Transfer != nil {
 			t.Errorf("%v: %+v, %v", kind, n, err)
 		}
 	}
@@ -185,6 +189,7 @@ func FuzzNotification(f *testing.F) {
 	p := newPlatform(f, box)
 	for _, seed := range [][]byte{
 		p.seal("TRANSACTION.SUCCESS", "transaction", goodTransaction), p.seal("REFUND.SUCCESS", "refund", `{}`),
+		p.seal("MCHTRANSFER.BILL.FINISHED", "mch_payment", goodTransfer),
 		[]byte(`{"id":"1","resource_type":"encrypt-resource","resource":{"nonce":"x"}}`), []byte("null"),
 		{},
 	} {
@@ -203,7 +208,7 @@ func FuzzNotification(f *testing.F) {
 		if err == nil && !sign {
 			t.Fatalf("accepted without a signature: %+v", notice)
 		}
-		if err != nil && (notice.Payment != nil || notice.Refund != nil) {
+		if err != nil && notice != (weixinpay.Notice{}) {
 			t.Fatalf("an error and a fact: %+v, %v", notice, err)
 		}
 	})

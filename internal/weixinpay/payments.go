@@ -3,7 +3,6 @@ package weixinpay
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -30,6 +29,9 @@ func (p *Payments) Prepay(ctx context.Context, in order.Prepayment) (order.PayPa
 	}
 	if !in.ExpiresAt.IsZero() { // whole seconds in Shanghai's offset, as the documents show it
 		request.TimeExpire = core.Time(in.ExpiresAt.In(clock.Shanghai()).Truncate(time.Second))
+	}
+	if p.cfg.ShareProfit {
+		request.SettleInfo = &jsapi.SettleInfo{ProfitSharing: core.Bool(true)}
 	}
 	if in.Attach != "" {
 		request.Attach = &in.Attach
@@ -77,7 +79,7 @@ func (p *Payments) Query(ctx context.Context, number string) (order.Payment, err
 		})
 		return result, err
 	})
-	if isAnswer(err, http.StatusNotFound, "ORDER_NOT_EXIST", "ORDERNOTEXIST") {
+	if notFound(err, "ORDER_NOT_EXIST", "ORDERNOTEXIST") {
 		return order.Payment{Number: number, State: order.PaymentUnknown}, nil
 	}
 	if err != nil {

@@ -2,7 +2,6 @@ package weixinpay
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
 	"github.com/wechatpay-apiv3/wechatpay-go/services/refunddomestic"
@@ -49,7 +48,7 @@ func (p *Payments) QueryRefund(ctx context.Context, number string) (order.Refund
 		answer, result, err = p.refunds.QueryByOutRefundNo(ctx, refunddomestic.QueryByOutRefundNoRequest{OutRefundNo: &number})
 		return result, err
 	})
-	if isAnswer(err, http.StatusNotFound, "RESOURCE_NOT_EXISTS") {
+	if notFound(err, "RESOURCE_NOT_EXISTS") {
 		return order.RefundReceipt{Number: number, State: order.RefundUnknown}, nil
 	}
 	if err != nil {

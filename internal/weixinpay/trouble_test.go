@@ -20,6 +20,7 @@ const byNumber = "/v3/pay/transactions/out-trade-no/"
 func TestPlatformTroubleIsAway(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t, nil)
+	in := d.prepayment("trouble-1") // once: its expiry is in whole seconds
 	for name, rule := range map[string]sandbox.Rule{
 		"429":          {Action: sandbox.ActionRateLimit},
 		"500":          {Action: sandbox.ActionFail},
@@ -32,12 +33,12 @@ func TestPlatformTroubleIsAway(t *testing.T) {
 	} {
 		rule.Match = "/v3/pay/transactions/jsapi"
 		d.box.Inject(rule)
-		_, err := d.pay.Prepay(t.Context(), d.prepayment("trouble-1"))
+		_, err := d.pay.Prepay(t.Context(), in)
 		if !errors.Is(err, order.ErrPaymentsAway) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := d.pay.Prepay(t.Context(), d.prepayment("trouble-1")); err != nil {
+	if _, err := d.pay.Prepay(t.Context(), in); err != nil {
 		t.Errorf("the same number, after all that: %v", err)
 	}
 }
