@@ -1,0 +1,121 @@
+package reconcile
+
+import (
+	"time"
+
+	"guanxi/internal/docstore"
+)
+
+// State is where a run stands.
+type State string
+
+// The states of a run.
+const (
+	Waiting   State = "waiting"   // for the bill, or for its turn
+	Matching  State = "matching"  // a process is at it, or died at it
+	Balanced  State = "balanced"  // every fen meets
+	Differing State = "differing" // tasks are open
+	Resolved  State = "resolved"  // there were differences; all of them are explained
+	Lost      State = "lost"      // the platform no longer has the bill and we never got it
+)
+
+// cause is what moves a run.
+type cause string
+
+const (
+	byStart   cause = "start"
+	byTrouble cause = "trouble"
+	byNothing cause = "no difference"
+	byTasks   cause = "open tasks"
+	byAnswers cause = "all explained"
+	byLook    cause = "another look"
+	byAge     cause = "too old"
+)
+
+// moves is the whole state machine of a run: what is not in this table does not happen.
+var moves = [...]struct {
+	from State
+	by   cause
+	to   State
+}{
+	{Waiting, byStart, Matching},
+	{Waiting, byAge, Lost},
+	{Matching, byStart, Matching}, // the process before died
+	{Matching, byTrouble, Waiting},
+	{Matching, byNothing, Balanced},
+	{Matching, byTasks, Differing},
+	{Matching, byAnswers, Resolved},
+	{Differing, byAnswers, Resolved},
+	{Balanced, byLook, Waiting},
+	{Differing, byLook, Waiting},
+	{Resolved, byLook, Waiting},
+	{Waiting, byLook, Waiting},
+}
+
+// Run is one statement of one business day. Its id is <statement>/<day>.
+type Run struct {
+	docstore.Doc `bson:",inline"`
+
+	Statement Statement `bson:"statement"`
+	Day       string    `bson:"day"` // 2006-01-02, Shanghai
+	State     State     `bson:"state"`
+	MadeAt    time.Time `bson:"made_at"`
+	NextAt    time.Time `bson:"next_at,omitempty"` // when somebody should work on it; absent = not by itself
+
+	Attempt  int64  `bson:"attempt"`            // goes up whenever a process starts on it
+	Failures int    `bson:"failures,omitempty"` // in a row
+	Problem  string `bson:"problem,omitempty"`  // why it waits, for people: a code
+	Lease    string `bson:"lease,omitempty"`    // of the process that works on it, until NextAt
+	Round    int    `bson:"round"`              // goes up when a person asks for the day again
+	Asked    bool   `bson:"asked,omitempty"`    // Again was asked and has not come to its end yet
+	Looks    int    `bson:"looks,omitempty"`    // second looks it has had in this round
+
+	Fetched   bool      `bson:"fetched,omitempty"` // the bill is here, in pages
+	FetchedAt time.Time `bson:"fetched_at,omitempty"`
+	Evidence  int64     `bson:"evidence,omitempty"` // the attempt whose pages count
+	Pages     int       `bson:"pages,omitempty"`
+	Empty     bool      `bson:"empty,omitempty"` // the platform says there is no bill for this day
+	Said      Totals    `bson:"said"`            // what the bill says of itself
+	Bill      Totals    `bson:"bill"`            // what its lines add up to
+
+	Ours        Totals    `bson:"ours"`        // what our books have of this day
+	Matched     int64     `bson:"matched"`     // lines that meet ours
+	Strays      int64     `bson:"strays"`      // of them, lines that our books date on another day, or not yet
+	Differences int64     `bson:"differences"` // all that were found, by the last finished matching
+	Beyond      int64     `bson:"beyond"`      // of them, without a task, because there are more than MaxTasks
+	FinishedAt  time.Time `bson:"finished_at,omitempty"`
+}
+
+func runID(s Statement, day string) string { return string(s) + "/" + day }
+
+// move carries out the one move the table allows, or answers ErrWrongState.
+func (r *Run) move(by cause) error {
+	for _, m := range moves {
+		if m.from == r.State && m.by == by {
+			r.State = m.to
+			return nil
+		}
+	}
+	return ErrWrongState
+}
+
+const (
+	readyHour   = 10 // of the next day, Shanghai
+	monthsKept  = 3  // how long the platform keeps bills
+	creatingFor = 30 * time.Minute
+)
+
+// readyAt is when the platform promises the bill of a day.
+func readyAt(day string) (time.Time, error) {
+	_, to, err := span(day)
+	return to.Add(readyHour * time.Hour), err
+}
+
+// gone tells whether the platform no longer has the bill.
+func gone(day string, now time.Time) bool {
+	from, _, err := span(day)
+	return err == nil && now.After(from.AddDate(0, monthsKept, 0))
+}
+
+// pause backs off after failures in a row: 1 min doubling to 1 h.
+func pause(failures int) time.Duration { return min(time.Minute<<min(failures, 10), time.Hour) }
