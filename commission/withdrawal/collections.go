@@ -1,0 +1,40 @@
+package withdrawal
+
+import (
+	"context"
+	"errors"
+
+	"guanxi/internal/docstore"
+)
+
+// The indexes withdrawals are found by.
+const (
+	indexMember   = "member"   // a member's, newest first
+	indexState    = "state"    // staff's lists, oldest first
+	indexNext     = "next"     // due for an automatic look
+	indexIncident = "incident" // with something people should look at
+	indexYear     = "year"     // the tax years of one year
+)
+
+func (s *Service) open(ctx context.Context, store *docstore.Store) error {
+	var errs [5]error
+	s.withdrawals, errs[0] = docstore.Open[Withdrawal](ctx, store, docstore.Spec{
+		Name: "withdrawals",
+		Indexes: []docstore.Index{
+			{Name: indexMember, Fields: []string{"member", "asked_at"}},
+			{Name: indexState, Fields: []string{"state", "asked_at"}},
+			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
+			{Name: indexIncident, Fields: []string{"incident_at"}, Sparse: true},
+		},
+		ShardKey: "_id",
+	})
+	s.desks, errs[1] = docstore.Open[desk](ctx, store, docstore.Spec{Name: "withdrawal_desks", ShardKey: "_id"})
+	s.payees, errs[2] = docstore.Open[Payee](ctx, store, docstore.Spec{Name: "payees", ShardKey: "_id"})
+	s.identities, errs[3] = docstore.Open[identity](ctx, store, docstore.Spec{Name: "payee_identities", ShardKey: "_id"})
+	s.years, errs[4] = docstore.Open[taxYear](ctx, store, docstore.Spec{
+		Name:     "tax_years",
+		Indexes:  []docstore.Index{{Name: indexYear, Fields: []string{"year", "member"}}},
+		ShardKey: "_id",
+	})
+	return errors.Join(errs[:]...)
+}

@@ -1,0 +1,177 @@
+package withdrawal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"guanxi/commission/tax"
+	"guanxi/internal/docstore"
+	"guanxi/internal/id"
+)
+
+// Payee is what the tax office and the platform must know of a member. Id = member.
+type Payee struct {
+	docstore.Doc `bson:",inline"`
+	Kind         tax.Kind           `bson:"kind"`
+	RealName     docstore.Encrypted `bson:"real_name,omitempty"`
+	IDNumber     docstore.Encrypted `bson:"id_number,omitempty"`
+	IDKey        string             `bson:"id_key,omitempty"` // keyed hash of IDNumber
+	By           string             `bson:"by"`               // who wrote it last: the member or staff
+	ChangedAt    time.Time          `bson:"changed_at"`
+}
+
+// PayeeInput are a payee's particulars. RealName and IDNumber may be empty; an empty Kind is resident.
+type PayeeInput struct {
+	Member   string
+	Kind     tax.Kind
+	RealName string
+	IDNumber string
+	By       string
+}
+
+// SetPayee writes a member's particulars; transfers already sent keep theirs. Whether the member may choose the kind is
+// the edge's decision. Error: ErrBadPayee.
+func (s *Service) SetPayee(ctx context.Context, in PayeeInput) (*Payee, error) {
+	if in.Kind == "" {
+		in.Kind = tax.Resident
+	}
+	in.RealName, in.IDNumber = strings.TrimSpace(in.RealName), strings.ToUpper(strings.TrimSpace(in.IDNumber))
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	p, err := s.payees.Upsert(ctx, in.Member, func(p *Payee) error {
+		if p.Kind == in.Kind && p.RealName.Reveal() == in.RealName && p.IDNumber.Reveal() == in.IDNumber {
+			return nil
+		}
+		p.Kind, p.RealName, p.IDNumber = in.Kind, docstore.Encrypted(in.RealName), docstore.Encrypted(in.IDNumber)
+		p.By, p.ChangedAt, p.IDKey = in.By, s.clock.Now(), ""
+		if in.IDNumber != "" {
+			p.IDKey = s.keys.Lookup("payee-id", in.IDNumber)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set payee: %w", err)
+	}
+	return p, nil
+}
+
+func (in *PayeeInput) check() error {
+	bad := ErrBadPayee
+	if !memberID(in.Member) || !id.Valid(in.By) {
+		bad = bad.With("member", "会员或操作人无效 / the member or the author is not valid")
+	}
+	if !in.Kind.Valid() {
+		bad = bad.With("kind", "未知的收款人类型 / unknown kind of payee")
+	}
+	if n := len([]rune(in.RealName)); in.RealName != "" && (n < 2 || n > 50 || strings.ContainsFunc(in.RealName, unicode.IsControl)) {
+		bad = bad.With("real_name", "姓名应为 2 到 50 个字 / the name must have 2 to 50 characters")
+	}
+	if in.IDNumber != "" && !idNumber(in.IDNumber, in.Kind) {
+		bad = bad.With("id_number", "证件号码不正确 / the identity number is not valid")
+	}
+	if len(bad.Fields) > 0 {
+		return bad
+	}
+	return nil
+}
+
+// idNumber checks the 18 characters of a resident's identity number with its check digit (GB 11643); other payees' papers
+// are only checked for their shape.
+func idNumber(text string, kind tax.Kind) bool {
+	if kind != tax.Resident {
+		return len(text) >= 5 && len(text) <= 30 && !strings.ContainsFunc(text, func(r rune) bool {
+			return (r < '0' || r > '9') && (r < 'A' || r > 'Z')
+		})
+	}
+	if len(text) != 18 {
+		return false
+	}
+	weight, sum := 1, 0
+	for i := 17; i >= 0; i-- {
+		d := int(text[i]) - '0'
+		if i == 17 && text[i] == 'X' {
+			d = 10
+		} else if d < 0 || d > 9 {
+			return false
+		}
+		sum, weight = sum+d*weight, weight*2%11
+	}
+	return sum%11 == 1
+}
+
+// Payee gives a member's particulars; somebody who never wrote any is a resident without a name.
+func (s *Service) Payee(ctx context.Context, member string) (*Payee, error) {
+	p, err := s.payees.Get(ctx, member)
+	if errors.Is(err, docstore.ErrNotFound) {
+		return &Payee{Doc: docstore.Doc{ID: member}, Kind: tax.Resident}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("payee: %w", err)
+	}
+	return p, nil
+}
+
+// identity is one wallet, identity number or device with the members who used it. Id = <kind>/<keyed hash>.
+type identity struct {
+	docstore.Doc `bson:",inline"`
+	Members      []string `bson:"members"` // at most maxSharers
+}
+
+const maxSharers = 20
+
+// shared notes that a member uses an identity and tells whether others do too.
+func (s *Service) shared(ctx context.Context, kind, hash, member string) (bool, error) {
+	if hash == "" {
+		return false, nil
+	}
+	i, err := s.identities.Upsert(ctx, kind+"/"+hash, func(i *identity) error {
+		if !slices.Contains(i.Members, member) && len(i.Members) < maxSharers {
+			i.Members = append(i.Members, member)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("identity: %w", err)
+	}
+	return len(i.Members) > 1, nil
+}
+
+// Sharers lists the members who use the same wallet, identity number or device as a withdrawal, by kind: evidence for the
+// reviewer. Kinds without others are left out.
+func (s *Service) Sharers(ctx context.Context, w *Withdrawal) (map[string][]string, error) {
+	p, err := s.Payee(ctx, w.Member)
+	if err != nil {
+		return nil, err
+	}
+	keys := map[string]string{identityPaper: p.IDKey, identityDevice: w.Device, identityWallet: w.Wallet}
+	all := map[string][]string{}
+	for kind, hash := range keys {
+		if hash == "" {
+			continue
+		}
+		i, err := s.identities.Get(ctx, kind+"/"+hash)
+		if errors.Is(err, docstore.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("identity: %w", err)
+		}
+		if len(i.Members) > 1 {
+			all[kind] = i.Members
+		}
+	}
+	return all, nil
+}
+
+// The kinds of identities.
+const (
+	identityWallet = "wallet"
+	identityPaper  = "paper"
+	identityDevice = "device"
+)
