@@ -30,6 +30,7 @@ var floors = map[string]int{
 	"guanxi/miniprogram-api":                3,
 	"guanxi/console":                        3,
 	"guanxi/internal/sandbox":               3,
+	"guanxi/internal/edge":                  3,
 	"guanxi/flow":                           2,
 	"guanxi/internal/weixin":                2,
 	"guanxi/internal/weixinpay":             2,

@@ -5,37 +5,22 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
-	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/withdrawal"
 	"guanxi/community"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/edge"
 	"guanxi/member"
 	"guanxi/order"
 )
-
-const (
-	maxBody      = 64 << 10
-	bodyPatience = 5 * time.Second
-	// patience bounds one request; a client of a mini-program gives up after about ten seconds anyway.
-	patience = 8 * time.Second
-)
-
-// Limiter spends rate-limit tokens; it answers how long to wait when there are none.
-type Limiter interface {
-	Allow(ctx context.Context, who string, tokens int) (wait time.Duration, ok bool)
-}
 
 // Notifications turns what WeChat Pay posts into verified facts, or refuses (internal/weixinpay).
 type Notifications interface {
@@ -48,12 +33,19 @@ type Notice struct {
 	ID      string
 	Payment *order.Payment
 	Refund  *order.RefundReceipt
+	Payout  *withdrawal.Outcome
 }
+
+// Wallet is what wx.requestMerchantTransfer wants to know beside the package.
+type Wallet struct{ AppID, MchID string }
 
 // CodeImages draws mini-program codes (internal/weixin): a PNG or a JPEG, or ErrPlatformAway.
 type CodeImages interface {
 	CodeImage(ctx context.Context, scene, page string) (image []byte, err error)
 }
+
+// Limiter spends rate-limit tokens.
+type Limiter = edge.Limiter
 
 // Deps is what the edge stands on. Limiter, Codes and Metrics may be nil.
 type Deps struct {
@@ -67,6 +59,8 @@ type Deps struct {
 	Orders        *order.Service
 	Distribution  *distribution.Service
 	Commission    *commission.Service
+	Withdrawals   *withdrawal.Service
+	Wallet        Wallet
 	Notifications Notifications
 	Codes         CodeImages
 	Limiter       Limiter
@@ -76,16 +70,11 @@ type Deps struct {
 
 // API is the edge for shoppers and hosts.
 type API struct {
-	engine     *gin.Engine
-	huma       huma.API
-	operations []operation
-	answers    *answers
-	metrics    *metrics
-	pages      *pages
-	draining   atomic.Bool
+	edge     *edge.Edge
+	pages    *pages
+	draining atomic.Bool
 
 	log           *slog.Logger
-	clock         clock.Clock
 	store         *docstore.Store
 	members       *member.Service
 	communities   *community.Service
@@ -94,10 +83,10 @@ type API struct {
 	orders        *order.Service
 	distribution  *distribution.Service
 	commission    *commission.Service
+	withdrawals   *withdrawal.Service
+	wallet        Wallet
 	notifications Notifications
 	codes         CodeImages
-	limiter       Limiter
-	trustProxy    bool
 }
 
 // New declares every operation on a fresh router.
@@ -105,60 +94,43 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Members == nil || d.Orders == nil {
 		return nil, errors.New("miniprogramapi: store, clock, log and the domains are required")
 	}
-	kept, err := openAnswers(ctx, d.Store, d.Clock)
+	a := &API{
+		pages: newPages(),
+		log:   d.Log, store: d.Store, members: d.Members, communities: d.Communities,
+		catalog: d.Catalog, campaigns: d.Campaigns, orders: d.Orders, distribution: d.Distribution,
+		commission: d.Commission, withdrawals: d.Withdrawals, wallet: d.Wallet, notifications: d.Notifications, codes: d.Codes,
+	}
+	var err error
+	a.edge, err = edge.New(ctx, edge.Config{
+		Name: "miniprogram-api", Title: "guanxi 关系 · 小程序接口", Label: "小程序接口",
+		Description: "面向小程序的接口：购物者与团长。每个写操作都要带 Idempotency-Key；错误是 RFC 9457 格式，带稳定的错误码。",
+		Session:     "POST /v1/login 返回的 token", Caller: "member", Answers: "answers", Authenticate: a.authenticate,
+		Store: d.Store, Clock: d.Clock, Log: d.Log, Limiter: d.Limiter, Metrics: d.Metrics, TrustProxy: d.TrustProxy,
+	})
 	if err != nil {
 		return nil, err
 	}
-	hookFrameworks()
-	a := &API{
-		engine: gin.New(), answers: kept, metrics: newMetrics(d.Metrics), pages: newPages(),
-		log: d.Log, clock: d.Clock, store: d.Store, members: d.Members, communities: d.Communities,
-		catalog: d.Catalog, campaigns: d.Campaigns, orders: d.Orders, distribution: d.Distribution,
-		commission: d.Commission, notifications: d.Notifications, codes: d.Codes, limiter: d.Limiter,
-		trustProxy: d.TrustProxy,
-	}
-	a.engine.HandleMethodNotAllowed, a.engine.RedirectTrailingSlash = true, false
-	a.engine.Use(a.observe, a.recover)
-	a.engine.NoRoute(func(c *gin.Context) { a.plain(c, errNoRoute) })
-	a.engine.NoMethod(func(c *gin.Context) { a.plain(c, errMethod) })
-	a.huma = humagin.New(a.engine, a.config())
 	a.declare()
-	return a, a.documents()
+	return a, a.edge.Describe("/openapi.json", "/docs")
 }
 
 // Handler serves the edge.
-func (a *API) Handler() http.Handler { return a.engine }
+func (a *API) Handler() http.Handler { return a.edge.Handler() }
 
 // OpenAPI is the description of every operation, 3.1, as JSON.
-func (a *API) OpenAPI() ([]byte, error) { return a.huma.OpenAPI().MarshalJSON() }
+func (a *API) OpenAPI() ([]byte, error) { return a.edge.OpenAPI() }
 
 // Tidy deletes what the edge need not remember any longer.
-func (a *API) Tidy(ctx context.Context) (int, error) { return a.answers.forget(ctx, 2000) }
+func (a *API) Tidy(ctx context.Context) (int, error) { return a.edge.Tidy(ctx) }
 
-// hookFrameworks sets what gin and huma keep once per program.
-var hookFrameworks = sync.OnceFunc(func() {
-	gin.SetMode(gin.ReleaseMode) // no route dump, no colours
-	huma.NewErrorWithContext = humaError
-	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		return humaError(nil, status, message, errs...)
-	}
-	huma.DefaultArrayNullable = false
-	// encoding/json takes "UNITS" for "units": without this, a value would be validated under one name and read
-	// from the other.
-	huma.ValidateStrictCasing = true
-})
-
-func (a *API) config() huma.Config {
-	c := huma.DefaultConfig("guanxi 关系 · 小程序接口", "1")
-	c.CreateHooks = nil // no $schema links in bodies
-	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", ""
-	c.Formats = map[string]huma.Format{"application/json": strictJSON(), "json": strictJSON()}
-	c.Info.Description = "面向小程序的接口：购物者与团长。每个写操作都要带 Idempotency-Key；错误是 RFC 9457 格式，带稳定的错误码。"
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"session": {Type: "http", Scheme: "bearer", Description: "POST /v1/login 返回的 token"},
-	}
-	return c
+// authenticate puts the session's member into the context.
+func (a *API) authenticate(ctx context.Context, token string, _ edge.Operation) (edge.Identity, error) {
+	who, err := a.members.Authenticate(ctx, token)
+	return edge.Identity{ID: who.Member}, err
 }
+
+// memberOf is the logged-in member, or "".
+func memberOf(ctx context.Context) string { return edge.Caller(ctx) }
 
 // declare lists every operation of the edge, room by room.
 func (a *API) declare() {
@@ -170,6 +142,9 @@ func (a *API) declare() {
 	a.declareRefunds()
 	a.declareHosting()
 	a.declarePurse()
+	a.declareWithdrawals()
+	a.declarePayees()
+	a.declareDisputes()
 	a.declareNotifications()
 	a.declareHealth()
 }

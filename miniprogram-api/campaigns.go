@@ -6,6 +6,7 @@ import (
 
 	"guanxi/community"
 	"guanxi/groupbuy"
+	"guanxi/internal/edge"
 	"guanxi/internal/money"
 )
 
@@ -90,11 +91,11 @@ type seatsOutput struct {
 }
 
 func (a *API) declareCampaigns() {
-	register(a, operation{
-		id: "feed", method: "GET", path: "/v1/communities/{community}/feed", tag: "接龙", summary: "社群里的接龙", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "feed", Method: "GET", Path: "/v1/communities/{community}/feed", Tag: "接龙", Summary: "社群里的接龙", ETag: true,
 	}, a.feed)
-	register(a, operation{
-		id: "campaign", method: "GET", path: "/v1/campaigns/{campaign}", tag: "接龙", summary: "接龙页：谁推荐、多少钱、谁在里面", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "campaign", Method: "GET", Path: "/v1/campaigns/{campaign}", Tag: "接龙", Summary: "接龙页：谁推荐、多少钱、谁在里面", ETag: true,
 	}, func(ctx context.Context, in *struct{ CampaignPath }) (*campaignOutput, error) {
 		view, err := shared(ctx, a.pages, "campaign:"+in.Campaign, func(ctx context.Context) (*campaignView, error) {
 			c, err := a.visibleCampaign(ctx, in.Campaign)
@@ -108,8 +109,8 @@ func (a *API) declareCampaigns() {
 		}
 		return &campaignOutput{*view}, nil
 	})
-	register(a, operation{
-		id: "seats", method: "GET", path: "/v1/campaigns/{campaign}/seats", tag: "接龙", summary: "接龙名单，按接龙号", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "seats", Method: "GET", Path: "/v1/campaigns/{campaign}/seats", Tag: "接龙", Summary: "接龙名单，按接龙号", ETag: true,
 	}, a.seats)
 }
 
@@ -128,7 +129,7 @@ func (a *API) visibleCampaign(ctx context.Context, campaign string) (*groupbuy.C
 // feed is for the community's own people; others do not learn what is sold there.
 func (a *API) feed(ctx context.Context, in *struct {
 	CommunityPath
-	Paged
+	edge.Paged
 },
 ) (*feedOutput, error) {
 	if err := a.requireMember(ctx, in.Community); err != nil {
@@ -238,7 +239,7 @@ func (a *API) viewItems(ctx context.Context, c *groupbuy.Campaign) ([]itemView, 
 
 func (a *API) seats(ctx context.Context, in *struct {
 	CampaignPath
-	Paged
+	edge.Paged
 },
 ) (*seatsOutput, error) {
 	if _, err := a.visibleCampaign(ctx, in.Campaign); err != nil {

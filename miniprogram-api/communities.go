@@ -6,6 +6,7 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/community"
+	"guanxi/internal/edge"
 )
 
 type CommunityPath struct {
@@ -48,7 +49,7 @@ type communitiesOutput struct {
 }
 
 type joinInput struct {
-	Keyed
+	edge.Keyed
 	CommunityPath
 	Body struct {
 		Share string `json:"share,omitempty" maxLength:"32" doc:"通过哪一次分享加入"`
@@ -73,11 +74,11 @@ type shelfOutput struct {
 }
 
 func (a *API) declareCommunities() {
-	register(a, operation{
-		id: "my-communities", method: "GET", path: "/v1/communities", tag: "社群", summary: "我加入的社群",
+	edge.Register(a.edge, edge.Operation{
+		ID: "my-communities", Method: "GET", Path: "/v1/communities", Tag: "社群", Summary: "我加入的社群",
 	}, a.myCommunities)
-	register(a, operation{
-		id: "community", method: "GET", path: "/v1/communities/{community}", tag: "社群", summary: "社群主页",
+	edge.Register(a.edge, edge.Operation{
+		ID: "community", Method: "GET", Path: "/v1/communities/{community}", Tag: "社群", Summary: "社群主页",
 	}, func(ctx context.Context, in *struct{ CommunityPath }) (*communityOutput, error) {
 		c, err := a.communities.Get(ctx, in.Community)
 		if err != nil {
@@ -86,9 +87,9 @@ func (a *API) declareCommunities() {
 		view, err := a.viewCommunity(ctx, c)
 		return &communityOutput{view}, err
 	})
-	register(a, operation{
-		id: "join", method: "POST", path: "/v1/communities/{community}/join", tag: "社群", summary: "加入社群",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "join", Method: "POST", Path: "/v1/communities/{community}/join", Tag: "社群", Summary: "加入社群",
+		Recorded: true,
 	}, func(ctx context.Context, in *joinInput) (*communityOutput, error) {
 		join := community.JoinInput{Community: in.Community, Member: memberOf(ctx), Via: in.Body.Share}
 		if _, err := a.communities.Join(ctx, join); err != nil {
@@ -101,22 +102,22 @@ func (a *API) declareCommunities() {
 		view, err := a.viewCommunity(ctx, c)
 		return &communityOutput{view}, err
 	})
-	register(a, operation{
-		id: "leave", method: "POST", path: "/v1/communities/{community}/leave", tag: "社群", summary: "退出社群", status: 204,
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "leave", Method: "POST", Path: "/v1/communities/{community}/leave", Tag: "社群", Summary: "退出社群", Status: 204,
+		Recorded: true,
 	}, func(ctx context.Context, in *struct {
-		Keyed
+		edge.Keyed
 		CommunityPath
 	},
 	) (*emptyOutput, error) {
 		return nil, a.communities.Leave(ctx, in.Community, memberOf(ctx))
 	})
-	register(a, operation{
-		id: "shelf", method: "GET", path: "/v1/communities/{community}/shelf", tag: "社群", summary: "团长选品", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "shelf", Method: "GET", Path: "/v1/communities/{community}/shelf", Tag: "社群", Summary: "团长选品", ETag: true,
 	}, a.shelf)
 }
 
-func (a *API) myCommunities(ctx context.Context, in *struct{ Paged }) (*communitiesOutput, error) {
+func (a *API) myCommunities(ctx context.Context, in *struct{ edge.Paged }) (*communitiesOutput, error) {
 	page, err := a.communities.Mine(ctx, memberOf(ctx), community.Paging{First: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (a *API) people(ctx context.Context, ids ...string) (map[string]Person, err
 // shelf is for the community's own people, as the feed is.
 func (a *API) shelf(ctx context.Context, in *struct {
 	CommunityPath
-	Paged
+	edge.Paged
 },
 ) (*shelfOutput, error) {
 	if err := a.requireMember(ctx, in.Community); err != nil {

@@ -17,12 +17,13 @@ type explainOutput struct {
 	Body struct {
 		Entry    string          `json:"entry"`
 		Kind     commission.Kind `json:"kind"`
-		Order    string          `json:"order"`
+		Order    string          `json:"order,omitempty"`
+		Number   string          `json:"number,omitempty" doc:"提现单或凭证编号"`
 		At       time.Time       `json:"at"`
 		Sentence string          `json:"sentence" doc:"一句话说明"`
 		Steps    []string        `json:"steps" doc:"一步一步怎么算出来的"`
 		NotYet   string          `json:"not_yet,omitempty" doc:"为什么还不能提现"`
-		Policy   int             `json:"policy" doc:"所依据的佣金政策版本"`
+		Policy   int             `json:"policy,omitempty" doc:"所依据的佣金政策版本"`
 		Parts    []explainPart   `json:"parts"`
 		Seal     int64           `json:"seal,omitempty" doc:"封存在第几号账页"`
 	}
@@ -48,7 +49,7 @@ func (a *API) explain(ctx context.Context, in *explainInput) (*explainOutput, er
 	}
 	out := &explainOutput{}
 	b := &out.Body
-	b.Entry, b.Kind, b.Order, b.At, b.Sentence = e.Entry, e.Kind, e.Order, e.At, e.Sentence
+	b.Entry, b.Kind, b.Order, b.Number, b.At, b.Sentence = e.Entry, e.Kind, e.Order, e.Number, e.At, e.Sentence
 	b.Steps, b.NotYet, b.Policy, b.Seal = e.Steps, e.NotYet, e.Policy, e.Sealed
 	if b.Steps == nil {
 		b.Steps = []string{}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/groupbuy"
+	"guanxi/internal/edge"
 	"guanxi/internal/money"
 )
 
@@ -28,24 +29,24 @@ type draftBody struct {
 }
 
 type draftInput struct {
-	Keyed
+	edge.Keyed
 	CommunityPath
 	Body draftBody
 }
 
 type editCampaignInput struct {
-	Keyed
+	edge.Keyed
 	CampaignPath
 	Body draftBody
 }
 
 type campaignWrite struct {
-	Keyed
+	edge.Keyed
 	CampaignPath
 }
 
 type cancelInput struct {
-	Keyed
+	edge.Keyed
 	CampaignPath
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"400"`
@@ -53,7 +54,7 @@ type cancelInput struct {
 }
 
 type copyInput struct {
-	Keyed
+	edge.Keyed
 	CampaignPath
 	Body struct {
 		StartsAt time.Time `json:"starts_at"`
@@ -62,14 +63,14 @@ type copyInput struct {
 }
 
 func (a *API) declareHostCampaigns() {
-	register(a, operation{
-		id: "draft-campaign", method: "POST", path: "/v1/host/communities/{community}/campaigns", tag: "团长 · 接龙", summary: "起草接龙", status: 201,
+	edge.Register(a.edge, edge.Operation{
+		ID: "draft-campaign", Method: "POST", Path: "/v1/host/communities/{community}/campaigns", Tag: "团长 · 接龙", Summary: "起草接龙", Status: 201,
 	}, func(ctx context.Context, in *draftInput) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.Draft(ctx, in.Body.of(memberOf(ctx), in.Community, in.Key)))
 	})
-	register(a, operation{
-		id: "hosted-campaigns", method: "GET", path: "/v1/host/campaigns", tag: "团长 · 接龙", summary: "我的接龙",
-	}, func(ctx context.Context, in *struct{ Paged }) (*feedOutput, error) {
+	edge.Register(a.edge, edge.Operation{
+		ID: "hosted-campaigns", Method: "GET", Path: "/v1/host/campaigns", Tag: "团长 · 接龙", Summary: "我的接龙",
+	}, func(ctx context.Context, in *struct{ edge.Paged }) (*feedOutput, error) {
 		page, err := a.campaigns.ByHost(ctx, memberOf(ctx), groupbuy.Paging{Limit: in.Limit, After: in.Cursor})
 		if err != nil {
 			return nil, err
@@ -77,14 +78,14 @@ func (a *API) declareHostCampaigns() {
 		cards, err := a.cards(ctx, page.Items)
 		return &feedOutput{feedBody{cards, page.Next}}, err
 	})
-	register(a, operation{
-		id: "hosted-campaign", method: "GET", path: "/v1/host/campaigns/{campaign}", tag: "团长 · 接龙", summary: "接龙详情，含草稿", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "hosted-campaign", Method: "GET", Path: "/v1/host/campaigns/{campaign}", Tag: "团长 · 接龙", Summary: "接龙详情，含草稿", ETag: true,
 	}, func(ctx context.Context, in *struct{ CampaignPath }) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.hostedCampaign(ctx, in.Campaign))
 	})
-	register(a, operation{
-		id: "edit-campaign", method: "PUT", path: "/v1/host/campaigns/{campaign}", tag: "团长 · 接龙", summary: "修改草稿或预告",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "edit-campaign", Method: "PUT", Path: "/v1/host/campaigns/{campaign}", Tag: "团长 · 接龙", Summary: "修改草稿或预告",
+		Recorded: true,
 	}, func(ctx context.Context, in *editCampaignInput) (*campaignOutput, error) {
 		c, err := a.hostedCampaign(ctx, in.Campaign)
 		if err != nil {
@@ -96,26 +97,26 @@ func (a *API) declareHostCampaigns() {
 }
 
 func (a *API) declareCampaignMoves() {
-	register(a, operation{
-		id: "publish-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/publish", tag: "团长 · 接龙", summary: "发布",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "publish-campaign", Method: "POST", Path: "/v1/host/campaigns/{campaign}/publish", Tag: "团长 · 接龙", Summary: "发布",
+		Recorded: true,
 	}, func(ctx context.Context, in *campaignWrite) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.Publish(ctx, memberOf(ctx), in.Campaign))
 	})
-	register(a, operation{
-		id: "close-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/close", tag: "团长 · 接龙", summary: "提前截止",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "close-campaign", Method: "POST", Path: "/v1/host/campaigns/{campaign}/close", Tag: "团长 · 接龙", Summary: "提前截止",
+		Recorded: true,
 	}, func(ctx context.Context, in *campaignWrite) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.CloseEarly(ctx, memberOf(ctx), in.Campaign))
 	})
-	register(a, operation{
-		id: "cancel-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/cancel", tag: "团长 · 接龙", summary: "取消并全部退款",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "cancel-campaign", Method: "POST", Path: "/v1/host/campaigns/{campaign}/cancel", Tag: "团长 · 接龙", Summary: "取消并全部退款",
+		Recorded: true,
 	}, func(ctx context.Context, in *cancelInput) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.Cancel(ctx, memberOf(ctx), in.Campaign, in.Body.Reason))
 	})
-	register(a, operation{
-		id: "copy-campaign", method: "POST", path: "/v1/host/campaigns/{campaign}/copy", tag: "团长 · 接龙", summary: "再开一次上周的接龙", status: 201,
+	edge.Register(a.edge, edge.Operation{
+		ID: "copy-campaign", Method: "POST", Path: "/v1/host/campaigns/{campaign}/copy", Tag: "团长 · 接龙", Summary: "再开一次上周的接龙", Status: 201,
 	}, func(ctx context.Context, in *copyInput) (*campaignOutput, error) {
 		return a.showCampaign(ctx)(a.campaigns.Copy(ctx, groupbuy.CopyInput{
 			Key: in.Key, Host: memberOf(ctx), Campaign: in.Campaign, StartsAt: in.Body.StartsAt, EndsAt: in.Body.EndsAt,

@@ -6,6 +6,7 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/community"
+	"guanxi/internal/edge"
 	"guanxi/internal/money"
 )
 
@@ -16,7 +17,7 @@ type skuView struct {
 }
 
 type createCommunityInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Name  string `json:"name" minLength:"1" maxLength:"120"`
 		Words string `json:"words,omitempty" maxLength:"2000" doc:"社群介绍"`
@@ -24,7 +25,7 @@ type createCommunityInput struct {
 }
 
 type editCommunityInput struct {
-	Keyed
+	edge.Keyed
 	CommunityPath
 	Body struct {
 		Name   string `json:"name" minLength:"1" maxLength:"120"`
@@ -34,7 +35,7 @@ type editCommunityInput struct {
 }
 
 type pickupInput struct {
-	Keyed
+	edge.Keyed
 	CommunityPath
 	Body struct {
 		Name    string `json:"name" minLength:"1" maxLength:"120"`
@@ -59,7 +60,7 @@ type membersOutput struct {
 }
 
 type pickInput struct {
-	Keyed
+	edge.Keyed
 	CommunityPath
 	Product string `path:"product" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9:_.@|-]+$"`
 	Body    struct {
@@ -95,35 +96,35 @@ type productsOutput struct {
 }
 
 func (a *API) declareHosting() {
-	register(a, operation{
-		id: "create-community", method: "POST", path: "/v1/host/communities", tag: "团长 · 社群", summary: "新建社群", status: 201,
+	edge.Register(a.edge, edge.Operation{
+		ID: "create-community", Method: "POST", Path: "/v1/host/communities", Tag: "团长 · 社群", Summary: "新建社群", Status: 201,
 	}, func(ctx context.Context, in *createCommunityInput) (*communityOutput, error) {
 		return a.showCommunity(ctx)(a.communities.Create(ctx, community.CreateInput{
 			Host: memberOf(ctx), Key: in.Key, Name: in.Body.Name, Words: in.Body.Words,
 		}))
 	})
-	register(a, operation{
-		id: "hosted-communities", method: "GET", path: "/v1/host/communities", tag: "团长 · 社群", summary: "我的社群",
+	edge.Register(a.edge, edge.Operation{
+		ID: "hosted-communities", Method: "GET", Path: "/v1/host/communities", Tag: "团长 · 社群", Summary: "我的社群",
 	}, a.hostedCommunities)
-	register(a, operation{
-		id: "edit-community", method: "PUT", path: "/v1/host/communities/{community}", tag: "团长 · 社群", summary: "修改社群",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "edit-community", Method: "PUT", Path: "/v1/host/communities/{community}", Tag: "团长 · 社群", Summary: "修改社群",
+		Recorded: true,
 	}, func(ctx context.Context, in *editCommunityInput) (*communityOutput, error) {
 		return a.showCommunity(ctx)(a.communities.Edit(ctx, community.EditInput{
 			Host: memberOf(ctx), Community: in.Community, Name: in.Body.Name, Words: in.Body.Words, Notice: in.Body.Notice,
 		}))
 	})
-	register(a, operation{
-		id: "add-pickup-point", method: "POST", path: "/v1/host/communities/{community}/pickup-points", tag: "团长 · 社群",
-		summary: "增加自提点", status: 201, recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "add-pickup-point", Method: "POST", Path: "/v1/host/communities/{community}/pickup-points", Tag: "团长 · 社群",
+		Summary: "增加自提点", Status: 201, Recorded: true,
 	}, func(ctx context.Context, in *pickupInput) (*pointOutput, error) {
 		p, err := a.communities.AddPickupPoint(ctx, memberOf(ctx), in.Community, community.PickupInput{
 			Key: in.Key, Name: in.Body.Name, Address: in.Body.Address, Phone: in.Body.Phone, Hours: in.Body.Hours,
 		})
 		return &pointOutput{point{p.ID, p.Name, p.Address, p.Hours}}, err
 	})
-	register(a, operation{
-		id: "community-members", method: "GET", path: "/v1/host/communities/{community}/members", tag: "团长 · 社群", summary: "社群成员",
+	edge.Register(a.edge, edge.Operation{
+		ID: "community-members", Method: "GET", Path: "/v1/host/communities/{community}/members", Tag: "团长 · 社群", Summary: "社群成员",
 	}, a.communityMembers)
 	a.declarePicks()
 	a.declareHostCampaigns()
@@ -131,12 +132,12 @@ func (a *API) declareHosting() {
 }
 
 func (a *API) declarePicks() {
-	register(a, operation{
-		id: "products", method: "GET", path: "/v1/host/products", tag: "团长 · 选品", summary: "品牌商品库",
+	edge.Register(a.edge, edge.Operation{
+		ID: "products", Method: "GET", Path: "/v1/host/products", Tag: "团长 · 选品", Summary: "品牌商品库",
 	}, a.products)
-	register(a, operation{
-		id: "pick", method: "PUT", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "选品上架，写推荐理由",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "pick", Method: "PUT", Path: "/v1/host/communities/{community}/picks/{product}", Tag: "团长 · 选品", Summary: "选品上架，写推荐理由",
+		Recorded: true,
 	}, func(ctx context.Context, in *pickInput) (*pickOutput, error) {
 		p, err := a.communities.Pick(ctx, memberOf(ctx), in.Community, community.PickInput{
 			Product: in.Product, Reason: in.Body.Reason, Rank: in.Body.Rank,
@@ -150,11 +151,11 @@ func (a *API) declarePicks() {
 		}
 		return &pickOutput{viewPick(p, product)}, nil
 	})
-	register(a, operation{
-		id: "unpick", method: "DELETE", path: "/v1/host/communities/{community}/picks/{product}", tag: "团长 · 选品", summary: "下架", status: 204,
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "unpick", Method: "DELETE", Path: "/v1/host/communities/{community}/picks/{product}", Tag: "团长 · 选品", Summary: "下架", Status: 204,
+		Recorded: true,
 	}, func(ctx context.Context, in *struct {
-		Keyed
+		edge.Keyed
 		CommunityPath
 		Product string `path:"product" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9:_.@|-]+$"`
 	},
@@ -173,7 +174,7 @@ func (a *API) showCommunity(ctx context.Context) func(*community.Community, erro
 	}
 }
 
-func (a *API) hostedCommunities(ctx context.Context, in *struct{ Paged }) (*communitiesOutput, error) {
+func (a *API) hostedCommunities(ctx context.Context, in *struct{ edge.Paged }) (*communitiesOutput, error) {
 	page, err := a.communities.ByHost(ctx, memberOf(ctx), community.Paging{First: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func (a *API) hostedCommunities(ctx context.Context, in *struct{ Paged }) (*comm
 
 func (a *API) communityMembers(ctx context.Context, in *struct {
 	CommunityPath
-	Paged
+	edge.Paged
 },
 ) (*membersOutput, error) {
 	page, err := a.communities.Members(ctx, memberOf(ctx), in.Community, community.Paging{First: in.Limit, After: in.Cursor})
@@ -214,7 +215,7 @@ func (a *API) communityMembers(ctx context.Context, in *struct {
 }
 
 func (a *API) products(ctx context.Context, in *struct {
-	Paged
+	edge.Paged
 	Category string `query:"category" maxLength:"120"`
 },
 ) (*productsOutput, error) {

@@ -3,6 +3,7 @@ package miniprogramapi
 import (
 	"context"
 
+	"guanxi/internal/edge"
 	"guanxi/order"
 )
 
@@ -19,7 +20,7 @@ type hostOrdersOutput struct {
 }
 
 type shipInput struct {
-	Keyed
+	edge.Keyed
 	OrderPath
 	Body struct {
 		Kind     order.ShipKind `json:"kind" enum:"pickup,express,city"`
@@ -34,7 +35,7 @@ type RefundPath struct {
 }
 
 type refuseInput struct {
-	Keyed
+	edge.Keyed
 	RefundPath
 	Body struct {
 		Words string `json:"words" minLength:"1" maxLength:"240" doc:"给购物者的说明"`
@@ -42,44 +43,44 @@ type refuseInput struct {
 }
 
 func (a *API) declareHostOrders() {
-	register(a, operation{
-		id: "campaign-orders", method: "GET", path: "/v1/host/campaigns/{campaign}/orders", tag: "团长 · 订单", summary: "这场接龙的订单",
+	edge.Register(a.edge, edge.Operation{
+		ID: "campaign-orders", Method: "GET", Path: "/v1/host/campaigns/{campaign}/orders", Tag: "团长 · 订单", Summary: "这场接龙的订单",
 	}, a.campaignOrders)
-	register(a, operation{
-		id: "ship", method: "POST", path: "/v1/host/orders/{order}/ship", tag: "团长 · 订单", summary: "发货，或通知到店自提",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "ship", Method: "POST", Path: "/v1/host/orders/{order}/ship", Tag: "团长 · 订单", Summary: "发货，或通知到店自提",
+		Recorded: true,
 	}, func(ctx context.Context, in *shipInput) (*orderOutput, error) {
 		return viewOrder(a.orders.Ship(ctx, memberOf(ctx), in.Order, order.ShipInput{
 			Kind: in.Body.Kind, Company: in.Body.Company, Tracking: in.Body.Tracking,
 		}))
 	})
-	register(a, operation{
-		id: "collect", method: "POST", path: "/v1/host/orders/{order}/collect", tag: "团长 · 订单", summary: "已当面交给购物者",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "collect", Method: "POST", Path: "/v1/host/orders/{order}/collect", Tag: "团长 · 订单", Summary: "已当面交给购物者",
+		Recorded: true,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		return viewOrder(a.orders.Collect(ctx, memberOf(ctx), in.Order))
 	})
-	register(a, operation{
-		id: "host-refund", method: "POST", path: "/v1/host/orders/{order}/refunds", tag: "团长 · 订单", summary: "给购物者退款", status: 201,
+	edge.Register(a.edge, edge.Operation{
+		ID: "host-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds", Tag: "团长 · 订单", Summary: "给购物者退款", Status: 201,
 	}, func(ctx context.Context, in *refundInput) (*refundOutput, error) {
 		if _, err := a.orders.GetHosted(ctx, memberOf(ctx), in.Order); err != nil {
 			return nil, err
 		}
 		return viewRefund(a.orders.Refund(ctx, in.asked(memberOf(ctx))))
 	})
-	register(a, operation{
-		id: "approve-refund", method: "POST", path: "/v1/host/orders/{order}/refunds/{refund}/approve", tag: "团长 · 订单", summary: "同意退款",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "approve-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds/{refund}/approve", Tag: "团长 · 订单", Summary: "同意退款",
+		Recorded: true,
 	}, func(ctx context.Context, in *struct {
-		Keyed
+		edge.Keyed
 		RefundPath
 	},
 	) (*refundOutput, error) {
 		return viewRefund(a.orders.ApproveRefund(ctx, memberOf(ctx), in.Order, in.Refund))
 	})
-	register(a, operation{
-		id: "refuse-refund", method: "POST", path: "/v1/host/orders/{order}/refunds/{refund}/refuse", tag: "团长 · 订单", summary: "不同意退款",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "refuse-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds/{refund}/refuse", Tag: "团长 · 订单", Summary: "不同意退款",
+		Recorded: true,
 	}, func(ctx context.Context, in *refuseInput) (*refundOutput, error) {
 		return viewRefund(a.orders.RefuseRefund(ctx, memberOf(ctx), in.Order, in.Refund, in.Body.Words))
 	})
@@ -87,7 +88,7 @@ func (a *API) declareHostOrders() {
 
 func (a *API) campaignOrders(ctx context.Context, in *struct {
 	CampaignPath
-	Paged
+	edge.Paged
 },
 ) (*hostOrdersOutput, error) {
 	if _, err := a.hostedCampaign(ctx, in.Campaign); err != nil {

@@ -5,11 +5,12 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/internal/edge"
 	"guanxi/member"
 )
 
 type loginInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Code string `json:"code" minLength:"1" maxLength:"512" doc:"wx.login 得到的 code，只能用一次"`
 	}
@@ -24,7 +25,7 @@ type loginOutput struct {
 	}
 }
 
-type emptyInput struct{ Keyed }
+type emptyInput struct{ edge.Keyed }
 
 type emptyOutput struct{}
 
@@ -41,7 +42,7 @@ type profile struct {
 type profileOutput struct{ Body profile }
 
 type profileInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Nickname string `json:"nickname,omitempty" maxLength:"80" doc:"不填则不改"`
 		Avatar   string `json:"avatar,omitempty" maxLength:"500" doc:"https 地址；不填则不改"`
@@ -49,7 +50,7 @@ type profileInput struct {
 }
 
 type phoneInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Code string `json:"code" minLength:"1" maxLength:"512" doc:"手机号按钮得到的 code，与登录 code 不同"`
 	}
@@ -62,7 +63,7 @@ type phoneOutput struct {
 }
 
 type consentInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Kind    member.Kind `json:"kind" enum:"privacy-policy,personalisation,marketing"`
 		Version string      `json:"version" minLength:"1" maxLength:"40" doc:"所同意文本的版本"`
@@ -84,8 +85,8 @@ type consentsOutput struct {
 }
 
 func (a *API) declareMembers() {
-	register(a, operation{
-		id: "login", method: "POST", path: "/v1/login", tag: "我", summary: "用微信 code 登录", access: forAnyone, weight: 4,
+	edge.Register(a.edge, edge.Operation{
+		ID: "login", Method: "POST", Path: "/v1/login", Tag: "我", Summary: "用微信 code 登录", Open: true, Weight: 4,
 	}, func(ctx context.Context, in *loginInput) (*loginOutput, error) {
 		l, err := a.members.Login(ctx, member.LoginInput{Code: in.Body.Code})
 		if err != nil {
@@ -95,30 +96,30 @@ func (a *API) declareMembers() {
 		out.Body.Token, out.Body.Member, out.Body.ExpiresAt, out.Body.Fresh = l.Token, l.MemberID, l.ExpiresAt, l.Fresh
 		return out, nil
 	})
-	register(a, operation{
-		id: "logout", method: "POST", path: "/v1/logout", tag: "我", summary: "退出登录", status: 204,
+	edge.Register(a.edge, edge.Operation{
+		ID: "logout", Method: "POST", Path: "/v1/logout", Tag: "我", Summary: "退出登录", Status: 204,
 	}, func(ctx context.Context, in *logoutInput) (*emptyOutput, error) {
 		return nil, a.members.Logout(ctx, strings.TrimPrefix(in.Authorization, "Bearer "))
 	})
-	register(a, operation{
-		id: "logout-everywhere", method: "POST", path: "/v1/logout-everywhere", tag: "我", summary: "在所有设备上退出", status: 204,
+	edge.Register(a.edge, edge.Operation{
+		ID: "logout-everywhere", Method: "POST", Path: "/v1/logout-everywhere", Tag: "我", Summary: "在所有设备上退出", Status: 204,
 	}, func(ctx context.Context, _ *emptyInput) (*emptyOutput, error) {
 		return nil, a.members.LogoutEverywhere(ctx, memberOf(ctx))
 	})
-	register(a, operation{
-		id: "me", method: "GET", path: "/v1/me", tag: "我", summary: "我的资料",
+	edge.Register(a.edge, edge.Operation{
+		ID: "me", Method: "GET", Path: "/v1/me", Tag: "我", Summary: "我的资料",
 	}, func(ctx context.Context, _ *readInput) (*profileOutput, error) {
 		return renderProfile(a.members.Profile(ctx, memberOf(ctx)))
 	})
-	register(a, operation{
-		id: "edit-me", method: "PATCH", path: "/v1/me", tag: "我", summary: "修改昵称与头像",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "edit-me", Method: "PATCH", Path: "/v1/me", Tag: "我", Summary: "修改昵称与头像",
+		Recorded: true,
 	}, func(ctx context.Context, in *profileInput) (*profileOutput, error) {
 		edit := member.ProfileEdit{Nickname: in.Body.Nickname, Avatar: in.Body.Avatar}
 		return renderProfile(a.members.EditProfile(ctx, memberOf(ctx), edit))
 	})
-	register(a, operation{
-		id: "bind-phone", method: "POST", path: "/v1/me/phone", tag: "我", summary: "绑定手机号", recorded: true, weight: 4,
+	edge.Register(a.edge, edge.Operation{
+		ID: "bind-phone", Method: "POST", Path: "/v1/me/phone", Tag: "我", Summary: "绑定手机号", Recorded: true, Weight: 4,
 	}, func(ctx context.Context, in *phoneInput) (*phoneOutput, error) {
 		masked, err := a.members.BindPhone(ctx, memberOf(ctx), in.Body.Code)
 		out := &phoneOutput{}
@@ -129,18 +130,18 @@ func (a *API) declareMembers() {
 }
 
 type logoutInput struct {
-	Keyed
+	edge.Keyed
 	Authorization string `header:"Authorization" hidden:"true"`
 }
 
 func (a *API) declareConsents() {
-	register(a, operation{
-		id: "consents", method: "GET", path: "/v1/me/consents", tag: "我", summary: "我的授权记录",
+	edge.Register(a.edge, edge.Operation{
+		ID: "consents", Method: "GET", Path: "/v1/me/consents", Tag: "我", Summary: "我的授权记录",
 	}, func(ctx context.Context, _ *readInput) (*consentsOutput, error) {
 		return a.renderConsents(ctx)
 	})
-	register(a, operation{
-		id: "consent", method: "POST", path: "/v1/me/consents", tag: "我", summary: "同意或撤回授权", recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "consent", Method: "POST", Path: "/v1/me/consents", Tag: "我", Summary: "同意或撤回授权", Recorded: true,
 	}, func(ctx context.Context, in *consentInput) (*consentsOutput, error) {
 		_, err := a.members.Consent(ctx, member.ConsentInput{
 			Member: memberOf(ctx), Kind: in.Body.Kind, Version: in.Body.Version, Granted: in.Body.Granted,

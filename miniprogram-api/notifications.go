@@ -7,6 +7,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"guanxi/commission/withdrawal"
+	"guanxi/internal/edge"
 	"guanxi/internal/fault"
 	"guanxi/order"
 )
@@ -16,7 +18,7 @@ const maxNotification = 32 << 10
 // declareNotifications puts WeChat Pay's doors on the router. They are not operations of the API: the platform
 // dictates their shape, and their authority is a signature.
 func (a *API) declareNotifications() {
-	a.engine.POST("/v1/notify/weixinpay", a.notify)
+	a.edge.Router().POST("/v1/notify/weixinpay", a.notify)
 }
 
 // notify answers success only after the fact is stored; anything else makes the platform send again. A
@@ -39,15 +41,18 @@ func (a *API) notify(c *gin.Context) {
 		_, err = a.orders.Settle(ctx, *notice.Payment)
 	case notice.Refund != nil:
 		_, err = a.orders.SettleRefund(ctx, *notice.Refund)
+	case notice.Payout != nil:
+		_, err = a.withdrawals.Settle(ctx, *notice.Payout)
 	}
 	switch {
 	case err == nil:
 	case errors.Is(err, order.ErrPaymentMismatch), errors.Is(err, order.ErrRefundMismatch),
-		errors.Is(err, order.ErrNotFound), errors.Is(err, order.ErrRefundNotFound):
+		errors.Is(err, order.ErrNotFound), errors.Is(err, order.ErrRefundNotFound),
+		errors.Is(err, withdrawal.ErrNotFound), errors.Is(err, withdrawal.ErrOutcomeMismatch):
 		a.log.WarnContext(ctx, "notification contradicts our books", "notice", notice.ID, "error", err.Error())
-		a.metrics.fault(faultOf(err).Code)
+		a.edge.CountFault(edge.FaultOf(err).Code)
 	default:
-		a.refuseNotification(c, faultOf(err))
+		a.refuseNotification(c, edge.FaultOf(err))
 		return
 	}
 	c.Status(http.StatusNoContent)
@@ -55,7 +60,7 @@ func (a *API) notify(c *gin.Context) {
 }
 
 func (a *API) refuseNotification(c *gin.Context, f *fault.Fault) {
-	a.metrics.fault(f.Code)
+	a.edge.CountFault(f.Code)
 	a.log.WarnContext(c.Request.Context(), "notification refused", "code", f.Code, "error", f.Error())
-	c.AbortWithStatusJSON(statusOf(f.Kind), gin.H{"code": "FAIL", "message": f.ZH})
+	c.AbortWithStatusJSON(edge.StatusOf(f.Kind), gin.H{"code": "FAIL", "message": f.ZH})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"guanxi/internal/edge"
 	"guanxi/internal/money"
 	"guanxi/order"
 )
@@ -40,7 +41,7 @@ type quoteOutput struct {
 }
 
 type placeInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Campaign string `json:"campaign" minLength:"1" maxLength:"64"`
 		Lines    []wish `json:"lines" minItems:"1" maxItems:"50" nullable:"false"`
@@ -86,7 +87,7 @@ type OrderPath struct {
 }
 
 type orderWrite struct {
-	Keyed
+	edge.Keyed
 	OrderPath
 }
 
@@ -101,31 +102,31 @@ type payOutput struct {
 }
 
 func (a *API) declareOrders() {
-	register(a, operation{
-		id: "quote", method: "POST", path: "/v1/campaigns/{campaign}/quote", tag: "下单", summary: "算价，不占库存",
+	edge.Register(a.edge, edge.Operation{
+		ID: "quote", Method: "POST", Path: "/v1/campaigns/{campaign}/quote", Tag: "下单", Summary: "算价，不占库存",
 	}, a.quote)
-	register(a, operation{
-		id: "place", method: "POST", path: "/v1/orders", tag: "下单", summary: "下单：锁定价格与库存", status: 201,
+	edge.Register(a.edge, edge.Operation{
+		ID: "place", Method: "POST", Path: "/v1/orders", Tag: "下单", Summary: "下单：锁定价格与库存", Status: 201,
 	}, a.place)
-	register(a, operation{
-		id: "my-orders", method: "GET", path: "/v1/orders", tag: "下单", summary: "我的订单",
-	}, func(ctx context.Context, in *struct{ Paged }) (*ordersOutput, error) {
+	edge.Register(a.edge, edge.Operation{
+		ID: "my-orders", Method: "GET", Path: "/v1/orders", Tag: "下单", Summary: "我的订单",
+	}, func(ctx context.Context, in *struct{ edge.Paged }) (*ordersOutput, error) {
 		page, err := a.orders.Mine(ctx, memberOf(ctx), order.Page{Limit: in.Limit, After: in.Cursor})
 		if err != nil {
 			return nil, err
 		}
 		return viewOrders(page.Items, page.Next), nil
 	})
-	register(a, operation{
-		id: "order", method: "GET", path: "/v1/orders/{order}", tag: "下单", summary: "订单详情", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "order", Method: "GET", Path: "/v1/orders/{order}", Tag: "下单", Summary: "订单详情", ETag: true,
 	}, func(ctx context.Context, in *struct{ OrderPath }) (*orderOutput, error) {
 		return viewOrder(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
 	})
-	register(a, operation{
-		id: "prepay", method: "POST", path: "/v1/orders/{order}/prepay", tag: "下单", summary: "发起支付",
+	edge.Register(a.edge, edge.Operation{
+		ID: "prepay", Method: "POST", Path: "/v1/orders/{order}/prepay", Tag: "下单", Summary: "发起支付",
 	}, a.prepay)
-	register(a, operation{
-		id: "paid", method: "POST", path: "/v1/orders/{order}/paid", tag: "下单", summary: "支付回来后核对：以微信的查询为准", weight: 4,
+	edge.Register(a.edge, edge.Operation{
+		ID: "paid", Method: "POST", Path: "/v1/orders/{order}/paid", Tag: "下单", Summary: "支付回来后核对：以微信的查询为准", Weight: 4,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		if _, err := a.orders.GetMine(ctx, memberOf(ctx), in.Order); err != nil {
 			return nil, err
@@ -135,15 +136,15 @@ func (a *API) declareOrders() {
 		}
 		return viewOrder(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
 	})
-	register(a, operation{
-		id: "cancel-order", method: "POST", path: "/v1/orders/{order}/cancel", tag: "下单", summary: "付款前取消",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "cancel-order", Method: "POST", Path: "/v1/orders/{order}/cancel", Tag: "下单", Summary: "付款前取消",
+		Recorded: true,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		return viewOrder(a.orders.Cancel(ctx, memberOf(ctx), in.Order))
 	})
-	register(a, operation{
-		id: "receive", method: "POST", path: "/v1/orders/{order}/receive", tag: "下单", summary: "确认收货",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "receive", Method: "POST", Path: "/v1/orders/{order}/receive", Tag: "下单", Summary: "确认收货",
+		Recorded: true,
 	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
 		return viewOrder(a.orders.Receive(ctx, memberOf(ctx), in.Order))
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/internal/edge"
 	"guanxi/internal/money"
 )
 
@@ -19,14 +20,17 @@ type purseOutput struct {
 }
 
 type statementLine struct {
-	No        int64           `json:"no"`
-	Entry     string          `json:"entry" doc:"记账凭证编号"`
-	Kind      commission.Kind `json:"kind"`
-	Order     string          `json:"order,omitempty"`
-	At        time.Time       `json:"at"`
-	Pending   money.Fen       `json:"pending_fen"`
-	Available money.Fen       `json:"available_fen"`
-	Reason    string          `json:"reason" doc:"一句话：为什么是这个数"`
+	No          int64           `json:"no"`
+	Entry       string          `json:"entry" doc:"记账凭证编号"`
+	Kind        commission.Kind `json:"kind"`
+	Order       string          `json:"order,omitempty"`
+	Number      string          `json:"number,omitempty" doc:"提现单或凭证编号"`
+	At          time.Time       `json:"at"`
+	Pending     money.Fen       `json:"pending_fen"`
+	Available   money.Fen       `json:"available_fen"`
+	Withdrawing money.Fen       `json:"withdrawing_fen"`
+	Withdrawn   money.Fen       `json:"withdrawn_fen"`
+	Reason      string          `json:"reason" doc:"一句话：为什么是这个数"`
 }
 
 type statementOutput struct {
@@ -40,16 +44,17 @@ func viewStatement(lines []commission.Line) []statementLine {
 	out := make([]statementLine, len(lines))
 	for i, l := range lines {
 		out[i] = statementLine{
-			No: l.No, Entry: l.Entry, Kind: l.Kind, Order: l.Order, At: l.At,
-			Pending: l.Change.Pending, Available: l.Change.Available, Reason: l.Reason,
+			No: l.No, Entry: l.Entry, Kind: l.Kind, Order: l.Order, Number: l.Number, At: l.At,
+			Pending: l.Change.Pending, Available: l.Change.Available,
+			Withdrawing: l.Change.Withdrawing, Withdrawn: l.Change.Withdrawn, Reason: l.Reason,
 		}
 	}
 	return out
 }
 
 func (a *API) declarePurse() {
-	register(a, operation{
-		id: "purse", method: "GET", path: "/v1/purse", tag: "佣金", summary: "我的佣金账户", etag: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "purse", Method: "GET", Path: "/v1/purse", Tag: "佣金", Summary: "我的佣金账户", ETag: true,
 	}, func(ctx context.Context, _ *readInput) (*purseOutput, error) {
 		p, err := a.commission.Purse(ctx, memberOf(ctx))
 		if err != nil {
@@ -61,9 +66,9 @@ func (a *API) declarePurse() {
 		out.Body.Newest = viewStatement(p.Newest)
 		return out, nil
 	})
-	register(a, operation{
-		id: "statement", method: "GET", path: "/v1/purse/statement", tag: "佣金", summary: "佣金明细，从新到旧",
-	}, func(ctx context.Context, in *struct{ Paged }) (*statementOutput, error) {
+	edge.Register(a.edge, edge.Operation{
+		ID: "statement", Method: "GET", Path: "/v1/purse/statement", Tag: "佣金", Summary: "佣金明细，从新到旧",
+	}, func(ctx context.Context, in *struct{ edge.Paged }) (*statementOutput, error) {
 		page, err := a.commission.Statement(ctx, memberOf(ctx), commission.Page{Size: in.Limit, After: in.Cursor})
 		if err != nil {
 			return nil, err
@@ -72,7 +77,7 @@ func (a *API) declarePurse() {
 		out.Body.Lines, out.Body.Next = viewStatement(page.Lines), page.Next
 		return out, nil
 	})
-	register(a, operation{
-		id: "explain", method: "GET", path: "/v1/purse/explain", tag: "佣金", summary: "这一笔为什么是这个数",
+	edge.Register(a.edge, edge.Operation{
+		ID: "explain", Method: "GET", Path: "/v1/purse/explain", Tag: "佣金", Summary: "这一笔为什么是这个数",
 	}, a.explain)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"guanxi/internal/edge"
 	"guanxi/internal/money"
 	"guanxi/order"
 )
@@ -14,7 +15,7 @@ type refundLine struct {
 }
 
 type refundInput struct {
-	Keyed
+	edge.Keyed
 	OrderPath
 	Body struct {
 		Lines  []refundLine `json:"lines,omitempty" maxItems:"50" nullable:"false" doc:"不填表示剩余的全部"`
@@ -42,9 +43,9 @@ type refundPart struct {
 type refundOutput struct{ Body refundView }
 
 func (a *API) declareRefunds() {
-	register(a, operation{
-		id: "refund", method: "POST", path: "/v1/orders/{order}/refunds", tag: "售后", status: 201,
-		summary: "申请退款：整单或按行按件；发货前自动退，收货后由团长同意",
+	edge.Register(a.edge, edge.Operation{
+		ID: "refund", Method: "POST", Path: "/v1/orders/{order}/refunds", Tag: "售后", Status: 201,
+		Summary: "申请退款：整单或按行按件；发货前自动退，收货后由团长同意",
 	}, func(ctx context.Context, in *refundInput) (*refundOutput, error) {
 		if _, err := a.orders.GetMine(ctx, memberOf(ctx), in.Order); err != nil {
 			return nil, err

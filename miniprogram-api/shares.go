@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"guanxi/distribution"
+	"guanxi/internal/edge"
 )
 
 type shareInput struct {
-	Keyed
+	edge.Keyed
 	Body struct {
 		Kind   distribution.Kind `json:"kind" enum:"campaign,community"`
 		Target string            `json:"target" minLength:"1" maxLength:"64" doc:"接龙或社群的编号"`
@@ -32,7 +33,7 @@ type SharePath struct {
 }
 
 type openInput struct {
-	Keyed
+	edge.Keyed
 	SharePath
 	Body struct {
 		Scene int `json:"scene,omitempty" minimum:"0" maximum:"100000" doc:"微信场景值，如 1007 单聊、1008 群聊、1047 小程序码"`
@@ -75,18 +76,18 @@ type imageOutput struct {
 }
 
 func (a *API) declareShares() {
-	register(a, operation{
-		id: "share", method: "POST", path: "/v1/shares", tag: "分享", summary: "生成分享", status: 201,
+	edge.Register(a.edge, edge.Operation{
+		ID: "share", Method: "POST", Path: "/v1/shares", Tag: "分享", Summary: "生成分享", Status: 201,
 	}, a.share)
-	register(a, operation{
-		id: "open-share", method: "POST", path: "/v1/shares/{share}/open", tag: "分享", summary: "打开分享",
-		recorded: true,
+	edge.Register(a.edge, edge.Operation{
+		ID: "open-share", Method: "POST", Path: "/v1/shares/{share}/open", Tag: "分享", Summary: "打开分享",
+		Recorded: true,
 	}, a.openShare)
-	register(a, operation{
-		id: "share-code", method: "GET", path: "/v1/shares/{share}/code", tag: "分享", summary: "小程序码图片", weight: 4,
+	edge.Register(a.edge, edge.Operation{
+		ID: "share-code", Method: "GET", Path: "/v1/shares/{share}/code", Tag: "分享", Summary: "小程序码图片", Weight: 4,
 	}, a.shareCode)
-	register(a, operation{
-		id: "my-bond", method: "GET", path: "/v1/me/bond", tag: "分享", summary: "我归属于谁，为什么",
+	edge.Register(a.edge, edge.Operation{
+		ID: "my-bond", Method: "GET", Path: "/v1/me/bond", Tag: "分享", Summary: "我归属于谁，为什么",
 	}, a.myBond)
 }
 
@@ -135,7 +136,7 @@ func (a *API) shareCode(ctx context.Context, in *struct{ SharePath }) (*imageOut
 		return nil, err
 	}
 	if a.codes == nil {
-		return nil, errAway
+		return nil, edge.ErrAway
 	}
 	image, err := a.codes.CodeImage(ctx, s.ID, pageOf(s.Kind))
 	if err != nil {

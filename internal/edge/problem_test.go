@@ -1,4 +1,4 @@
-package miniprogramapi
+package edge
 
 import (
 	"context"
@@ -11,12 +11,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"guanxi/catalog"
-	"guanxi/commission"
 	"guanxi/community"
-	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/internal/docstore"
-	"guanxi/internal/fault"
 	"guanxi/member"
 	"guanxi/order"
 )
@@ -39,42 +36,17 @@ func TestEveryErrorBecomesOneProblem(t *testing.T) {
 		{docstore.ErrContended, 503, "API_STORE_AWAY"},
 		{context.DeadlineExceeded, 503, "API_CANCELLED"},
 		{context.Canceled, 503, "API_CANCELLED"},
+		{fmt.Errorf("x: %w", docstore.ErrPage), 422, "API_INPUT_INVALID"},
 		{errors.New("secret"), 500, "API_INTERNAL"},
 		{docstore.ErrInvalid, 500, "API_INTERNAL"},
 	} {
-		p := problemOf(faultOf(c.err), "r1")
+		p := problemOf(FaultOf(c.err), "r1")
 		if p.Status != c.status || p.Code != c.code || p.Request != "r1" || strings.Contains(p.Title+p.English, "secret") {
 			t.Errorf("%v: %+v", c.err, p)
 		}
 		if wants := p.Status == 429 || p.Status == 503; wants != (p.header.Get("Retry-After") != "") {
 			t.Errorf("%v: Retry-After %q", c.err, p.header.Get("Retry-After"))
 		}
-	}
-}
-
-// Codes are stable and say their domain; two refusals never share one.
-func TestTheCatalogueOfFaultsIsClean(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for prefix, list := range map[string][]*fault.Fault{
-		"API_": Faults(), "MEM_": member.Faults(), "COMM_": community.Faults(), "CAT_": catalog.Faults(), "GRP_": groupbuy.Faults(),
-		"ORD_": order.Faults(), "DIST_": distribution.Faults(), "COM_": commission.Faults(),
-	} {
-		for _, f := range list {
-			if seen[f.Code] || !strings.HasPrefix(f.Code, prefix) || f.Code != strings.ToUpper(f.Code) {
-				t.Errorf("%s: twice, or not beginning with %s", f.Code, prefix)
-			}
-			seen[f.Code] = true
-			if f.ZH == "" || f.EN == "" || strings.ContainsAny(f.ZH+f.EN, "%{}") || !strings.ContainsFunc(f.ZH, func(r rune) bool { return r > 0x3000 }) {
-				t.Errorf("%s: %q / %q", f.Code, f.ZH, f.EN)
-			}
-			if status := statusOf(f.Kind); status < 400 || status > 599 {
-				t.Errorf("%s: status %d", f.Code, status)
-			}
-		}
-	}
-	if len(seen) < 80 {
-		t.Errorf("only %d faults", len(seen))
 	}
 }
 

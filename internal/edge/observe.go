@@ -1,8 +1,9 @@
-package miniprogramapi
+package edge
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -17,13 +18,13 @@ import (
 	"guanxi/internal/id"
 )
 
-// metrics are the edge's counters. Labels are routes and codes, never ids.
+// metrics are the counters of all edges. Labels are routes and codes, never ids.
 type metrics struct {
 	requests *prometheus.HistogramVec
 	faults   *prometheus.CounterVec
 }
 
-func newMetrics(into prometheus.Registerer) *metrics {
+func newMetrics(into prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "guanxi_http_request_seconds", Help: "Time to answer, by route and status.",
@@ -33,26 +34,39 @@ func newMetrics(into prometheus.Registerer) *metrics {
 			Name: "guanxi_faults_total", Help: "Refusals given to callers, by code.",
 		}, []string{"code"}),
 	}
-	if into != nil {
-		into.MustRegister(m.requests, m.faults)
+	if into == nil {
+		return m, nil
 	}
-	return m
+	return m, errors.Join(registerOnce(into, &m.requests), registerOnce(into, &m.faults))
+}
+
+// registerOnce takes the collector that another edge of the same program has registered already.
+func registerOnce[C prometheus.Collector](into prometheus.Registerer, mine *C) error {
+	err := into.Register(*mine)
+	var there prometheus.AlreadyRegisteredError
+	if errors.As(err, &there) {
+		if theirs, same := there.ExistingCollector.(C); same {
+			*mine = theirs
+			return nil
+		}
+	}
+	return err
 }
 
 func (m *metrics) fault(code string) { m.faults.WithLabelValues(code).Inc() }
 
 // observe gives every request an id, a bounded time, a span, a metric and one log line.
-func (a *API) observe(c *gin.Context) {
-	start := a.clock.Now()
+func (e *Edge) observe(c *gin.Context) {
+	start := e.config.Clock.Now()
 	request := c.GetHeader("X-Request-Id")
 	if !id.Valid(request) || len(request) > 64 {
 		request = id.Random{}.New(start)
 	}
 	c.Header("X-Request-Id", request)
 	c.Header("X-Content-Type-Options", "nosniff")
-	ctx, cancel := context.WithTimeout(context.WithValue(c.Request.Context(), keyRequest, request), patience)
+	ctx, cancel := context.WithTimeout(context.WithValue(c.Request.Context(), keyRequest, request), e.patience(c))
 	defer cancel()
-	ctx, span := otel.Tracer("guanxi/miniprogram-api").Start(ctx, c.Request.Method+" "+c.FullPath())
+	ctx, span := otel.Tracer("guanxi/"+e.config.Name).Start(ctx, c.Request.Method+" "+c.FullPath())
 	defer span.End()
 	c.Request = c.Request.WithContext(ctx)
 	watch := prometheus.NewTimer(nil)
@@ -62,31 +76,31 @@ func (a *API) observe(c *gin.Context) {
 		route, method = "none", "any" // a caller may invent methods, and every label is kept for ever
 	}
 	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("http.route", route))
-	a.metrics.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
-	if a.log.Enabled(ctx, -4) || status >= http.StatusInternalServerError {
-		a.log.InfoContext(ctx, "request", "route", route, "method", method, "status", status,
+	e.metrics.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
+	if e.config.Log.Enabled(ctx, -4) || status >= http.StatusInternalServerError {
+		e.config.Log.InfoContext(ctx, "request", "route", route, "method", method, "status", status,
 			"ms", took.Milliseconds(), "request", request)
 	}
 }
 
 // recover answers a panic with a coded 500 and keeps the service up.
-func (a *API) recover(c *gin.Context) {
+func (e *Edge) recover(c *gin.Context) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		a.log.ErrorContext(c.Request.Context(), "panic in a handler", "route", c.FullPath(), "panic", fmt.Sprint(p),
-			"stack", string(debug.Stack()), "request", requestID(c.Request.Context()))
-		a.plain(c, errInternal)
+		e.config.Log.ErrorContext(c.Request.Context(), "panic in a handler", "route", c.FullPath(), "panic", fmt.Sprint(p),
+			"stack", string(debug.Stack()), "request", RequestID(c.Request.Context()))
+		e.Plain(c, ErrInternal)
 	}()
 	c.Next()
 }
 
-// plain renders a fault outside huma.
-func (a *API) plain(c *gin.Context, f *fault.Fault) {
-	a.metrics.fault(f.Code)
-	problem := problemOf(f, requestID(c.Request.Context()))
+// Plain renders a fault outside huma.
+func (e *Edge) Plain(c *gin.Context, f *fault.Fault) {
+	e.metrics.fault(f.Code)
+	problem := problemOf(f, RequestID(c.Request.Context()))
 	body, err := json.Marshal(problem)
 	if err != nil || c.Writer.Written() {
 		c.Abort()

@@ -1,4 +1,4 @@
-package miniprogramapi
+package edge
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func TestOneAnswerPerKeyInSeveralProcesses(t *testing.T) {
 	}
 	processes := make([]func(context.Context, *poke) (*poked, error), 4)
 	for i := range processes {
-		kept, err := openAnswers(t.Context(), store, c)
+		kept, err := openAnswers(t.Context(), store, c, "answers")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestOneAnswerPerKeyInSeveralProcesses(t *testing.T) {
 	if handled.Load() > 4 {
 		t.Errorf("one process handled it more than once: %d", handled.Load())
 	}
-	if _, err := processes[1](t.Context(), ask("key-0001", "b")); !errors.Is(err, errKeyReused) {
+	if _, err := processes[1](t.Context(), ask("key-0001", "b")); !errors.Is(err, ErrKeyReused) {
 		t.Errorf("another request under the key: %v", err)
 	}
 }
@@ -73,7 +73,7 @@ func TestOneAnswerPerKeyInSeveralProcesses(t *testing.T) {
 func TestARefusalIsNotRecordedAndWaitersMayLeave(t *testing.T) {
 	t.Parallel()
 	c := clock.NewManual(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
-	kept, err := openAnswers(t.Context(), docstoretest.NewStore(t, c), c)
+	kept, err := openAnswers(t.Context(), docstoretest.NewStore(t, c), c, "answers")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestAnswersAreForgottenInTimeAndUnreadableInTheStore(t *testing.T) {
 	t.Parallel()
 	c := clock.NewManual(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 	store := docstoretest.NewStore(t, c)
-	kept, err := openAnswers(t.Context(), store, c)
+	kept, err := openAnswers(t.Context(), store, c, "answers")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package miniprogramapi
+package edge
 
 import (
 	"bytes"

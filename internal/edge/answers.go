@@ -1,4 +1,4 @@
-package miniprogramapi
+package edge
 
 import (
 	"context"
@@ -36,13 +36,13 @@ type answers struct {
 // keepAnswers is how long the same key gives the same answer.
 const keepAnswers = 48 * time.Hour
 
-func openAnswers(ctx context.Context, store *docstore.Store, c clock.Clock) (*answers, error) {
+func openAnswers(ctx context.Context, store *docstore.Store, c clock.Clock, name string) (*answers, error) {
 	docs, err := docstore.Open[answer](ctx, store, docstore.Spec{
-		Name:    "answers",
+		Name:    name,
 		Indexes: []docstore.Index{{Name: "at", Fields: []string{"at"}}},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open answers: %w", err)
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	return &answers{docs: docs, clock: c, running: map[string]chan struct{}{}}, nil
 }
@@ -64,7 +64,7 @@ func recorded[I, O any](
 			return nil, fmt.Errorf("hash request: %w", err)
 		}
 		sum := sha256.Sum256(request)
-		docID, hash := id.Derive("answer", memberOf(ctx), operation, k.idempotencyKey()), hex.EncodeToString(sum[:16])
+		docID, hash := id.Derive("answer", Caller(ctx), operation, k.idempotencyKey()), hex.EncodeToString(sum[:16])
 		leave, err := a.enter(ctx, docID)
 		if err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func recorded[I, O any](
 
 func replay[O any](stored *answer, hash string) (*O, error) {
 	if stored.Hash != hash {
-		return nil, errKeyReused
+		return nil, ErrKeyReused
 	}
 	out := new(O)
 	if err := json.Unmarshal([]byte(stored.Body.Reveal()), out); err != nil {

@@ -1,0 +1,90 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"guanxi/commission"
+	"guanxi/commission/tax"
+	"guanxi/commission/withdrawal"
+	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
+	"guanxi/reconcile"
+)
+
+// Ledger is the books as staff works with them; *commission.Service satisfies it.
+type Ledger interface {
+	Policies(ctx context.Context) ([]*commission.Policy, error)
+	PublishPolicy(ctx context.Context, p commission.Policy) (*commission.Policy, error)
+	DryRun(ctx context.Context, draft commission.Policy, from, to time.Time, progress func(done, total int64)) (*commission.DryRun, error)
+
+	FindEntries(ctx context.Context, what string) ([]commission.EntryView, error)
+	Explain(ctx context.Context, member, entry string) (commission.Explanation, error)
+	Purse(ctx context.Context, member string) (*commission.Purse, error)
+	Statement(ctx context.Context, member string, page commission.Page) (commission.Statement, error)
+	StreamEntries(ctx context.Context, from, to int64, visit func(*commission.Seal, []*commission.Entry) error) error
+	Verify(ctx context.Context, progress func(commission.Progress)) (*commission.Report, error)
+	Checkpoints(ctx context.Context, page docstore.Paging) (docstore.Page[commission.Checkpoint], error)
+
+	Vouchers(ctx context.Context, state commission.VoucherState, page docstore.Paging) (docstore.Page[commission.Voucher], error)
+	Voucher(ctx context.Context, voucher string) (*commission.Voucher, error)
+	ProposeVoucher(ctx context.Context, in commission.VoucherInput) (*commission.Voucher, error)
+	ApproveVoucher(ctx context.Context, voucher, checker, why string) (*commission.Voucher, error)
+	RejectVoucher(ctx context.Context, voucher, checker, why string) (*commission.Voucher, error)
+
+	Periods(ctx context.Context, page docstore.Paging) (docstore.Page[commission.Period], error)
+	ClosePeriod(ctx context.Context, month, by string) (*commission.Period, error)
+	PeriodStatements(ctx context.Context, month string, page docstore.Paging) (docstore.Page[commission.PeriodStatement], error)
+	PeriodStatement(ctx context.Context, member, month string) (*commission.PeriodStatement, error)
+
+	Disputes(ctx context.Context, state commission.DisputeState, page docstore.Paging) (docstore.Page[commission.Dispute], error)
+	DisputesOf(ctx context.Context, member string, page docstore.Paging) (docstore.Page[commission.Dispute], error)
+	Dispute(ctx context.Context, dispute string) (*commission.Dispute, error)
+	AnswerDispute(ctx context.Context, a commission.DisputeAnswer) (*commission.Dispute, error)
+}
+
+// Payouts is the withdrawals as staff works with them; *withdrawal.Service satisfies it.
+type Payouts interface {
+	ByState(ctx context.Context, in withdrawal.State, p docstore.Paging) (docstore.Page[withdrawal.Withdrawal], error)
+	WithIncidents(ctx context.Context, p docstore.Paging) (docstore.Page[withdrawal.Withdrawal], error)
+	Mine(ctx context.Context, member string, p docstore.Paging) (docstore.Page[withdrawal.Withdrawal], error)
+	Get(ctx context.Context, number string) (*withdrawal.Withdrawal, error)
+	Sharers(ctx context.Context, w *withdrawal.Withdrawal) (map[string][]string, error)
+	Needs(w *withdrawal.Withdrawal) int
+	Approve(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
+	Reject(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
+	Return(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
+	TaxStatement(ctx context.Context, member string, year, month int) (tax.Statement, error)
+	Filing(ctx context.Context, year, month int, visit func(tax.FilingRow) error) error
+}
+
+// Reconciliation compares the platform's bills with ours; *reconcile.Service satisfies it.
+type Reconciliation interface {
+	Runs(ctx context.Context, s reconcile.Statement, p docstore.Paging) (docstore.Page[reconcile.Run], error)
+	Get(ctx context.Context, s reconcile.Statement, day string) (*reconcile.Run, error)
+	Again(ctx context.Context, s reconcile.Statement, day string) (*reconcile.Run, error)
+	Lines(ctx context.Context, s reconcile.Statement, day string, each func(reconcile.Line) error) error
+	Tasks(ctx context.Context, in reconcile.TaskState, p docstore.Paging) (docstore.Page[reconcile.Task], error)
+	TasksOf(ctx context.Context, s reconcile.Statement, day string, p docstore.Paging) (docstore.Page[reconcile.Task], error)
+	Task(ctx context.Context, task string) (*reconcile.Task, error)
+	Resolve(ctx context.Context, in reconcile.Resolution) (*reconcile.Task, error)
+}
+
+// The console's own ways to say no.
+var (
+	ErrBusy = fault.Define("CON_BUSY", fault.Exhausted,
+		"已有同类的长时间核对正在进行，请稍后再试。", "Another long calculation is running; try again later.")
+	ErrNoPolicy = fault.Define("CON_POLICY_NOT_FOUND", fault.NotFound,
+		"没有这一版佣金规则。", "There is no such version of the policy.")
+	ErrNoPeriod = fault.Define("CON_PERIOD_NOT_FOUND", fault.NotFound,
+		"这个月还没有结账。", "This month has not been closed.")
+	ErrNotYours = fault.Define("CON_NOT_YOURS", fault.Denied,
+		"只能撤回自己提交的凭证或草稿。", "You can take back only what you made yourself.")
+	ErrDraft = fault.Define("CON_DRAFT_DAMAGED", fault.Internal,
+		"草稿内容无法读取。", "The draft cannot be read.")
+)
+
+// Faults lists the console's own catalogue entries.
+func Faults() []*fault.Fault {
+	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrDraft}
+}

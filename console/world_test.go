@@ -1,0 +1,286 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"guanxi/commission"
+	"guanxi/commission/tax"
+	"guanxi/commission/withdrawal"
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/docstore/docstoretest"
+	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/edge"
+	"guanxi/internal/id"
+	"guanxi/reconcile"
+	"guanxi/staff"
+)
+
+var start = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
+
+const ownPassword = "correct horse battery"
+
+// world is a console on a store that can misbehave.
+type world struct {
+	t       *testing.T
+	clock   *clock.Manual
+	flaky   *docstoretest.Flaky
+	store   *docstore.Store
+	staff   *staff.Service
+	console *Console
+	keys    atomic.Int64
+	limiter edge.Limiter
+
+	ledger    *commission.Service
+	payouts   *withdrawal.Service
+	reconcile *reconcile.Service
+	rail      *rail
+	bills     *bills
+}
+
+func newWorld(t *testing.T) *world { return limitedWorld(t, nil) }
+
+func limitedWorld(t *testing.T, limiter edge.Limiter) *world {
+	t.Helper()
+	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(driver), limiter: limiter, rail: &rail{}, bills: &bills{}}
+	w.store = docstoretest.StoreOn(t, w.flaky, w.clock)
+	w.openDomains()
+	w.staff, w.console = w.process()
+	return w
+}
+
+// process is another process on the same store.
+func (w *world) process() (*staff.Service, *Console) {
+	w.t.Helper()
+	argon, err := NewArgon(Cost{MemoryKiB: 32, Passes: 1})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	people, err := staff.New(w.t.Context(), staff.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}, Passwords: argon})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c, err := New(w.t.Context(), w.deps(people))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return people, c
+}
+
+func (w *world) deps(people *staff.Service) Deps {
+	return Deps{
+		Store: w.store, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Staff: people, Limiter: w.limiter,
+		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile,
+	}
+}
+
+// caller is somebody with a token, or nobody.
+type caller struct {
+	w        *world
+	operator string
+	token    string
+	console  *Console
+}
+
+func (w *world) nobody() *caller { return &caller{w: w, console: w.console} }
+
+// hire makes an operator with an own password and signs them in.
+func (w *world) hire(login string, roles ...staff.Role) *caller {
+	w.t.Helper()
+	c, password := w.newcomer(login, roles...)
+	c.must("POST", "/console/api/me/password", map[string]any{"old": password, "new": ownPassword}, 204)
+	return c
+}
+
+// newcomer still has the password that somebody else made.
+func (w *world) newcomer(login string, roles ...staff.Role) (*caller, string) {
+	w.t.Helper()
+	added, err := w.staff.AddOperator(w.t.Context(), staff.AddInput{By: staff.System, Key: login, Login: login, Name: "员工" + login, Roles: roles})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c := &caller{w: w, operator: added.Operator.ID, console: w.console}
+	c.signIn(login, added.Password)
+	return c, added.Password
+}
+
+func (c *caller) signIn(login, password string) {
+	c.w.t.Helper()
+	in := (&caller{w: c.w, console: c.console}).must("POST", "/console/api/login", map[string]any{"login": login, "password": password}, 200)
+	c.token = in.text("token")
+}
+
+type answer map[string]any
+
+func (a answer) text(name string) string { s, _ := a[name].(string); return s }
+func (a answer) list(name string) []any  { l, _ := a[name].([]any); return l }
+
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r reply) String() string { return fmt.Sprintf("%d %s", r.status, r.body) }
+
+func (r reply) answer() answer {
+	var a answer
+	_ = json.Unmarshal([]byte(r.body), &a)
+	return a
+}
+
+// send makes a request with a key of its own.
+func (c *caller) send(method, path string, body any) reply {
+	return c.keyed(fmt.Sprintf("key-%06d", c.w.keys.Add(1)), method, path, body)
+}
+
+func (c *caller) keyed(key, method, path string, body any) reply {
+	c.w.t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	default:
+		raw, err := json.Marshal(body)
+		if err != nil {
+			c.w.t.Fatal(err)
+		}
+		reader = bytes.NewReader(raw)
+	}
+	r := httptest.NewRequestWithContext(context.WithoutCancel(c.w.t.Context()), method, path, reader)
+	if reader != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if method != http.MethodGet {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	recorder := httptest.NewRecorder()
+	c.console.Handler().ServeHTTP(recorder, r)
+	return reply{recorder.Code, recorder.Header(), recorder.Body.String()}
+}
+
+func (c *caller) must(method, path string, body any, status int) answer {
+	c.w.t.Helper()
+	r := c.send(method, path, body)
+	if r.status != status {
+		c.w.t.Fatalf("%s %s: %v; want %d", method, path, r, status)
+	}
+	return r.answer()
+}
+
+// refused expects a problem with this code.
+func (c *caller) refused(method, path string, body any, status int, code string) {
+	c.w.t.Helper()
+	if r := c.send(method, path, body); r.status != status || r.answer().text("code") != code {
+		c.w.t.Fatalf("%s %s: %v; want %d %s", method, path, r, status, code)
+	}
+}
+
+// deeds is the audit log about a subject, oldest first, in short.
+func (w *world) deeds(subject string) []string {
+	w.t.Helper()
+	page, err := w.staff.Audit(w.t.Context(), staff.AuditQuery{Subject: subject, Paging: docstore.Paging{First: 200}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	all := []string{}
+	for _, d := range page.Items {
+		line := strings.Join([]string{d.Operation, string(d.Outcome), d.Code, d.Before, d.After}, "|")
+		all = append([]string{line}, all...)
+	}
+	return all
+}
+
+// openDomains opens the real domains on the world's store; only the platform is made up.
+func (w *world) openDomains() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	var err error
+	must := func() {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.ledger, err = commission.New(ctx, commission.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}})
+	must()
+	tables, err := tax.OpenBook(ctx, w.store, w.clock)
+	must()
+	w.payouts, err = withdrawal.New(ctx, withdrawal.Deps{
+		Store: w.store, Clock: w.clock, Ledger: w.ledger, Rail: w.rail, Payees: payees{}, Taxes: tables,
+	})
+	must()
+	w.reconcile, err = reconcile.New(ctx, reconcile.Deps{
+		Store: w.store, Clock: w.clock, IDs: id.Random{}, Bills: w.bills, Ours: ours{}, Config: reconcile.Config{Since: "2026-03-01"},
+	})
+	must()
+}
+
+// payees are people who have been members for long, with wallets.
+type payees struct{}
+
+func (payees) OpenID(_ context.Context, member string) (string, error) {
+	return "openid-" + member, nil
+}
+
+func (payees) MemberSince(context.Context, string) (time.Time, error) {
+	return start.AddDate(-1, 0, 0), nil
+}
+
+// rail waits for everybody's confirmation.
+type rail struct{}
+
+func (rail) Send(_ context.Context, t withdrawal.Transfer) (withdrawal.Outcome, error) {
+	return withdrawal.Outcome{
+		Number: t.Number, State: withdrawal.TransferWaiting, Bill: "bill-" + t.Number, Package: "package", Amount: t.Amount, At: start,
+	}, nil
+}
+
+func (rail) Query(context.Context, string) (withdrawal.Outcome, error) {
+	return withdrawal.Outcome{}, withdrawal.ErrUnknownNumber
+}
+
+func (rail) Cancel(context.Context, string) (withdrawal.Outcome, error) {
+	return withdrawal.Outcome{}, withdrawal.ErrUnknownNumber
+}
+
+// bills is a platform whose trade bill has one payment that our books do not know.
+type bills struct{}
+
+func (bills) Trade(_ context.Context, _ string, each func(reconcile.TradeLine) error) (reconcile.Totals, error) {
+	line := reconcile.TradeLine{At: start.Add(-20 * time.Hour), State: "SUCCESS", Number: "stray1", TransactionID: "4200001", Amount: 990}
+	return reconcile.Totals{Lines: 1, In: 990}, each(line)
+}
+
+func (bills) Funds(context.Context, string, func(reconcile.FundLine) error) (reconcile.Totals, error) {
+	return reconcile.Totals{}, reconcile.ErrNoStatement
+}
+
+type ours struct{}
+
+func (ours) Lookup(context.Context, reconcile.Movement, []string) (map[string]reconcile.Fact, error) {
+	return nil, nil //nolint:nilnil // nothing is known
+}
+
+func (ours) Each(context.Context, []reconcile.Movement, time.Time, time.Time, func(reconcile.Fact) error) error {
+	return nil
+}

@@ -1,0 +1,163 @@
+package staff
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"guanxi/internal/docstore"
+	"guanxi/internal/id"
+)
+
+// System acts where no operator does: on the command line of the machine itself.
+const System = "system"
+
+// State of an account.
+type State string
+
+// The states.
+const (
+	Active   State = "active"
+	Disabled State = "disabled"
+)
+
+// move is what may be done to an account.
+type move string
+
+const (
+	disable move = "disable"
+	enable  move = "enable"
+	reset   move = "reset password"
+	assign  move = "set roles"
+)
+
+// moves is every allowed move: from which state, into which. What is not here is refused (STF_STATE).
+var moves = map[move]map[State]State{
+	disable: {Active: Disabled, Disabled: Disabled}, // again changes nothing
+	enable:  {Disabled: Active, Active: Active},
+	reset:   {Active: Active},
+	assign:  {Active: Active, Disabled: Disabled},
+}
+
+// Operator is one account. Its id is derived from the login name.
+type Operator struct {
+	docstore.Doc  `bson:",inline"`
+	Login         string             `bson:"login"`
+	Name          string             `bson:"name"`
+	Roles         []Role             `bson:"roles"`
+	State         State              `bson:"state"`
+	Hash          docstore.Encrypted `bson:"hash"`
+	MustChange    bool               `bson:"must_change"`
+	PasswordUntil time.Time          `bson:"password_until,omitempty"` // of a temporary password
+	AddedKey      string             `bson:"added_key"`
+	AddedBy       string             `bson:"added_by"`
+	AddedAt       time.Time          `bson:"added_at"`
+	LastLogin     time.Time          `bson:"last_login,omitempty"`
+	Generation    int64              `bson:"generation"` // sessions of another generation are over
+	Failed        int                `bson:"failed"`     // attempts since the last good one
+	LockedUntil   time.Time          `bson:"locked_until,omitempty"`
+}
+
+// IDOf is the id that the operator with this login name has.
+func IDOf(login string) string { return id.Derive("operator", login) }
+
+// take makes a move of the table.
+func (o *Operator) take(m move) error {
+	next, ok := moves[m][o.State]
+	if !ok {
+		return ErrMove
+	}
+	o.State = next
+	return nil
+}
+
+// charge counts an attempt before it is made; the last one allowed locks the account until it turns out to be good.
+func (o *Operator) charge(now time.Time, c Config) error {
+	switch {
+	case o.State != Active, !o.PasswordUntil.IsZero() && !now.Before(o.PasswordUntil):
+		return ErrLoginRefused
+	case now.Before(o.LockedUntil):
+		return ErrLocked
+	}
+	o.Failed++
+	if over := o.Failed - c.Attempts; over >= 0 {
+		o.LockedUntil = now.Add(c.lockFor(over))
+	}
+	return nil
+}
+
+// good forgets the failures.
+func (o *Operator) good() { o.Failed, o.LockedUntil = 0, time.Time{} }
+
+// setPassword ends every session.
+func (o *Operator) setPassword(hash string, until time.Time) {
+	o.Hash, o.MustChange, o.PasswordUntil = docstore.Encrypted(hash), !until.IsZero(), until
+	o.Generation++
+	o.good()
+}
+
+// lockFor doubles with every failure beyond the allowed ones.
+func (c Config) lockFor(over int) time.Duration {
+	lock := c.LockFor
+	for range min(over, 40) {
+		if lock >= c.LockMost {
+			break
+		}
+		lock *= 2
+	}
+	return min(lock, c.LockMost)
+}
+
+// cleanLogin is how a login name is stored.
+func cleanLogin(text string) (string, bool) {
+	if len(text) > 64 {
+		return "", false
+	}
+	text = strings.ToLower(strings.TrimSpace(text))
+	if len(text) < 2 || len(text) > 32 || text == System || text[0] < 'a' || text[0] > 'z' {
+		return "", false
+	}
+	for i := range len(text) {
+		c := text[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
+			return "", false
+		}
+	}
+	return text, true
+}
+
+func cleanName(text string) (string, bool) {
+	text = strings.TrimSpace(text)
+	n := utf8.RuneCountInString(text)
+	ok := utf8.ValidString(text) && n >= 1 && n <= 40 && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return text, ok
+}
+
+func cleanRoles(roles []Role) ([]Role, bool) {
+	sorted := slices.Clone(roles)
+	slices.Sort(sorted)
+	if len(sorted) == 0 || len(slices.Compact(slices.Clone(sorted))) != len(sorted) {
+		return nil, false
+	}
+	for _, r := range sorted {
+		if !r.Known() {
+			return nil, false
+		}
+	}
+	return sorted, true
+}
+
+// strong is the rule for passwords somebody chose.
+func strong(password, login string) bool {
+	n := utf8.RuneCountInString(password)
+	named := len(login) >= 4 && strings.Contains(strings.ToLower(password), login)
+	if !utf8.ValidString(password) || n < 12 || n > 128 || named {
+		return false
+	}
+	seen := map[rune]bool{}
+	for _, r := range password {
+		seen[r] = true
+	}
+	return len(seen) >= 5
+}

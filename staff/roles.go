@@ -1,0 +1,86 @@
+package staff
+
+import "slices"
+
+// Role is what somebody is at work.
+type Role string
+
+// Permission is one thing a role may do, named by its verb.
+type Permission string
+
+// The roles.
+const (
+	FinanceMaker   Role = "finance-maker"   // prepares: drafts policies, proposes adjustments, runs the reconciliation
+	FinanceChecker Role = "finance-checker" // decides what somebody else prepared, reviews withdrawals, closes months
+	Tax            Role = "tax"             // reads and exports what a filing needs
+	Auditor        Role = "auditor"         // reads everything, writes nothing
+	Operations     Role = "operations"      // works on tasks and disputes
+	Admin          Role = "admin"           // keeps the accounts; touches no money
+)
+
+// The permissions. Reading is a permission too.
+const (
+	PolicyRead        Permission = "policy.read"
+	PolicyDraft       Permission = "policy.draft"
+	PolicyPublish     Permission = "policy.publish"
+	AdjustmentPropose Permission = "adjustment.propose"
+	AdjustmentApprove Permission = "adjustment.approve"
+	WithdrawalRead    Permission = "withdrawal.read"
+	WithdrawalReview  Permission = "withdrawal.review"
+	PeriodClose       Permission = "period.close"
+	ReconcileRun      Permission = "reconcile.run"
+	TaskRead          Permission = "task.read"
+	TaskResolve       Permission = "task.resolve"
+	DisputeRead       Permission = "dispute.read"
+	DisputeAnswer     Permission = "dispute.answer"
+	EntryRead         Permission = "entry.read" // the books: entries, adjustments, periods, seals
+	PurseRead         Permission = "purse.read" // one person's account
+	OperatorRead      Permission = "operator.read"
+	OperatorManage    Permission = "operator.manage"
+	AuditRead         Permission = "audit.read"
+	ExportRead        Permission = "export.read"
+)
+
+// permissions is who may do what.
+var permissions = map[Role][]Permission{
+	FinanceMaker: {
+		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
+		EntryRead, PurseRead, ExportRead,
+	},
+	FinanceChecker: {
+		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, PeriodClose, TaskRead, DisputeRead,
+		EntryRead, PurseRead, ExportRead,
+	},
+	Tax:     {EntryRead, PurseRead, WithdrawalRead, ExportRead},
+	Auditor: {PolicyRead, WithdrawalRead, TaskRead, DisputeRead, EntryRead, PurseRead, OperatorRead, AuditRead, ExportRead},
+	Operations: {
+		PolicyRead, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead, DisputeAnswer, EntryRead, PurseRead,
+	},
+	Admin: {OperatorRead, OperatorManage, AuditRead},
+}
+
+// Roles lists every role, in the order of the table above.
+func Roles() []Role {
+	return []Role{FinanceMaker, FinanceChecker, Tax, Auditor, Operations, Admin}
+}
+
+// Known tells whether there is such a role.
+func (r Role) Known() bool { return permissions[r] != nil }
+
+// Permissions lists what a role may do.
+func (r Role) Permissions() []Permission { return slices.Clone(permissions[r]) }
+
+// Allowed tells whether one of the roles may do it.
+func Allowed(roles []Role, p Permission) bool {
+	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(permissions[r], p) })
+}
+
+// PermissionsOf lists what somebody with these roles may do, each once, sorted.
+func PermissionsOf(roles []Role) []Permission {
+	all := []Permission{}
+	for _, r := range roles {
+		all = append(all, permissions[r]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,107 @@
+package staff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+	"guanxi/internal/fault"
+	"guanxi/internal/id"
+)
+
+// Passwords hashes passwords slowly and compares in constant time. A hash carries its own parameters.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Matches(ctx context.Context, hash, password string) (bool, error)
+}
+
+// Deps is what a Service works with.
+type Deps struct {
+	Store     *docstore.Store
+	Clock     clock.Clock
+	IDs       id.Source
+	Passwords Passwords
+	Config    Config
+}
+
+// Config tunes a Service; zero values take the defaults.
+type Config struct {
+	SessionFor   time.Duration // life of a session. Default 12 h: a working day.
+	MaxSessions  int           // sessions one operator may hold; the oldest give way. Default 5.
+	Attempts     int           // wrong passwords before the account is locked. Default 5.
+	LockFor      time.Duration // the first lock; every further failure doubles it. Default 1 min.
+	LockMost     time.Duration // the longest lock. Default 1 h.
+	TemporaryFor time.Duration // life of a password made for somebody. Default 72 h.
+}
+
+// Service is the staff domain. Its methods are safe for concurrent use.
+//
+// Besides the faults named at each method, the store's own errors (docstore.ErrUnavailable, ErrUnclear, ErrContended)
+// come through wrapped.
+type Service struct {
+	collections
+	clock     clock.Clock
+	ids       id.Source
+	passwords Passwords
+	config    Config
+	nobody    string // a hash to compare with when there is no account, so that it takes as long
+}
+
+// New opens the collections.
+func New(ctx context.Context, d Deps) (*Service, error) {
+	if d.Store == nil || d.Clock == nil || d.IDs == nil || d.Passwords == nil {
+		return nil, errors.New("staff: store, clock, ids and passwords are required")
+	}
+	c := d.Config.withDefaults()
+	if c.SessionFor < time.Minute || c.SessionFor > 7*24*time.Hour || c.MaxSessions < 1 || c.MaxSessions > 100 ||
+		c.Attempts < 1 || c.Attempts > 20 || c.LockFor < time.Second || c.LockMost < c.LockFor || c.TemporaryFor < time.Minute {
+		return nil, errors.New("staff: session, lock or password settings out of range")
+	}
+	opened, err := openCollections(ctx, d.Store)
+	if err != nil {
+		return nil, fmt.Errorf("staff: %w", err)
+	}
+	nobody, err := d.Passwords.Hash(ctx, newToken())
+	if err != nil {
+		return nil, fmt.Errorf("staff: hash: %w", err)
+	}
+	return &Service{
+		collections: opened, clock: d.Clock, ids: d.IDs, passwords: d.Passwords, config: c, nobody: nobody,
+	}, nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.SessionFor == 0 {
+		c.SessionFor = 12 * time.Hour
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = 5
+	}
+	if c.Attempts == 0 {
+		c.Attempts = 5
+	}
+	if c.LockFor == 0 {
+		c.LockFor = time.Minute
+	}
+	if c.LockMost == 0 {
+		c.LockMost = time.Hour
+	}
+	if c.TemporaryFor == 0 {
+		c.TemporaryFor = 72 * time.Hour
+	}
+	return c
+}
+
+// asFault turns the store's "not found" into the domain's word for it and wraps the rest with the operation.
+func asFault(operation string, err error, missing *fault.Fault) error {
+	switch {
+	case errors.Is(err, docstore.ErrNotFound):
+		return missing.Because(err)
+	case errors.Is(err, docstore.ErrPage):
+		return ErrQuery.Because(err)
+	}
+	return fmt.Errorf("staff %s: %w", operation, err)
+}
