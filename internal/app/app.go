@@ -9,13 +9,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/tax"
+	"guanxi/commission/withdrawal"
 	"guanxi/community"
+	"guanxi/console"
 	"guanxi/distribution"
 	"guanxi/flow"
 	"guanxi/groupbuy"
@@ -27,6 +31,8 @@ import (
 	"guanxi/member"
 	miniprogramapi "guanxi/miniprogram-api"
 	"guanxi/order"
+	"guanxi/reconcile"
+	"guanxi/staff"
 )
 
 // Config is everything the program stands on. Store, Clock, Log and the platform adapters are required.
@@ -38,6 +44,8 @@ type Config struct {
 
 	Platform      member.Platform
 	Payments      order.Payments
+	Rail          withdrawal.Rail
+	Bills         reconcile.Bills
 	Notifications miniprogramapi.Notifications
 	Shipping      flow.Shipping
 	Codes         miniprogramapi.CodeImages
@@ -50,6 +58,11 @@ type Config struct {
 	Orders       order.Config
 	Catalog      catalog.Config
 	Commission   commission.Config
+	Withdrawal   withdrawal.Config
+	Reconcile    reconcile.Config
+	Staff        staff.Config
+	Passwords    console.Cost
+	Wallet       miniprogramapi.Wallet
 	Distribution distribution.Config
 	Member       member.Config
 
@@ -69,6 +82,11 @@ type App struct {
 	Orders       *order.Service
 	Distribution *distribution.Service
 	Commission   *commission.Service
+	Taxes        *tax.Book
+	Withdrawals  *withdrawal.Service
+	Reconcile    *reconcile.Service
+	Staff        *staff.Service
+	Console      *console.Console
 	Relay        *event.Relay
 	API          *miniprogramapi.API
 
@@ -89,7 +107,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		c.IDs = id.Random{}
 	}
 	a := &App{Store: c.Store, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
-	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinEdge} {
+	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinOffice, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
@@ -147,7 +165,7 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 	}
 	a.Orders, err = order.New(ctx, order.Deps{
 		Store: c.Store, Clock: c.Clock, Campaigns: entry, Stock: goods,
-		Referrer: referrer{a.Distribution}, Members: a.Members, Pickups: a.Communities, Payments: c.Payments,
+		Referrer: referrer{a.Distribution}, Members: a.Members, Pickups: places{a.Communities}, Payments: c.Payments,
 		Config: c.Orders,
 	})
 	if err != nil {
@@ -155,6 +173,34 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 	}
 	a.Commission, err = commission.New(ctx, commission.Deps{
 		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Commission,
+	})
+	if err != nil {
+		return err
+	}
+	if a.Taxes, err = tax.OpenBook(ctx, c.Store, c.Clock); err != nil {
+		return err
+	}
+	a.Withdrawals, err = withdrawal.New(ctx, withdrawal.Deps{
+		Store: c.Store, Clock: c.Clock, Ledger: a.Commission, Rail: c.Rail, Payees: payees{a.Members}, Taxes: a.Taxes,
+		Config: c.Withdrawal,
+	})
+	return err
+}
+
+// joinOffice joins what the brand's staff works with.
+func (a *App) joinOffice(ctx context.Context, c Config) (err error) {
+	a.Reconcile, err = reconcile.New(ctx, reconcile.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Bills: c.Bills, Ours: ours{a.Orders, a.Withdrawals}, Config: c.Reconcile,
+	})
+	if err != nil {
+		return err
+	}
+	passwords, err := console.NewArgon(c.Passwords)
+	if err != nil {
+		return err
+	}
+	a.Staff, err = staff.New(ctx, staff.Deps{
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Passwords: passwords, Config: c.Staff,
 	})
 	return err
 }
@@ -177,13 +223,29 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	a.API, err = miniprogramapi.New(ctx, miniprogramapi.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Members: a.Members, Communities: a.Communities, Catalog: a.Catalog,
 		Campaigns: a.Campaigns, Orders: a.Orders, Distribution: a.Distribution, Commission: a.Commission,
-		Notifications: c.Notifications, Codes: c.Codes, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
+		Withdrawals: a.Withdrawals, Wallet: c.Wallet, Notifications: c.Notifications, Codes: c.Codes, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
+	})
+	if err != nil {
+		return err
+	}
+	a.Console, err = console.New(ctx, console.Deps{
+		Store: c.Store, Clock: c.Clock, Log: c.Log, Staff: a.Staff, Ledger: a.Commission, Payouts: a.Withdrawals,
+		Reconcile: a.Reconcile, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	return err
 }
 
-// Handler serves the edge.
-func (a *App) Handler() http.Handler { return a.API.Handler() }
+// Handler serves both edges: the console's under /console/, the mini-program's everywhere else.
+func (a *App) Handler() http.Handler {
+	api, console := a.API.Handler(), a.Console.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/console/") {
+			console.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
 
 // Log is the program's log.
 func (a *App) Log() *slog.Logger { return a.log }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"guanxi/commission"
+	"guanxi/internal/money"
 )
 
 // estate is a small world in which everything an operation may be asked about exists.
@@ -103,6 +106,28 @@ func (e *estate) entry() string {
 	return e.friend.must("GET", "/v1/purse", nil, 200).list("newest")[0].(map[string]any)["entry"].(string)
 }
 
+// fund gives somebody money that can be withdrawn.
+func (e *estate) fund(h *human, amount money.Fen) {
+	e.t.Helper()
+	v, err := e.Commission.ProposeVoucher(e.t.Context(), commission.VoucherInput{
+		Key: fmt.Sprintf("fund-%d", e.serial()), Maker: "clerk", Kind: commission.Adjust, From: commission.Adjustment,
+		To: commission.Available.Of(h.id), Amount: amount, Reason: "测试用的余额",
+	})
+	if err == nil {
+		_, err = e.Commission.ApproveVoucher(e.t.Context(), v.ID, "chief", "")
+	}
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.settled()
+}
+
+// withdrawn is a withdrawal the friend has to confirm.
+func (e *estate) withdrawn() string {
+	e.fund(e.friend, 100)
+	return e.friend.must("POST", "/v1/purse/withdrawals", map[string]any{"amount_fen": 100}, 201).text("number")
+}
+
 type ask struct {
 	path string
 	body any // nil: none
@@ -170,7 +195,7 @@ func operations() []operationCase {
 		return func(e *estate) ask { return ask{prefix + state(e) + what, body} }
 	}
 	placed, confirmed, shipped := (*estate).placed, (*estate).confirmed, (*estate).shipped
-	draft, opened := (*estate).draft, (*estate).opened
+	draft, opened, withdrawn := (*estate).draft, (*estate).opened, (*estate).withdrawn
 	refund := map[string]any{"reason": "不要了", "lines": []any{map[string]any{"line": 1, "units": 1}}}
 	type told = [whos]int
 	anyMember, nobodys := told{401, 200, 200, 200, 200}, told{401, 404, 404, 404, 200}
@@ -268,6 +293,25 @@ func operations() []operationCase {
 		{"purse", "GET", friend, to("/v1/purse", nil), anyMember},
 		{"statement", "GET", friend, to("/v1/purse/statement", nil), anyMember},
 		{"explain", "GET", friend, func(e *estate) ask { return ask{"/v1/purse/explain?entry=" + e.entry(), nil} }, told{401, 404, 404, 200, 200}},
+
+		{"withdrawal-outlook", "GET", friend, to("/v1/purse/outlook", nil), anyMember},
+		{"ask-withdrawal", "POST", friend, func(e *estate) ask {
+			e.fund(e.friend, 100)
+			return ask{"/v1/purse/withdrawals", map[string]any{"amount_fen": 100, "device": "phone-1"}}
+		}, told{401, 409, 409, 409, 201}},
+		{"withdrawals", "GET", friend, to("/v1/purse/withdrawals", nil), anyMember},
+		{"withdrawal", "GET", friend, order(withdrawn, "/v1/purse/withdrawals/", "", nil), nobodys},
+		{"cancel-withdrawal", "POST", friend, order(withdrawn, "/v1/purse/withdrawals/", "/cancel", nil), nobodys},
+		{"payee", "GET", friend, to("/v1/purse/payee", nil), anyMember},
+		{"set-payee", "PUT", friend, with("/v1/purse/payee", func(e *estate) any {
+			return map[string]any{"real_name": "李" + e.letters()}
+		}), anyMember},
+		{"purse-month", "GET", friend, to("/v1/purse/months/2024-01", nil), told{401, 409, 409, 409, 409}},
+		{"tax-statement", "GET", friend, to("/v1/purse/tax/2026", nil), anyMember},
+		{"open-dispute", "POST", friend, func(e *estate) ask {
+			return ask{"/v1/purse/disputes", map[string]any{"entry": e.entry(), "words": "少算了吧"}}
+		}, told{401, 404, 404, 201, 201}},
+		{"disputes", "GET", friend, to("/v1/purse/disputes", nil), anyMember},
 
 		{"logout", "POST", shopper, to("/v1/logout", nil), told{401, 204, 204, 204, 204}},
 		{"logout-everywhere", "POST", shopper, to("/v1/logout-everywhere", nil), told{401, 204, 204, 204, 204}},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/catalog"
+	"guanxi/community"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/order"
@@ -86,6 +87,17 @@ func unitsOf(lines []order.Wish) []catalog.Units {
 		out[i] = catalog.Units{SKU: w.SKU, Units: w.Units}
 	}
 	return out
+}
+
+type places struct{ communities *community.Service }
+
+func (p places) PickupPoint(ctx context.Context, where, point string) (order.Pickup, error) {
+	found, err := p.communities.PickupPoint(ctx, where, point)
+	return order.Pickup{Point: found.ID, Name: found.Name, Keeper: found.Keeper}, err
+}
+
+func (p places) Grade(ctx context.Context, host string) (string, error) {
+	return p.communities.Grade(ctx, host)
 }
 
 type referrer struct{ distribution *distribution.Service }

@@ -13,6 +13,9 @@ type Pace struct {
 	Orders    time.Duration // expire, heal, receive, complete orders; default 1 s
 	Stock     time.Duration // holds nobody came back for; default 30 s
 	Settle    time.Duration // commission whose window is over; default 10 s
+	Payouts   time.Duration // withdrawals under way; default 2 s
+	Office    time.Duration // vouchers, closing months, checkpoints; default 5 s
+	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
 }
 
@@ -25,6 +28,9 @@ func (p Pace) withDefaults() Pace {
 		{&p.Orders, time.Second},
 		{&p.Stock, 30 * time.Second},
 		{&p.Settle, 10 * time.Second},
+		{&p.Payouts, 2 * time.Second},
+		{&p.Office, 5 * time.Second},
+		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},
 	} {
 		if *d.value == 0 {
@@ -48,10 +54,14 @@ func (a *App) Start(ctx context.Context) error {
 	a.every(ctx, "orders", a.pace.Orders, a.Orders.Tick)
 	a.every(ctx, "stock", a.pace.Stock, a.Catalog.Lapse)
 	a.every(ctx, "settle", a.pace.Settle, a.Commission.SettleDue)
+	a.every(ctx, "payouts", a.pace.Payouts, a.Withdrawals.Tend)
+	a.every(ctx, "office", a.pace.Office, func(ctx context.Context) (int, error) { return 0, a.Commission.Tend(ctx) })
+	a.every(ctx, "bills", a.pace.Bills, a.Reconcile.Tend)
 	a.every(ctx, "tidy", a.pace.Tidy, func(ctx context.Context) (int, error) {
 		n, err := a.API.Tidy(ctx)
 		m, err2 := a.Members.PruneSessions(ctx)
-		return n + m, errors.Join(err, err2)
+		k, err3 := a.Console.Tidy(ctx)
+		return n + m + k, errors.Join(err, err2, err3)
 	})
 	return nil
 }

@@ -65,6 +65,14 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		c.StandAlone()
 	}
 	c.Use(platforms)
+	alone := c.Commission.Alone
+	if c.Commission, err = v.ledger(log); err != nil {
+		return nil, err
+	}
+	c.Commission.Alone = alone
+	if c.Withdrawal, err = v.withdrawal(); err != nil {
+		return nil, err
+	}
 	rate, err := strconv.Atoi(v["GUANXI_RATE"])
 	if err != nil {
 		return nil, fmt.Errorf("GUANXI_RATE: %w", err)
@@ -101,10 +109,15 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	if err != nil {
 		return Platforms{}, fmt.Errorf("public key: %w", err)
 	}
+	transfer, err := v.transfer()
+	if err != nil {
+		return Platforms{}, err
+	}
 	pay, err := weixinpay.New(weixinpay.Config{
 		AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"], MerchantSerial: v["GUANXI_PAY_SERIAL"],
 		MerchantKeyPEM: string(key), PublicKeyID: v["GUANXI_PAY_PUBLIC_KEY_ID"], PublicKeyPEM: string(public),
 		APIv3Key: v["GUANXI_PAY_APIV3_KEY"], NotifyURL: v["GUANXI_PUBLIC_URL"] + "/v1/notify/weixinpay",
+		Transfer: transfer,
 	})
 	if err != nil {
 		return Platforms{}, err

@@ -24,6 +24,8 @@ type Platforms struct {
 func (c *Config) Use(p Platforms) {
 	c.Platform, c.Codes, c.Shipping = p.Weixin, codes{p.Weixin}, shipping{p.Weixin}
 	c.Payments, c.Notifications = p.Pay, notifications{p.Pay}
+	c.Rail, c.Bills = p.Pay.Transfers(), bills{p.Pay}
+	c.Wallet = miniprogramapi.Wallet{AppID: p.AppID, MchID: p.MchID}
 	c.Orders.AppID, c.Orders.MchID = p.AppID, p.MchID
 }
 
@@ -43,7 +45,7 @@ type notifications struct{ pay *weixinpay.Payments }
 
 func (n notifications) Verify(ctx context.Context, header http.Header, body []byte) (miniprogramapi.Notice, error) {
 	notice, err := n.pay.ParseNotification(ctx, header, body)
-	return miniprogramapi.Notice{ID: notice.ID, Payment: notice.Payment, Refund: notice.Refund}, err
+	return miniprogramapi.Notice{ID: notice.ID, Payment: notice.Payment, Refund: notice.Refund, Payout: notice.Transfer}, err
 }
 
 // shipping translates a parcel for WeChat's shipping information.

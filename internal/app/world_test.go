@@ -15,6 +15,8 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/withdrawal"
+	"guanxi/console"
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
@@ -52,6 +54,16 @@ var keys = sync.OnceValue(func() sandbox.Keys {
 func startWorld(t *testing.T, c *clock.Manual, config app.SandboxedConfig) *world {
 	t.Helper()
 	w := &world{t: t, clock: c}
+	tune := config.Tune
+	config.Tune = func(c *app.Config) { // everybody here is new, and asks often
+		c.Withdrawal = withdrawal.Config{
+			NewAccountDays: withdrawal.NoLimit, Several: true, MaxCount: withdrawal.NoLimit, VelocityCount: withdrawal.NoLimit,
+		}
+		c.Passwords = console.Cost{MemoryKiB: 64, Passes: 1}
+		if tune != nil {
+			tune(c)
+		}
+	}
 	var err error
 	if w.Sandboxed, err = app.OpenSandboxed(t.Context(), config); err != nil {
 		t.Fatal(err)

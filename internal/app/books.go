@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"guanxi/commission/withdrawal"
+	"guanxi/internal/id"
+	"guanxi/internal/weixinpay"
+	"guanxi/member"
+	"guanxi/order"
+	"guanxi/reconcile"
+)
+
+// payees tells withdrawal what member knows.
+type payees struct{ members *member.Service }
+
+func (p payees) OpenID(ctx context.Context, who string) (string, error) {
+	return p.members.OpenID(ctx, who)
+}
+
+func (p payees) MemberSince(ctx context.Context, who string) (time.Time, error) {
+	people, err := p.members.Profiles(ctx, []string{who})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return people[who].JoinedAt, nil
+}
+
+// bills gives the platform's bills in reconcile's words. The adapter has already proved that the lines add up to the bill's
+// own summary, so the sums are those of the lines.
+type bills struct{ pay *weixinpay.Payments }
+
+func (b bills) Trade(ctx context.Context, day string, each func(reconcile.TradeLine) error) (totals reconcile.Totals, err error) {
+	err = b.pay.TradeBill(ctx, day, func(l weixinpay.TradeLine) error {
+		line := reconcile.TradeLine{
+			At: l.At, State: l.State, Number: l.Number, TransactionID: l.TransactionID, RefundNumber: l.RefundNumber,
+			RefundID: l.RefundID, RefundState: l.RefundState, Amount: l.Total, Fee: l.Fee,
+		}
+		if line.Amount == 0 {
+			line.Amount = l.Settled
+		}
+		if l.RefundNumber != "" {
+			line.Amount = l.Refund
+			totals.Out += line.Amount
+		} else {
+			totals.In += line.Amount
+		}
+		totals.Lines, totals.Fee = totals.Lines+1, totals.Fee+line.Fee
+		return each(line)
+	})
+	return totals, billError(err)
+}
+
+func (b bills) Funds(ctx context.Context, day string, each func(reconcile.FundLine) error) (totals reconcile.Totals, err error) {
+	err = b.pay.FundFlowBill(ctx, day, func(l weixinpay.FundLine) error {
+		if totals.Lines++; l.In {
+			totals.In += l.Amount
+		} else {
+			totals.Out += l.Amount
+		}
+		return each(reconcile.FundLine{
+			At: l.At, Platform: l.Business, Flow: l.Flow, Name: l.Name, Type: l.Kind, In: l.In, Amount: l.Amount, Number: l.Voucher,
+		})
+	})
+	return totals, billError(err)
+}
+
+func billError(err error) error {
+	switch {
+	case errors.Is(err, weixinpay.ErrNoStatement):
+		return reconcile.ErrNoStatement
+	case errors.Is(err, weixinpay.ErrStatementCreating):
+		return reconcile.ErrNotYet
+	}
+	return err
+}
+
+// ours are our own books: payments and refunds of the orders, transfers of the withdrawals.
+type ours struct {
+	orders      *order.Service
+	withdrawals *withdrawal.Service
+}
+
+func (o ours) Lookup(ctx context.Context, of reconcile.Movement, numbers []string) (map[string]reconcile.Fact, error) {
+	found := make(map[string]reconcile.Fact, len(numbers))
+	if of == reconcile.Transfer {
+		for _, number := range numbers {
+			w, err := o.withdrawals.Get(ctx, number)
+			if errors.Is(err, withdrawal.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			found[number] = transferFact(w)
+		}
+		return found, nil
+	}
+	ids := make([]string, len(numbers))
+	for i, number := range numbers {
+		ids[i] = number[:min(len(number), id.Length)]
+	}
+	orders, err := o.orders.Many(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, number := range numbers {
+		sold := orders[ids[i]]
+		if sold == nil {
+			continue
+		}
+		if of == reconcile.Payment && number == sold.ID {
+			found[number] = paymentFact(sold)
+		}
+		for j := range sold.Refunds {
+			if of == reconcile.Refund && sold.Refunds[j].Number == number {
+				found[number] = refundFact(sold, &sold.Refunds[j])
+			}
+		}
+	}
+	return found, nil
+}
+
+// Each walks everything there is: a day has no index of its own, so that orders pay for none.
+func (o ours) Each(ctx context.Context, of []reconcile.Movement, from, to time.Time, each func(reconcile.Fact) error) error {
+	wanted := map[reconcile.Movement]bool{}
+	for _, move := range of {
+		wanted[move] = true
+	}
+	give := func(f reconcile.Fact) error {
+		if !wanted[f.Move] || f.State != reconcile.FactDone || f.At.Before(from) || !f.At.Before(to) {
+			return nil
+		}
+		return each(f)
+	}
+	if wanted[reconcile.Payment] || wanted[reconcile.Refund] {
+		err := o.orders.Each(ctx, func(sold *order.Order) error {
+			err := give(paymentFact(sold))
+			for i := range sold.Refunds {
+				err = errors.Join(err, give(refundFact(sold, &sold.Refunds[i])))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !wanted[reconcile.Transfer] {
+		return nil
+	}
+	return o.withdrawals.Each(ctx, func(w *withdrawal.Withdrawal) error { return give(transferFact(w)) })
+}
+
+func paymentFact(o *order.Order) reconcile.Fact {
+	f := reconcile.Fact{Move: reconcile.Payment, Number: o.ID, Order: o.ID, Amount: o.Amount, State: reconcile.FactOpen}
+	switch {
+	case o.Payment != nil:
+		f.State, f.Platform, f.At = reconcile.FactDone, o.Payment.TransactionID, o.Payment.PaidAt
+	case o.State == order.StateClosed:
+		f.State = reconcile.FactFailed
+	}
+	return f
+}
+
+func refundFact(o *order.Order, r *order.Refund) reconcile.Fact {
+	f := reconcile.Fact{
+		Move: reconcile.Refund, Number: r.Number, Platform: r.RefundID, Order: o.ID, Amount: r.Amount, State: reconcile.FactOpen,
+	}
+	switch r.Stage {
+	case order.StageDone:
+		f.State, f.At = reconcile.FactDone, r.DoneAt
+	case order.StageClosed, order.StageRefused:
+		f.State = reconcile.FactFailed
+	}
+	return f
+}
+
+func transferFact(w *withdrawal.Withdrawal) reconcile.Fact {
+	f := reconcile.Fact{Move: reconcile.Transfer, Number: w.Number(), Platform: w.Bill, Amount: w.Net, State: reconcile.FactOpen}
+	switch {
+	case w.State == withdrawal.Paid || w.State == withdrawal.Returned:
+		f.State, f.At = reconcile.FactDone, w.EndedAt
+	case w.State.Ended():
+		f.State = reconcile.FactFailed
+	}
+	return f
+}
