@@ -24,7 +24,7 @@ func (s *Service) Accrue(ctx context.Context, sale Sale) error {
 	if err != nil {
 		return fmt.Errorf("accrue: %w", err)
 	}
-	e := Compute(policy, sale)
+	e := s.compute(policy, &sale)
 	if err = s.post(ctx, e); errors.Is(err, ErrEntryConflict) {
 		err = s.recompute(ctx, sale, e.Policy, err)
 	}
@@ -44,17 +44,22 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// recompute forgives a conflict that comes only from another policy: the stored entry's policy counts.
+// recompute forgives a conflict that comes only from another policy, or from facts that were not told when the sale was
+// accrued by an older release: the stored entry counts.
 func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict error) error {
 	stored, err := s.entry(ctx, accrueID(sale.Order))
-	if err != nil || stored == nil || stored.Policy == tried {
+	if err != nil || stored == nil {
 		return errors.Join(err, conflict)
+	}
+	older := sale.without(stored)
+	if stored.Policy == tried && !older {
+		return conflict
 	}
 	policy, err := s.policyVersion(ctx, stored.Policy)
 	if err != nil {
 		return err
 	}
-	again := Compute(policy, sale)
+	again := s.compute(policy, &sale)
 	again.Book = stored.Book
 	if hashOf(again.ID, again.text()) != stored.Hash {
 		return conflict
@@ -94,16 +99,17 @@ func (s *Service) postAll(ctx context.Context, entries []*Entry) error {
 	return nil
 }
 
-// StartWindow starts the after-sale window of an order at its receipt. Only the first receipt counts; repeating is
-// harmless, and it may come before the accrual.
+// StartWindow starts the window of an order at its receipt. AfterSaleEnds is when the order's own after-sale window is
+// over: no line of it settles before, however short Config.Window is; zero when nobody knows. Only the first receipt
+// counts; repeating is harmless, and it may come before the accrual.
 // Code: COM_WINDOW_INVALID.
-func (s *Service) StartWindow(ctx context.Context, order string, receivedAt time.Time) error {
-	if !named(order) || receivedAt.IsZero() {
+func (s *Service) StartWindow(ctx context.Context, order string, receivedAt, afterSaleEnds time.Time) error {
+	if !named(order) || receivedAt.IsZero() || afterSaleEnds.Sub(receivedAt) > 366*day {
 		return ErrWindowInvalid
 	}
-	at := clock.Milli(receivedAt)
+	at, ends := clock.Milli(receivedAt), clock.Milli(afterSaleEnds)
 	err := s.decide(ctx, order, func(d *Settlement, _ *Entry) error {
-		d.receive(at)
+		d.receive(at, ends)
 		return nil
 	})
 	return wrap("start window", err)
@@ -120,6 +126,40 @@ func (s *Service) ClawBack(ctx context.Context, r Refund) error {
 	r.At = clock.Milli(r.At)
 	err := s.decide(ctx, r.Order, func(d *Settlement, accrual *Entry) error { return d.refund(r, accrual) })
 	return wrap("claw back", err)
+}
+
+// HoldLines keeps lines of an order from settling while an after-sale case of theirs is open: refund is its number. The
+// other lines go their way, and what has settled stays settled. Repeating is harmless, and so is a case that has ended
+// before it was told to be open; it may come before the accrual and before the receipt.
+// Codes: COM_REFUND_INVALID, COM_REFUND_TOO_MANY.
+func (s *Service) HoldLines(ctx context.Context, order, refund string, lines []int) error {
+	wrong := func(line int) bool { return line < 1 || line > maxLine }
+	if !named(order) || !named(refund) || len(lines) == 0 || len(lines) > MaxLines || slices.ContainsFunc(lines, wrong) {
+		return ErrRefundInvalid
+	}
+	err := s.decide(ctx, order, func(d *Settlement, _ *Entry) error { return d.hold(refund, lines) })
+	return wrap("hold lines", err)
+}
+
+// ReleaseLines ends what HoldLines began. Lines whose window is over meanwhile settle at once. A refund that is done
+// needs no release: ClawBack ends its case in the same write.
+// Codes: COM_REFUND_INVALID, COM_REFUND_TOO_MANY.
+func (s *Service) ReleaseLines(ctx context.Context, order, refund string) error {
+	if !named(order) || !named(refund) {
+		return ErrRefundInvalid
+	}
+	now := s.clock.Now()
+	err := s.decide(ctx, order, func(d *Settlement, accrual *Entry) error {
+		if err := d.release(refund); err != nil || accrual == nil {
+			return err
+		}
+		if err := d.adopt(accrual, &s.config); err != nil {
+			return err
+		}
+		d.settle(now)
+		return nil
+	})
+	return wrap("release lines", err)
 }
 
 // decide changes an order's settlement and posts what follows from it. When the accrual was not there before the

@@ -24,13 +24,15 @@ type share struct {
 //     earlier in the rule.
 //   - Postings that come to zero are not written. The brand's side is one posting with the sum of what members get, and
 //     one with what staff gets.
-func Compute(policy *Policy, sale Sale) *Entry {
+func Compute(policy *Policy, sale Sale) *Entry { return compute(policy, &sale, policy.find) }
+
+func compute(policy *Policy, sale *Sale, find func(*Sale, *SaleLine) *namedRule) *Entry {
 	e := &Entry{
 		ID: accrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
 		Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
 		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
-	shares := fullShares(policy, sale)
+	shares := fullShares(policy, sale, find)
 	total := money.Fen(0)
 	for _, s := range shares {
 		total += s.amount
@@ -83,19 +85,22 @@ func atExpense(postings []Posting) []Posting {
 	return append(all, postings...)
 }
 
-func fullShares(policy *Policy, sale Sale) []share {
+func fullShares(policy *Policy, sale *Sale, find func(*Sale, *SaleLine) *namedRule) []share {
 	shares := make([]share, 0, 4*len(sale.Lines))
-	for _, line := range sale.Lines {
-		rule, ok := policy.RuleFor(sale, line)
-		if !ok || line.Paid == 0 {
+	for i := range sale.Lines {
+		line := &sale.Lines[i]
+		if line.Paid == 0 {
 			continue
 		}
-		name := rule.Name()
-		for _, pay := range rule.Pays {
+		rule := find(sale, line)
+		if rule == nil {
+			continue
+		}
+		for _, pay := range rule.pays {
 			member := sale.beneficiary(pay.Role, policy)
 			amount := pay.full(line)
 			if member != "" && amount > 0 {
-				shares = append(shares, share{member, line.Line, pay.Role, name, amount})
+				shares = append(shares, share{member, line.Line, pay.Role, rule.name, amount})
 			}
 		}
 	}
@@ -103,7 +108,7 @@ func fullShares(policy *Policy, sale Sale) []share {
 }
 
 // full is what a role gets for a line before the cap.
-func (p Pay) full(l SaleLine) money.Fen {
+func (p Pay) full(l *SaleLine) money.Fen {
 	if p.Fixed > 0 {
 		return p.Fixed * money.Fen(l.Units)
 	}
@@ -144,7 +149,7 @@ func (s *Sale) beneficiary(role Role, policy *Policy) string {
 }
 
 // limit is the most the sale may pay.
-func (p *Policy) limit(s Sale) money.Fen {
+func (p *Policy) limit(s *Sale) money.Fen {
 	base, cost := money.Fen(0), money.Fen(0)
 	for _, l := range s.Lines {
 		base += l.Paid

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"guanxi/internal/docstore"
@@ -56,7 +57,7 @@ const maxWords = 1000 // characters
 // Codes: COM_DISPUTE_INVALID, COM_ENTRY_NOT_FOUND.
 func (s *Service) OpenDispute(ctx context.Context, in DisputeInput) (*Dispute, error) {
 	in.Words = strings.TrimSpace(in.Words)
-	if n := utf8.RuneCountInString(in.Words); n < 2 || n > maxWords {
+	if !legible(in.Words, 2, maxWords) {
 		return nil, ErrDisputeInvalid.With("words", "请写明疑问，2 到 1000 字 / 2 to 1000 characters")
 	}
 	x, err := s.Explain(ctx, in.Member, in.Entry)
@@ -83,8 +84,7 @@ func (s *Service) OpenDispute(ctx context.Context, in DisputeInput) (*Dispute, e
 // Codes: COM_DISPUTE_INVALID, COM_DISPUTE_NOT_FOUND, COM_DISPUTE_DECIDED, COM_VOUCHER_NOT_FOUND.
 func (s *Service) AnswerDispute(ctx context.Context, a DisputeAnswer) (*Dispute, error) {
 	a.Words = strings.TrimSpace(a.Words)
-	n := utf8.RuneCountInString(a.Words)
-	if n < 2 || n > maxWords || !named(a.By) || a.State != DisputeUpheld && a.State != DisputeDeclined {
+	if !legible(a.Words, 2, maxWords) || !named(a.By) || a.State != DisputeUpheld && a.State != DisputeDeclined {
 		return nil, ErrDisputeInvalid.With("words", "请写明答复与结论 / words and a verdict are needed")
 	}
 	if a.Voucher != "" {
@@ -133,6 +133,15 @@ func (s *Service) DisputesOf(ctx context.Context, member string, page docstore.P
 	}
 	list, err := s.disputes.List(ctx, docstore.By("member", member).Newest(), page)
 	return list, pageFault("disputes", err)
+}
+
+// legible tells whether a person could have written the text: so many characters, and none that cannot be seen but
+// line ends.
+func legible(text string, least, most int) bool {
+	if n := utf8.RuneCountInString(text); n < least || n > most || !utf8.ValidString(text) {
+		return false
+	}
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' })
 }
 
 func pageFault(what string, err error) error {

@@ -3,6 +3,7 @@ package commission
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -49,6 +50,21 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 		return cmp.Or(strings.Compare(a.at(), b.at()), strings.Compare(a.ID, b.ID))
 	})
 	return docs[:min(len(docs), maxFound)], nil
+}
+
+// Entries loads the entries that exist by id, sealed or not, at most docstore.MaxLimit at once.
+func (s *Service) Entries(ctx context.Context, ids []string) (map[string]*Entry, error) {
+	docs, err := s.entries.GetMany(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("entries: %w", err)
+	}
+	entries := make(map[string]*Entry, len(docs))
+	for id, doc := range docs {
+		if entries[id], err = parseEntry(doc); err != nil {
+			return nil, fmt.Errorf("entries: %w", err)
+		}
+	}
+	return entries, nil
 }
 
 // at is the entry's moment as its text has it: moments in this form sort like times.

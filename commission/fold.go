@@ -35,11 +35,13 @@ var errEpoch = errors.New("commission: the purses were rebuilt in between")
 // fold takes a seal into the purses and moves the bookmark.
 func (s *Service) fold(ctx context.Context, epoch int64, seal *Seal, entries []*Entry) error {
 	moves := movements(entries)
-	err := s.foldPurses(ctx, slices.Sorted(maps.Keys(moves)), func(p *purseDoc, pages map[string]*pageDoc) {
+	f := &folding{lines: make(map[string]int, len(moves)), take: func(p *purseDoc) {
 		p.fold(s.config.Book, epoch, seal.Number, moves[p.ID])
-		p.spill(pages)
-	})
-	if err != nil {
+	}}
+	for member, m := range moves {
+		f.lines[member] = m.lines
+	}
+	if err := s.foldPurses(ctx, f); err != nil {
 		return err
 	}
 	return s.folded(ctx, epoch, seal.Number)
@@ -63,12 +65,27 @@ func (s *Service) folded(ctx context.Context, epoch, number int64) error {
 	return s.step("bookmarked")
 }
 
-func (s *Service) foldPurses(ctx context.Context, members []string, fold func(*purseDoc, map[string]*pageDoc)) error {
-	pages := map[string]*pageDoc{}
+// folding is what purses take.
+type folding struct {
+	lines map[string]int  // by member: how many lines there are to take
+	take  func(*purseDoc) // repeatable
+	again bool            // most pages are there already
+}
+
+// foldPurses writes every purse once. The pages a busy purse fills are written before it, so that it need not carry their
+// lines; they follow from the seals, so whoever comes after a crash finds just what would be written.
+func (s *Service) foldPurses(ctx context.Context, f *folding) error {
+	members, pages := slices.Sorted(maps.Keys(f.lines)), map[string]*pageDoc{}
 	half := len(members) / 2
 	for _, part := range [][]string{members[:half], members[half:]} {
-		err := s.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
-			fold(p, pages)
+		written, err := s.pagesFirst(ctx, part, f)
+		if err != nil {
+			return err
+		}
+		err = s.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
+			f.take(p)
+			p.shed(written)
+			p.spill(pages)
 			return nil
 		})
 		if err != nil {
@@ -78,25 +95,74 @@ func (s *Service) foldPurses(ctx context.Context, members []string, fold func(*p
 			return err
 		}
 	}
-	return s.writePages(ctx, slices.Collect(maps.Values(pages)))
+	return s.writePages(ctx, pages, f.again)
 }
 
-// writePages writes full pages. A page that exists was written by an interrupted sealer, or damaged before a rebuild.
-func (s *Service) writePages(ctx context.Context, pages []*pageDoc) error {
-	for chunk := range slices.Chunk(pages, 500) {
-		for i, err := range s.pages.InsertMany(ctx, chunk) {
-			if docstore.Exists(err) {
-				_, err = s.pages.Upsert(ctx, chunk[i].ID, func(p *pageDoc) error {
-					p.Lines = chunk[i].Lines
-					return nil
-				})
-			}
-			if err != nil {
+// pagesFirst writes the pages that members with many lines fill, and gives them.
+func (s *Service) pagesFirst(ctx context.Context, members []string, f *folding) (map[string]*pageDoc, error) {
+	var busy []string
+	for _, member := range members {
+		if f.lines[member] >= pageLines {
+			busy = append(busy, member)
+		}
+	}
+	pages := map[string]*pageDoc{}
+	purses, err := s.purses.GetMany(ctx, busy)
+	if err != nil {
+		return nil, err
+	}
+	for _, member := range busy {
+		p := purses[member]
+		if p == nil {
+			p = &purseDoc{Doc: docstore.Doc{ID: member}}
+		}
+		f.take(p)
+		p.spill(pages)
+	}
+	return pages, s.writePages(ctx, pages, f.again)
+}
+
+// writePages writes full pages. A page that exists was written by an interrupted sealer, or damaged before a rebuild;
+// again says that most exist.
+func (s *Service) writePages(ctx context.Context, pages map[string]*pageDoc, again bool) error {
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(pages)), 500) {
+		if !again {
+			var err error
+			if ids, err = s.newPages(ctx, pages, ids); err != nil {
 				return err
 			}
 		}
+		stored, err := s.pages.GetMany(ctx, ids)
+		if err != nil {
+			return err
+		}
+		ids = slices.DeleteFunc(ids, func(id string) bool { return stored[id] != nil && stored[id].Lines == pages[id].Lines })
+		err = s.pages.UpsertMany(ctx, ids, func(p *pageDoc) error {
+			p.Lines = pages[p.ID].Lines
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// newPages inserts pages and gives the ids of those that exist.
+func (s *Service) newPages(ctx context.Context, pages map[string]*pageDoc, ids []string) (exist []string, err error) {
+	docs := make([]*pageDoc, len(ids))
+	for i, id := range ids {
+		docs[i] = pages[id]
+	}
+	for i, err := range s.pages.InsertMany(ctx, docs) {
+		switch {
+		case docstore.Exists(err):
+			exist = append(exist, ids[i])
+		case err != nil:
+			return nil, err
+		}
+	}
+	return exist, nil
 }
 
 // clear writes the seal's number into the entries of the oldest uncleared seals, at most limit of them, and returns how

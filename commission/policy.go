@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
@@ -72,50 +74,89 @@ type Pay struct {
 var precedence = []struct {
 	kind string
 	rule func(Rule) string
-	line func(Sale, SaleLine) string
+	line func(*Sale, *SaleLine) string
+	fits func(string) bool // what such a subject may look like
 }{
-	{"sku", func(r Rule) string { return r.SKU }, func(_ Sale, l SaleLine) string { return l.SKU }},
-	{"product", func(r Rule) string { return r.Product }, func(_ Sale, l SaleLine) string { return l.Product }},
-	{"campaign", func(r Rule) string { return r.Campaign }, func(s Sale, _ SaleLine) string { return s.Campaign }},
-	{"category", func(r Rule) string { return r.Category }, func(_ Sale, l SaleLine) string { return l.Category }},
-	{"community", func(r Rule) string { return r.Community }, func(s Sale, _ SaleLine) string { return s.Community }},
-	{"grade", func(r Rule) string { return r.Grade }, func(s Sale, _ SaleLine) string { return s.Grade }},
+	{"sku", func(r Rule) string { return r.SKU }, func(_ *Sale, l *SaleLine) string { return l.SKU }, readable},
+	{"product", func(r Rule) string { return r.Product }, func(_ *Sale, l *SaleLine) string { return l.Product }, readable},
+	{"campaign", func(r Rule) string { return r.Campaign }, func(s *Sale, _ *SaleLine) string { return s.Campaign }, readable},
+	{"category", func(r Rule) string { return r.Category }, func(_ *Sale, l *SaleLine) string { return l.Category }, readable},
+	{"community", func(r Rule) string { return r.Community }, func(s *Sale, _ *SaleLine) string { return s.Community }, readable},
+	{"grade", func(r Rule) string { return r.Grade }, func(s *Sale, _ *SaleLine) string { return s.Grade }, graded},
+}
+
+// readable tells whether people can read a subject in full: a rule nobody can see is a rule nobody can check.
+func readable(subject string) bool {
+	if len(subject) > maxName || !utf8.ValidString(subject) {
+		return false
+	}
+	for _, r := range subject {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// graded tells whether a subject can be a host's grade.
+func graded(subject string) bool {
+	for i := range len(subject) {
+		if c := subject[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return len(subject) <= 20
 }
 
 const defaultRule = "default"
 
 // Name is what the rule is about: "sku:a1", "category:水果", "default".
 func (r Rule) Name() string {
-	for _, p := range precedence {
-		if value := p.rule(r); value != "" {
-			return p.kind + ":" + value
+	kind, subject := r.subject()
+	if kind == len(precedence) {
+		return defaultRule
+	}
+	return precedence[kind].kind + ":" + subject
+}
+
+// subject is what the rule is about, and the place of its kind in the precedence table; the default rule stands behind
+// its end.
+func (r Rule) subject() (kind int, subject string) {
+	for i := range precedence {
+		if subject = precedence[i].rule(r); subject != "" {
+			return i, subject
 		}
 	}
-	return defaultRule
+	return len(precedence), ""
 }
 
 // RuleFor gives the rule that counts for a line; ok is false when none does.
 func (p *Policy) RuleFor(s Sale, l SaleLine) (r Rule, ok bool) {
 	best := len(precedence) + 1
 	for _, rule := range p.Rules {
-		if rank := rule.rank(s, l); rank < best {
+		if rank := rule.rank(&s, &l); rank < best {
 			best, r, ok = rank, rule, true
 		}
 	}
 	return r, ok
 }
 
-// rank is the rule's place in the precedence table for this line, or beyond its end when it does not match.
-func (r Rule) rank(s Sale, l SaleLine) int {
-	for i, p := range precedence {
-		if value := p.rule(r); value != "" {
-			if value == p.line(s, l) {
-				return i
-			}
-			return len(precedence) + 1
-		}
+// find is RuleFor with the rule's name; nil when none counts.
+func (p *Policy) find(s *Sale, l *SaleLine) *namedRule {
+	rule, ok := p.RuleFor(*s, *l)
+	if !ok {
+		return nil
 	}
-	return len(precedence)
+	return &namedRule{rule.Name(), rule.Pays}
+}
+
+// rank is the rule's place in the precedence table for this line, or beyond its end when it does not match.
+func (r Rule) rank(s *Sale, l *SaleLine) int {
+	kind, subject := r.subject()
+	if kind < len(precedence) && subject != precedence[kind].line(s, l) {
+		return len(precedence) + 1
+	}
+	return kind
 }
 
 // The limits of a policy.
@@ -139,7 +180,7 @@ func (p *Policy) Check() error {
 	if len(p.Rules) == 0 || len(p.Rules) > maxRules {
 		f = f.With("rules", "规则须有 1 到 5000 条 / 1 to 5000 rules")
 	}
-	if len(p.Note) > 500 || len(p.By) > 64 {
+	if len(p.Note) > 500 || len(p.By) > 64 || !utf8.ValidString(p.Note+p.By) {
 		f = f.With("note", "说明过长 / the note is too long")
 	}
 	if len(f.Fields) > 0 {
@@ -164,8 +205,8 @@ func (p *Policy) checkRule(at string, rule Rule) error {
 	for _, level := range precedence {
 		if value := level.rule(rule); value != "" {
 			subjects++
-			if len(value) > maxName {
-				return ErrPolicyInvalid.With(at, "名称过长 / the name is too long")
+			if !level.fits(value) {
+				return ErrPolicyInvalid.With(at+"."+level.kind, "名称过长或含有不可用的字符 / too long, or with characters that cannot be used")
 			}
 		}
 	}

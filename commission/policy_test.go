@@ -113,6 +113,31 @@ func TestALateAccrualIsTheSameUnderAnyLaterPolicy(t *testing.T) {
 	}
 }
 
+func TestAnAccrualOfAnOlderReleaseIsTheSameWithFactsItDidNotTell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{})
+	w.publish(t)
+	ctx := t.Context()
+	s := sale("o1", 10000)
+	must(t, w.Accrue(ctx, s))
+	s.Community, s.Grade = "lane", "gold"
+	must(t, w.Accrue(ctx, s))
+	s.Pickup = "keeper"
+	if err := w.Accrue(ctx, s); !errors.Is(err, ErrEntryConflict) {
+		t.Error("another keeper is another sale:", err)
+	}
+	s = sale("o2", 10000)
+	s.Community, s.Grade = "lane", "gold"
+	must(t, w.Accrue(ctx, s))
+	s.Grade = "silver"
+	if err := w.Accrue(ctx, s); !errors.Is(err, ErrEntryConflict) {
+		t.Error("another grade is another sale:", err)
+	}
+	if e, err := w.entry(ctx, accrueID("o2")); err != nil || e.Community != "lane" || e.Grade != "gold" {
+		t.Error(e, err)
+	}
+}
+
 func TestAWindowShorterThanTheAfterSaleWindowIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{})

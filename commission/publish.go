@@ -121,7 +121,7 @@ func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	c := &s.policyCache
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.policies, c.loaded, c.good = all, loaded, true
+	c.policies, c.loaded, c.good, c.books = all, loaded, true, nil
 	return all, nil
 }
 

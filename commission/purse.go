@@ -51,7 +51,7 @@ type purseDoc struct {
 	Seals        []bookMark `bson:"seals"` // the last seal folded, per book
 	Lines        int64      `bson:"lines"` // all there ever were
 	// Tail holds the newest lines as text: those of the unfinished page, and those of finished pages that were
-	// written together with the newest seal and leave with the next.
+	// written after the purse took the newest seal and leave with the next.
 	Tail string `bson:"tail"`
 	// Holds are withdrawals that may not be in Available yet; Spent are the newest ones that are. See Reserve. They
 	// outlive a rebuild.
@@ -102,19 +102,40 @@ type movement struct {
 	withdrawn []string // numbers of the withdrawals asked for
 }
 
+// numbered is a movement with the number of its seal.
+type numbered struct {
+	number int64
+	*movement
+}
+
 // fold takes the movement of a seal. Taking it again, or after a later one, changes nothing. A purse of an older epoch
 // begins anew; a sealer of an older epoch finds nothing to do here.
 func (p *purseDoc) fold(book string, epoch, number int64, m *movement) {
+	p.foldSeals(book, epoch, []numbered{{number, m}})
+}
+
+// foldSeals takes the movements of several seals, in their order. The full pages of all of them stay in the tail.
+func (p *purseDoc) foldSeals(book string, epoch int64, seals []numbered) {
 	p.begin(epoch)
-	if p.Epoch > epoch || p.mark(book) >= number {
+	if p.Epoch > epoch {
 		return
 	}
-	p.setMark(book, number)
-	p.Balance.add(m.change)
-	p.Tail = p.Tail[p.finished():] + string(m.text)
-	p.Lines += int64(m.lines)
-	for _, number := range m.withdrawn {
-		p.spend(number)
+	taken, text := false, []byte(p.Tail[p.finished():])
+	for _, s := range seals {
+		if p.mark(book) >= s.number {
+			continue
+		}
+		taken = true
+		p.setMark(book, s.number)
+		p.Balance.add(s.change)
+		text = append(text, s.text...)
+		p.Lines += int64(s.lines)
+		for _, number := range s.withdrawn {
+			p.spend(number)
+		}
+	}
+	if taken {
+		p.Tail = string(text)
 	}
 }
 
@@ -149,6 +170,22 @@ func (p *purseDoc) spill(pages map[string]*pageDoc) {
 		id := pageID(p.ID, number)
 		pages[id] = &pageDoc{Doc: docstore.Doc{ID: id}, Lines: rest[:at]}
 		number, rest = number+1, rest[at:]
+	}
+}
+
+// shed drops the full pages at the beginning of the tail that have been written.
+func (p *purseDoc) shed(written map[string]*pageDoc) {
+	if len(written) == 0 || p.finished() == 0 {
+		return
+	}
+	full := map[string]*pageDoc{}
+	p.spill(full)
+	for number := p.first() / pageLines; ; number++ {
+		id := pageID(p.ID, number)
+		if full[id] == nil || written[id] == nil || full[id].Lines != written[id].Lines {
+			return
+		}
+		p.Tail = p.Tail[len(full[id].Lines):]
 	}
 }
 

@@ -3,8 +3,6 @@ package commission
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"guanxi/internal/docstore"
 )
@@ -53,18 +51,20 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 		moves   map[string]*movement
 		err     error
 	}
-	group, entries := map[string][]part{}, 0
+	group, entries := map[string][]numbered{}, 0
 	flush := func(number int64) error {
-		err := s.foldPurses(ctx, slices.Sorted(maps.Keys(group)), func(p *purseDoc, pages map[string]*pageDoc) {
-			for _, seal := range group[p.ID] {
-				p.fold(s.config.Book, book.Epoch, seal.number, seal.moves[p.ID])
-				p.spill(pages)
+		f := &folding{lines: make(map[string]int, len(group)), again: true, take: func(p *purseDoc) {
+			p.foldSeals(s.config.Book, book.Epoch, group[p.ID])
+		}}
+		for member, seals := range group {
+			for _, seal := range seals {
+				f.lines[member] += seal.lines
 			}
-		})
-		if err != nil {
+		}
+		if err := s.foldPurses(ctx, f); err != nil {
 			return err
 		}
-		group, entries = map[string][]part{}, 0
+		group, entries = map[string][]numbered{}, 0
 		return s.folded(ctx, book.Epoch, number)
 	}
 	read := func(ctx context.Context, n int64) (p part) {
@@ -82,8 +82,8 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 		if p.err != nil {
 			return p.err
 		}
-		for member := range p.moves {
-			group[member] = append(group[member], p)
+		for member, m := range p.moves {
+			group[member] = append(group[member], numbered{p.number, m})
 		}
 		if entries += p.entries; entries >= maxSealBatch || p.number == book.Target {
 			return flush(p.number)

@@ -97,8 +97,13 @@ func (s *Service) hold(ctx context.Context, h Hold) error {
 
 // hold keeps the amount, once per number.
 func (p *purseDoc) hold(number string, amount money.Fen) error {
-	known := slices.ContainsFunc(p.Holds, func(h purseHold) bool { return h.Number == number })
-	if known || slices.Contains(p.Spent, number) {
+	if i := slices.IndexFunc(p.Holds, func(h purseHold) bool { return h.Number == number }); i >= 0 {
+		if p.Holds[i].Amount != amount { // what is held must cover what will be posted
+			return ErrEntryConflict
+		}
+		return nil
+	}
+	if slices.Contains(p.Spent, number) {
 		return nil
 	}
 	if p.Available-p.held() < amount || len(p.Holds) >= maxHolds {

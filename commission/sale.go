@@ -14,6 +14,7 @@ const (
 	MaxRefunds = 500       // refunds of one order
 	MaxUnits   = 1_000_000 // units of one line
 	maxName    = 100       // bytes of a category, SKU or product name
+	maxLine    = 10_000    // number of a line
 )
 
 // Sale is a confirmed order, as commission needs to know it.
@@ -84,6 +85,9 @@ func (s Sale) check() error {
 			f = f.With(member.name, "会员编号不正确 / not a member id")
 		}
 	}
+	if len(s.Community) > maxName || len(s.Grade) > maxName {
+		f = f.With("community", "社群或等级不正确 / the community or the grade is not valid")
+	}
 	if len(s.Lines) == 0 || len(s.Lines) > MaxLines {
 		f = f.With("lines", "行数须在 1 到 100 之间 / 1 to 100 lines")
 		return f
@@ -101,9 +105,25 @@ func (s Sale) check() error {
 	return nil
 }
 
+// without leaves away what a stored accrual does not tell although the sale does, and says whether there was any.
+// Releases before these facts were told wrote accruals without them.
+func (s *Sale) without(stored *Entry) (any bool) {
+	for _, fact := range []struct {
+		told   *string
+		stored string
+	}{
+		{&s.Community, stored.Community}, {&s.Grade, stored.Grade}, {&s.HelpSeller, stored.HelpSeller}, {&s.Staff, stored.Staff},
+	} {
+		if *fact.told != "" && fact.stored == "" {
+			*fact.told, any = "", true
+		}
+	}
+	return any
+}
+
 func (l SaleLine) wrong() string {
 	switch {
-	case l.Line < 1 || l.Line > 10_000:
+	case l.Line < 1 || l.Line > maxLine:
 		return "line"
 	case len(l.SKU) > maxName, len(l.Product) > maxName, len(l.Category) > maxName:
 		return "name"
@@ -133,7 +153,7 @@ func (r Refund) check() error {
 	}
 	seen := map[int]bool{}
 	for i, l := range r.Lines {
-		if l.Line < 1 || l.Refunded <= 0 || l.Refunded > l.Paid || l.Paid > money.Max || seen[l.Line] {
+		if l.Line < 1 || l.Line > maxLine || l.Refunded <= 0 || l.Refunded > l.Paid || l.Paid > money.Max || seen[l.Line] {
 			f = f.With("lines["+strconv.Itoa(i)+"]", "退款行不正确 / the refunded line is not valid")
 		}
 		seen[l.Line] = true

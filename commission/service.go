@@ -42,6 +42,8 @@ type Config struct {
 	Alone bool
 	// SettlePage is how many due settlements one step takes. Default and maximum 500.
 	SettlePage int
+	// SettleWorkers is how many pages one call of SettleDue works on side by side. Default 2, maximum 4.
+	SettleWorkers int
 	// Key signs checkpoints of the chain; without one there are none.
 	Key ed25519.PrivateKey
 	// CheckpointEvery is how often Tend signs a checkpoint. Default 1 hour.
@@ -78,6 +80,7 @@ type Service struct {
 
 	policyCache policyCache
 	sealer      sealer
+	settling    settling
 	hook        func(step string) error // tests stop the work at a named step; nil otherwise
 }
 
@@ -91,6 +94,7 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	}
 	s := &Service{clock: d.Clock, ids: d.IDs, config: d.Config}
 	s.sealer.posted = make(chan struct{}, 1)
+	s.settling.slots = make(chan struct{}, maxSettling)
 	if err := s.open(ctx, d.Store); err != nil {
 		return nil, fmt.Errorf("commission: %w", err)
 	}
@@ -106,12 +110,15 @@ func (c *Config) complete() error {
 	orDefault(&c.SealEvery, 200*time.Millisecond)
 	orDefault(&c.SealBatch, maxSealBatch)
 	orDefault(&c.SettlePage, 500)
+	orDefault(&c.SettleWorkers, 2)
 	orDefault(&c.CheckpointEvery, time.Hour)
 	switch {
 	case !named(c.Book) || len(c.Book) > 20:
 		return errors.New("commission: config: book")
 	case c.SealBatch < 1 || c.SealBatch > maxSealBatch || c.SealEvery < 0:
 		return errors.New("commission: config: sealing")
+	case c.SettleWorkers < 1 || c.SettleWorkers > maxSettling:
+		return errors.New("commission: config: settle workers")
 	case c.SettlePage < 1 || c.SettlePage > 500 || c.PolicyLead < 0:
 		return errors.New("commission: config: settle page or policy lead")
 	case len(c.Key) != 0 && len(c.Key) != ed25519.PrivateKeySize || c.CheckpointEvery < 0:
@@ -156,7 +163,8 @@ func (s *Service) step(name string) error {
 // policyCache keeps the published policies for a part of the policy lead.
 type policyCache struct {
 	mu       sync.Mutex
-	policies []*Policy // by From
+	policies []*Policy             // by From
+	books    map[*Policy]*rulebook // of those with many rules
 	loaded   time.Time
 	good     bool
 }

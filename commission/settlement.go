@@ -20,10 +20,20 @@ import (
 type Settlement struct {
 	docstore.Doc `bson:",inline"`
 	Received     time.Time        `bson:"received,omitempty"`
-	Due          time.Time        `bson:"due,omitempty"` // when the next line may settle; absent when none waits
+	WindowEnds   time.Time        `bson:"window_ends,omitempty"` // of the order's own after-sale window; no line is due before
+	Due          time.Time        `bson:"due,omitempty"`         // when the next line may settle; absent when none waits
 	Lines        []SettlementLine `bson:"lines"`
 	Refunds      []refundRecord   `bson:"refunds,omitempty"`
 	Steps        []settleStep     `bson:"steps,omitempty"`
+	Holds        []lineHold       `bson:"holds,omitempty"`
+}
+
+// lineHold keeps lines from settling while an after-sale case of theirs is open. An ended one stays: should the word
+// that it was opened come later, nothing is held any more.
+type lineHold struct {
+	Refund string `bson:"refund"`
+	Lines  []int  `bson:"lines,omitempty"`
+	Ended  bool   `bson:"ended,omitempty"`
 }
 
 // SettlementLine is the state of one line.
@@ -86,7 +96,9 @@ func (s *Settlement) adopt(accrual *Entry, config *Config) error {
 			mine = &s.Lines[len(s.Lines)-1]
 		}
 		if mine.Due.IsZero() && !s.Received.IsZero() {
-			mine.Due = s.Received.Add(config.window(l.Category))
+			if mine.Due = s.Received.Add(config.window(l.Category)); mine.Due.Before(s.WindowEnds) {
+				mine.Due = s.WindowEnds
+			}
 		}
 	}
 	s.plan()
@@ -94,17 +106,59 @@ func (s *Settlement) adopt(accrual *Entry, config *Config) error {
 }
 
 // receive starts the window. The first receipt counts.
-func (s *Settlement) receive(at time.Time) {
+func (s *Settlement) receive(at, windowEnds time.Time) {
 	if s.Received.IsZero() {
-		s.Received = at
+		s.Received, s.WindowEnds = at, windowEnds
 	}
 }
 
-// plan sets Due to the earliest line that waits.
+// HeldBy gives the number of the refund whose open after-sale case keeps a line from settling; "" when there is none.
+func (s *Settlement) HeldBy(line int) string {
+	for i := range s.Holds {
+		if h := &s.Holds[i]; !h.Ended && slices.Contains(h.Lines, line) {
+			return h.Refund
+		}
+	}
+	return ""
+}
+
+// hold keeps lines from settling until the refund's case ends. A case that is known changes nothing: also when it has
+// ended, or the refund was already done.
+func (s *Settlement) hold(refund string, lines []int) error {
+	known := func(h lineHold) bool { return h.Refund == refund }
+	done := func(r refundRecord) bool { return r.Number == refund }
+	if slices.ContainsFunc(s.Holds, known) || slices.ContainsFunc(s.Refunds, done) {
+		return nil
+	}
+	if len(s.Holds) >= MaxRefunds {
+		return ErrRefundMany
+	}
+	s.Holds = append(s.Holds, lineHold{Refund: refund, Lines: lines})
+	s.plan()
+	return nil
+}
+
+// release ends a refund's case. One that was never opened is remembered as ended.
+func (s *Settlement) release(refund string) error {
+	for i := range s.Holds {
+		if s.Holds[i].Refund == refund {
+			s.Holds[i].Ended = true
+			s.plan()
+			return nil
+		}
+	}
+	if len(s.Holds) >= MaxRefunds {
+		return ErrRefundMany
+	}
+	s.Holds = append(s.Holds, lineHold{Refund: refund, Ended: true})
+	return nil
+}
+
+// plan sets Due to the earliest line that waits. Lines with an open after-sale case wait for its end, not for a time.
 func (s *Settlement) plan() {
 	s.Due = time.Time{}
 	for _, l := range s.Lines {
-		if !l.Settled && !l.Due.IsZero() && (s.Due.IsZero() || l.Due.Before(s.Due)) {
+		if !l.Settled && !l.Due.IsZero() && s.HeldBy(l.Line) == "" && (s.Due.IsZero() || l.Due.Before(s.Due)) {
 			s.Due = l.Due
 		}
 	}
@@ -147,6 +201,10 @@ func (s *Settlement) refund(r Refund, accrual *Entry) error {
 		}
 	}
 	s.Refunds = append(s.Refunds, record)
+	for i := range s.Holds {
+		s.Holds[i].Ended = s.Holds[i].Ended || s.Holds[i].Refund == r.Number // its money is back: the case is over
+	}
+	s.plan()
 	return nil
 }
 
@@ -155,7 +213,7 @@ func (s *Settlement) settle(now time.Time) {
 	step := settleStep{At: now}
 	for i := range s.Lines {
 		l := &s.Lines[i]
-		if l.Settled || l.Due.IsZero() || l.Due.After(now) {
+		if l.Settled || l.Due.IsZero() || l.Due.After(now) || s.HeldBy(l.Line) != "" {
 			continue
 		}
 		l.Settled = true

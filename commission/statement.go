@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Page asks for a part of a list.
@@ -115,7 +116,7 @@ func (s *Service) linesFrom(ctx context.Context, doc *purseDoc, from, below int6
 			if pages[id] == nil {
 				return nil, fmt.Errorf("%w: statement page %s", errGone, id)
 			}
-			lines, err := parseLines(pages[id].Lines, (from/pageLines+int64(i))*pageLines)
+			lines, err := linesBetween(pages[id].Lines, (from/pageLines+int64(i))*pageLines, from, below)
 			if err != nil {
 				return nil, err
 			}
@@ -125,6 +126,18 @@ func (s *Service) linesFrom(ctx context.Context, doc *purseDoc, from, below int6
 	if below <= first {
 		return all, nil
 	}
-	tail, err := parseLines(doc.Tail, first)
+	tail, err := linesBetween(doc.Tail, first, from, below)
 	return append(all, tail...), err
+}
+
+// linesBetween reads of a text that begins behind line number first what lies after from and up to below.
+func linesBetween(text string, first, from, below int64) ([]Line, error) {
+	for ; first < from && text != ""; first++ {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	rest := text
+	for n := first; n < below && rest != ""; n++ {
+		_, rest, _ = strings.Cut(rest, "\n")
+	}
+	return parseLines(text[:len(text)-len(rest)], first)
 }

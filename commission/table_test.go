@@ -72,7 +72,9 @@ func TestAccrualTable(t *testing.T) {
 	for _, c := range readTable(t, "testdata/accrue.txt") {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, s, want := Policy{}, Sale{Order: "o1", At: start}, []string(nil)
+			p, s := Policy{}, Sale{Order: "o1", At: start}
+			var want [][]string // what the accrual posts, then what each refund posts
+			var refunds []Refund
 			for _, line := range c.lines {
 				words := strings.Fields(line)
 				o := options(words[1:])
@@ -80,6 +82,7 @@ func TestAccrualTable(t *testing.T) {
 				case "policy":
 					p.Cap = rate(t, o["cap"])
 					_, p.SecondLevel = o["second-level"]
+					_, p.NoSelfPurchase = o["no-self-purchase"]
 					if floor, ok := o["floor"]; ok {
 						p.HasMarginFloor, p.MarginFloor = true, rate(t, floor)
 					}
@@ -87,7 +90,8 @@ func TestAccrualTable(t *testing.T) {
 					p.Rules = append(p.Rules, tableRule(t, words))
 				case "sale":
 					s.Campaign, s.Host, s.Pickup = o["campaign"], o["host"], o["pickup"]
-					s.Referral = Referral{Why: "none", Direct: o["direct"], Upline: o["upline"]}
+					s.Community, s.Grade, s.HelpSeller, s.Staff = o["community"], o["grade"], o["help"], o["staff"]
+					s.Referral = Referral{Why: o["why"], Direct: o["direct"], Upline: o["upline"]}
 				case "line":
 					n, err := strconv.Atoi(words[1])
 					must(t, err)
@@ -97,31 +101,69 @@ func TestAccrualTable(t *testing.T) {
 						Line: n, SKU: o["sku"], Product: o["product"], Category: o["category"], Units: units,
 						Paid: yuan(t, o["paid"]), Cost: yuan(t, o["cost"]),
 					})
+				case "refund":
+					refunds = append(refunds, tableRefund(t, &s, words))
 				case "=>":
-					if line != "=> nothing" {
-						want = append(want, strings.Join(words[1:], " "))
+					for len(want) <= len(refunds) {
+						want = append(want, nil)
 					}
+					if line != "=> nothing" {
+						want[len(refunds)] = append(want[len(refunds)], strings.Join(words[1:], " "))
+					}
+				default:
+					t.Fatal("unknown word", words[0])
 				}
 			}
 			must(t, p.Check())
 			must(t, s.check())
-			var is []string
 			e := Compute(&p, s)
-			for _, p := range e.Postings {
-				text := string(p.Account) + " " + p.Amount.Yuan()
-				if p.Line > 0 {
-					text += fmt.Sprintf(" line %d %s", p.Line, p.Role)
-				}
-				is = append(is, text)
+			is := [][]string{tablePostings(t, e)}
+			if diff := cmp.Diff(e, newRulebook(&p).compute(&s)); diff != "" {
+				t.Error("the rulebook finds other rules", diff)
+			}
+			d := &Settlement{}
+			for i, r := range refunds {
+				must(t, d.refund(r, e))
+				is = append(is, tablePostings(t, clawBackEntry(e, &d.Refunds[i])))
 			}
 			if diff := cmp.Diff(want, is); diff != "" {
 				t.Error(diff)
 			}
-			if !e.Balanced() {
-				t.Error("not balanced")
-			}
 		})
 	}
+}
+
+// tablePostings writes postings as the table does.
+func tablePostings(t *testing.T, e *Entry) (all []string) {
+	t.Helper()
+	for _, p := range e.Postings {
+		text := string(p.Account) + " " + p.Amount.Yuan()
+		if p.Line > 0 {
+			text += fmt.Sprintf(" line %d %s", p.Line, p.Role)
+		}
+		all = append(all, text)
+	}
+	if !e.Balanced() {
+		t.Error("not balanced")
+	}
+	return all
+}
+
+// tableRefund reads "refund <number> line=cumulative ...".
+func tableRefund(t *testing.T, s *Sale, words []string) Refund {
+	t.Helper()
+	r := Refund{Order: s.Order, Number: words[1], At: start}
+	for _, word := range words[2:] {
+		number, amount, _ := strings.Cut(word, "=")
+		n, err := strconv.Atoi(number)
+		must(t, err)
+		l := RefundLine{Line: n, Refunded: yuan(t, amount), Paid: yuan(t, amount)}
+		if n <= len(s.Lines) {
+			l.Paid = s.Lines[n-1].Paid
+		}
+		r.Lines = append(r.Lines, l)
+	}
+	return r
 }
 
 func tableRule(t *testing.T, words []string) Rule {
@@ -136,6 +178,13 @@ func tableRule(t *testing.T, words []string) Rule {
 		r.Campaign = value
 	case "category":
 		r.Category = value
+	case "community":
+		r.Community = value
+	case "grade":
+		r.Grade = value
+	case "default":
+	default:
+		t.Fatal("unknown subject", words[1])
 	}
 	for _, w := range words[2:] {
 		role, value, _ := strings.Cut(w, "=")
@@ -218,17 +267,8 @@ func (w *world) tableStep(t *testing.T, s *Sale, words []string) error {
 		_, err := w.SettleDue(ctx)
 		return err
 	case "refund":
-		r := Refund{Order: "o1", Number: words[1], At: w.clock.Now()}
-		for _, word := range words[2:] {
-			number, amount, _ := strings.Cut(word, "=")
-			n, err := strconv.Atoi(number)
-			must(t, err)
-			l := RefundLine{Line: n, Refunded: yuan(t, amount), Paid: yuan(t, amount)}
-			if n <= len(s.Lines) {
-				l.Paid = s.Lines[n-1].Paid
-			}
-			r.Lines = append(r.Lines, l)
-		}
+		r := tableRefund(t, s, words)
+		r.At = w.clock.Now()
 		return w.ClawBack(ctx, r)
 	case "purse":
 		want := Balance{Pending: yuan(t, words[2]), Available: yuan(t, words[3])}

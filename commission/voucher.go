@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -85,7 +84,7 @@ func (in *VoucherInput) check() error {
 	if !payable(in.Amount) {
 		f = f.With("amount_fen", "金额不正确 / not a valid amount")
 	}
-	if n := utf8.RuneCountInString(strings.TrimSpace(in.Reason)); n < 2 || n > maxReason {
+	if !legible(strings.TrimSpace(in.Reason), 2, maxReason) {
 		f = f.With("reason", "须写明原因，2 到 500 字 / a reason of 2 to 500 characters")
 	}
 	if len(in.Corrects) > 200 || len(in.Dispute) > 64 {
@@ -157,7 +156,7 @@ type decision struct {
 }
 
 func (s *Service) decideVoucher(ctx context.Context, voucher string, d decision) (*Voucher, error) {
-	if !named(d.checker) || utf8.RuneCountInString(d.why) > maxReason {
+	if !named(d.checker) || !legible(d.why, 0, maxReason) {
 		return nil, ErrVoucherInvalid
 	}
 	v, err := s.vouchers.Update(ctx, voucher, func(v *Voucher) error {

@@ -10,6 +10,7 @@ type collections struct {
 	communities *docstore.Collection[Community]
 	memberships *docstore.Collection[Membership]
 	picks       *docstore.Collection[Pick]
+	gradings    *docstore.Collection[Grading]
 }
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
@@ -26,6 +27,9 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 			{Name: "member", Fields: []string{"member", "state", "joined_at"}},
 		},
 	}); err != nil {
+		return c, err
+	}
+	if c.gradings, err = docstore.Open[Grading](ctx, store, docstore.Spec{Name: "host_grades", ShardKey: "_id"}); err != nil {
 		return c, err
 	}
 	c.picks, err = docstore.Open[Pick](ctx, store, docstore.Spec{

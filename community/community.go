@@ -9,6 +9,7 @@ import (
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
+	"guanxi/internal/id"
 )
 
 // Community is a host and their people.
@@ -30,8 +31,12 @@ type Point struct {
 	Name    string             `bson:"name"`
 	Address string             `bson:"address"`
 	Phone   docstore.Encrypted `bson:"phone,omitempty"` // of the keeper
-	Hours   string             `bson:"hours,omitempty"`
-	Closed  bool               `bson:"closed,omitempty"` // takes no new orders
+	// Keeper is the member who keeps the point and may be paid for it; "" is nobody. Asked is who was named when the
+	// point was made: the same key with another content is told from a repetition.
+	Keeper string `bson:"keeper,omitempty"`
+	Asked  string `bson:"asked_keeper,omitempty"`
+	Hours  string `bson:"hours,omitempty"`
+	Closed bool   `bson:"closed,omitempty"` // takes no new orders
 }
 
 // Bounds of a community's content, in characters.
@@ -67,6 +72,7 @@ type PickupInput struct {
 	Address string // 1 to 120
 	Phone   string // of the keeper; may be empty
 	Hours   string // at most 60
+	Keeper  string // member id of who keeps it: the host or an active member of the community; may be empty
 }
 
 func (in CreateInput) check() (CreateInput, error) {
@@ -99,6 +105,9 @@ func (in PickupInput) check() (PickupInput, error) {
 	v.line("hours", in.Hours, 0, MaxHours)
 	if in.Phone != "" && !phonePattern.MatchString(in.Phone) {
 		v.add("phone", "电话号码格式不正确 (not a phone number)")
+	}
+	if in.Keeper != "" && (!id.Valid(in.Keeper) || len(in.Keeper) > 100) {
+		v.add("keeper", "无法识别 (not an id)")
 	}
 	return in, v.fault()
 }

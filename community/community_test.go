@@ -244,8 +244,8 @@ func TestPickupPoints(t *testing.T) {
 	in.Name = "北门"
 	_, err = h.AddPickupPoint(ctx, "lin", c.ID, in)
 	want(t, err, community.ErrKeyReused)
-	if name, err := h.PickupPoint(ctx, c.ID, first.ID); err != nil || name != "南门便利店" {
-		t.Fatal(name, err)
+	if p, err := h.PickupPoint(ctx, c.ID, first.ID); err != nil || p.Name != "南门便利店" {
+		t.Fatal(p, err)
 	}
 	for range 2 {
 		if err := h.ClosePickupPoint(ctx, "lin", c.ID, first.ID); err != nil {

@@ -7,6 +7,7 @@ const (
 	EventCreated = "community.Created"
 	EventJoined  = "community.Joined"
 	EventLeft    = "community.Left"
+	EventGraded  = "community.Graded"
 )
 
 // Created: a host has a new community.
@@ -32,4 +33,13 @@ type Left struct {
 	Member    string    `bson:"member"`
 	Removed   bool      `bson:"removed,omitempty"` // by the host
 	At        time.Time `bson:"at"`
+}
+
+// Graded: the brand's staff gave a host another grade.
+type Graded struct {
+	Host  string    `bson:"host"`
+	Grade string    `bson:"grade"` // "" is none
+	Was   string    `bson:"was"`
+	By    string    `bson:"by"`
+	At    time.Time `bson:"at"`
 }

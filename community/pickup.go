@@ -18,15 +18,22 @@ func (s *Service) AddPickupPoint(ctx context.Context, host, community string, in
 	}
 	point := Point{
 		ID: id.Derive("point", community, in.Key), Name: in.Name, Address: in.Address,
-		Phone: docstore.Encrypted(in.Phone), Hours: in.Hours,
+		Phone: docstore.Encrypted(in.Phone), Hours: in.Hours, Keeper: in.Keeper, Asked: in.Keeper,
+	}
+	belongs, err := s.canKeep(ctx, community, in.Keeper)
+	if err != nil {
+		return Point{}, err
 	}
 	_, err = s.change(ctx, host, community, func(c *Community) error {
 		if there := c.point(point.ID); there != nil {
 			same := *there
-			if same.Closed = false; same != point {
+			if same.Closed, same.Keeper = false, same.Asked; same != point {
 				return ErrKeyReused
 			}
 			return errUnchanged
+		}
+		if !belongs {
+			return errKeeper()
 		}
 		if len(c.Points) >= MaxPoints {
 			return ErrPointsFull
@@ -60,18 +67,66 @@ func (s *Service) ClosePickupPoint(ctx context.Context, host, community, point s
 	return nil
 }
 
-// PickupPoint gives the name of an open pickup point of a community.
+// SetKeeper names the member who keeps a pickup point, or nobody with "". It counts for orders placed from now on.
+// Codes: COMM_INVALID (also when the keeper does not belong to the community), COMM_NOT_FOUND, COMM_NOT_HOST,
+// COMM_POINT_NOT_FOUND.
+func (s *Service) SetKeeper(ctx context.Context, host, community, point, keeper string) error {
+	if keeper != "" && (!id.Valid(keeper) || len(keeper) > 100) {
+		return errKeeper()
+	}
+	belongs, err := s.canKeep(ctx, community, keeper)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, host, community, func(c *Community) error {
+		p := c.point(point)
+		switch {
+		case p == nil:
+			return ErrPointNotFound
+		case p.Keeper == keeper:
+			return errUnchanged
+		case !belongs:
+			return errKeeper()
+		}
+		p.Keeper = keeper
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("community set keeper: %w", err)
+	}
+	return nil
+}
+
+// canKeep tells whether somebody may keep a point of this community; nobody always may.
+func (s *Service) canKeep(ctx context.Context, community, keeper string) (bool, error) {
+	if keeper == "" {
+		return true, nil
+	}
+	return s.IsMember(ctx, community, keeper)
+}
+
+func errKeeper() error {
+	return ErrInvalid.With("keeper", "自提点负责人须是本社群成员 (the keeper must belong to the community)")
+}
+
+// PickupPoint gives an open pickup point of a community as it is now. Its Keeper is empty when the keeper has left the
+// community.
 // Codes: COMM_NOT_FOUND, COMM_POINT_NOT_FOUND.
-func (s *Service) PickupPoint(ctx context.Context, community, point string) (name string, err error) {
+func (s *Service) PickupPoint(ctx context.Context, community, point string) (Point, error) {
 	c, err := s.Get(ctx, community)
 	if err != nil {
-		return "", err
+		return Point{}, err
 	}
 	p := c.point(point)
 	if p == nil || p.Closed {
-		return "", ErrPointNotFound
+		return Point{}, ErrPointNotFound
 	}
-	return p.Name, nil
+	if belongs, err := s.canKeep(ctx, community, p.Keeper); err != nil {
+		return Point{}, err
+	} else if !belongs {
+		p.Keeper = ""
+	}
+	return *p, nil
 }
 
 func (c *Community) point(pointID string) *Point {

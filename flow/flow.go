@@ -82,6 +82,8 @@ func Table(d Deps) []event.Consumer {
 		on(order.EventRefunded, "catalog.restock", event.Inside, d.restock),
 		on(order.EventRefunded, "groupbuy.leave", event.Inside, d.leaveSeat),
 		on(order.EventRefunded, "commission.clawBack", event.Inside, d.clawBack),
+		on(order.EventOpened, "commission.holdLines", event.Inside, d.holdLines),
+		on(order.EventEnded, "commission.releaseLines", event.Inside, d.releaseLines),
 	}
 }
 

@@ -175,7 +175,7 @@ func (s *Service) RefuseRefund(ctx context.Context, host, order, number, words s
 	if words == "" || !validText(words, MaxReason) {
 		return Refund{}, ErrBadInput.With("words", "请填写 80 字以内的说明 / words of at most 80 characters are needed")
 	}
-	return s.decideRefund(ctx, host, order, number, func(_ *Order, r *Refund, _ time.Time) error {
+	return s.decideRefund(ctx, host, order, number, func(o *Order, r *Refund, now time.Time) error {
 		switch {
 		case r.Stage == StageRefused:
 			return errUnchanged
@@ -183,6 +183,7 @@ func (s *Service) RefuseRefund(ctx context.Context, host, order, number, words s
 			return ErrWrongState
 		}
 		r.Problem = words
+		o.ended(r, AfterSaleRefused, "", now)
 		return nil
 	})
 }

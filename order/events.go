@@ -8,17 +8,19 @@ import (
 
 // Names of the events an order emits.
 const (
-	EventPaid         = "order.Paid"         // Paid
-	EventClosed       = "order.Closed"       // Closed
-	EventConfirmed    = "order.Confirmed"    // Confirmed
-	EventRefundAsked  = "order.RefundAsked"  // RefundAsked: send it to the platform
-	EventRefunded     = "order.Refunded"     // Refunded: money of a sale went back
-	EventShipped      = "order.Shipped"      // Shipped
-	EventReceived     = "order.Received"     // Received
-	EventCompleted    = "order.Completed"    // Completed
-	EventPaidLate     = "order.PaidLate"     // PaidLate: paid after the close; the money goes back by itself
-	EventLateReturned = "order.LateReturned" // LateReturned: that money is back; nothing was ever sold
-	EventIncident     = "order.Incident"     // Incidence: something people should look at
+	EventPaid         = "order.Paid"            // Paid
+	EventClosed       = "order.Closed"          // Closed
+	EventConfirmed    = "order.Confirmed"       // Confirmed
+	EventRefundAsked  = "order.RefundAsked"     // RefundAsked: send it to the platform
+	EventRefunded     = "order.Refunded"        // Refunded: money of a sale went back
+	EventOpened       = "order.AfterSaleOpened" // AfterSaleOpened: a refund of a sale was asked for
+	EventEnded        = "order.AfterSaleEnded"  // AfterSaleEnded: it was refused, done or replaced
+	EventShipped      = "order.Shipped"         // Shipped
+	EventReceived     = "order.Received"        // Received
+	EventCompleted    = "order.Completed"       // Completed
+	EventPaidLate     = "order.PaidLate"        // PaidLate: paid after the close; the money goes back by itself
+	EventLateReturned = "order.LateReturned"    // LateReturned: that money is back; nothing was ever sold
+	EventIncident     = "order.Incident"        // Incidence: something people should look at
 )
 
 // Sale is the part all payloads share: enough that no consumer has to read the order.
@@ -28,10 +30,12 @@ type Sale struct {
 	Campaign  string     `bson:"campaign"`
 	Community string     `bson:"community"`
 	Host      string     `bson:"host"`
+	Grade     string     `bson:"grade,omitempty"` // the host's when it was placed
 	Lines     []SaleLine `bson:"lines"`
 	Amount    money.Fen  `bson:"amount"` // sum of the lines' Paid
 	Referral  Referral   `bson:"referral"`
 	Pickup    string     `bson:"pickup,omitempty"` // pickup point, when one was chosen
+	Keeper    string     `bson:"keeper,omitempty"` // the member who keeps that point
 	Share     string     `bson:"share,omitempty"`  // the share link the member came by, as told at placing
 	PlacedAt  time.Time  `bson:"placed_at"`
 }
@@ -101,6 +105,33 @@ type Refunded struct {
 	Reason    string         `bson:"reason"`
 	DoneAt    time.Time      `bson:"done_at"`
 }
+
+// AfterSaleOpened: somebody asks for money of a sale back. What is paid on these lines waits until AfterSaleEnded names
+// the same refund; the two may arrive in any order. Never emitted for money that came after the close.
+type AfterSaleOpened struct {
+	Order  string    `bson:"order"`
+	Refund string    `bson:"refund"` // the refund's number
+	Lines  []int     `bson:"lines"`  // the lines it touches, counted from 1
+	At     time.Time `bson:"at"`
+}
+
+// AfterSaleEnded: the after-sale case of one refund is over. A refund the platform closed is replaced by the one in
+// Next, which keeps the case of the same Lines open; a closed one that could not be replaced stays open for people.
+type AfterSaleEnded struct {
+	Order  string    `bson:"order"`
+	Refund string    `bson:"refund"`
+	Why    string    `bson:"why"` // AfterSaleRefused, AfterSaleDone or AfterSaleReplaced
+	Next   string    `bson:"next,omitempty"`
+	Lines  []int     `bson:"lines"`
+	At     time.Time `bson:"at"`
+}
+
+// How an after-sale case ends.
+const (
+	AfterSaleRefused  = "refused"  // the host said no
+	AfterSaleDone     = "done"     // the money is back: Refunded tells how much
+	AfterSaleReplaced = "replaced" // the platform closed the number; another refund took its place
+)
 
 // RefundedLine is what one refund did to one line.
 type RefundedLine struct {

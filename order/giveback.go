@@ -192,12 +192,15 @@ func (o *Order) refundClosed(r *Refund, now time.Time) error {
 		return errUnchanged
 	}
 	r.NextAt = time.Time{}
+	closed := *r // the pointer does not survive the append
 	next := Refund{
 		Key: r.Key, Content: r.Content, By: r.By, Stage: StageAsked, Lines: r.Lines, Reason: r.Reason,
 		Restock: r.Restock, Replaces: r.Number,
 	}
-	if err := o.addRefund(next, now); err != nil {
-		o.record(IncidentRefundStuck, r.Number+" closed and no number left", now)
+	if err := o.addRefund(next, now); err == nil {
+		o.ended(&closed, AfterSaleReplaced, refundNumber(o.ID, len(o.Refunds)), now)
+	} else { // its case stays open: people must end it
+		o.record(IncidentRefundStuck, closed.Number+" closed and no number left", now)
 	}
 	return nil
 }

@@ -377,10 +377,33 @@ func (m *machine) wrongEvents(o *Order) string {
 				return "told of more than was paid"
 			}
 		}
+		switch name {
+		case EventOpened:
+			var e AfterSaleOpened
+			if err := m.store.Unmarshal(message.Body, &e); err != nil {
+				return err.Error()
+			}
+			name += e.Refund
+		case EventEnded:
+			var e AfterSaleEnded
+			if err := m.store.Unmarshal(message.Body, &e); err != nil {
+				return err.Error()
+			}
+			name += e.Refund + e.Why
+		}
 		if name != EventRefundAsked && name != EventIncident {
 			if count[name]++; count[name] > 1 {
 				return name + " was told twice"
 			}
+		}
+	}
+	for i := range o.Refunds {
+		r := &o.Refunds[i]
+		sold, opened, ended := !o.Payment.Late, count[EventOpened+r.Number], map[RefundStage]string{
+			StageRefused: AfterSaleRefused, StageDone: AfterSaleDone, StageClosed: AfterSaleReplaced,
+		}[r.Stage]
+		if sold != (opened == 1) || (sold && ended != "") != (count[EventEnded+r.Number+ended] == 1) {
+			return "an after-sale case was not told as it is: " + r.Number
 		}
 	}
 	for _, in := range o.Incidents {

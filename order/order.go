@@ -16,6 +16,7 @@ type Order struct {
 	Campaign  string `bson:"campaign"`
 	Host      string `bson:"host"`
 	Community string `bson:"community"`
+	Grade     string `bson:"grade,omitempty"` // the host's when it was placed
 
 	State     State     `bson:"state"`
 	PlacedAt  time.Time `bson:"placed_at"`
@@ -63,10 +64,11 @@ type Line struct {
 	Paid     money.Fen `bson:"paid"`  // for all units; due until the order is paid
 }
 
-// Pickup is the chosen pickup point, with its name as it was then.
+// Pickup is the chosen pickup point, with its name and its keeper as they were then.
 type Pickup struct {
-	Point string `bson:"point"`
-	Name  string `bson:"name"`
+	Point  string `bson:"point"`
+	Name   string `bson:"name"`
+	Keeper string `bson:"keeper,omitempty"` // the member who keeps it; "" is nobody
 }
 
 // Settlement is the payment that was accepted.
@@ -156,11 +158,11 @@ func (o *Order) record(kind IncidentKind, detail string, now time.Time) bool {
 func (o *Order) sale() Sale {
 	s := Sale{
 		Order: o.ID, Member: o.Member, Campaign: o.Campaign, Community: o.Community, Host: o.Host,
-		Amount: o.Amount, Referral: o.Referral, Share: o.Share, PlacedAt: o.PlacedAt,
+		Grade: o.Grade, Amount: o.Amount, Referral: o.Referral, Share: o.Share, PlacedAt: o.PlacedAt,
 		Lines: make([]SaleLine, len(o.Lines)),
 	}
 	if o.Pickup != nil {
-		s.Pickup = o.Pickup.Point
+		s.Pickup, s.Keeper = o.Pickup.Point, o.Pickup.Keeper
 	}
 	for i, l := range o.Lines {
 		units, amount := o.returned(i + 1)

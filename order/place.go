@@ -128,6 +128,9 @@ func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) (claimed, 
 	if o.Pickup, err = s.pickup(ctx, offer.Community, in.Pickup); err != nil {
 		return gotLimits, err
 	}
+	if o.Grade, err = s.deps.Pickups.Grade(ctx, offer.Host); err != nil {
+		return gotLimits, err
+	}
 	if o.Referral, err = s.deps.Referrer.Attribute(ctx, in.Member, offer.Host, offer.Community, now); err != nil {
 		return gotLimits, err
 	}
@@ -171,11 +174,11 @@ func (s *Service) pickup(ctx context.Context, community, point string) (*Pickup,
 	if point == "" {
 		return nil, nil //nolint:nilnil // none was chosen
 	}
-	name, err := s.deps.Pickups.PickupPoint(ctx, community, point)
+	found, err := s.deps.Pickups.PickupPoint(ctx, community, point)
 	if err != nil {
 		return nil, pickupFault(err)
 	}
-	return &Pickup{Point: point, Name: name}, nil
+	return &found, nil
 }
 
 func orderID(member, key string) string { return id.Derive("order", member, key) }

@@ -26,14 +26,14 @@ func TestPlaceLocksPriceReferralAndTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Order{
-		Member: "mia", Campaign: "spring", Host: "hana", Community: "lane", State: StatePlaced, PlacedAt: start,
+		Member: "mia", Campaign: "spring", Host: "hana", Community: "lane", Grade: "grade-of-hana", State: StatePlaced, PlacedAt: start,
 		ExpiresAt: start.Add(15 * time.Minute), NextAt: start.Add(15 * time.Minute), Amount: 3*1099 + 350,
 		Lines: []Line{
 			{SKU: "tea", Product: "p-tea", Name: "山货 tea", Category: "food", Units: 3, Price: 1099, Cost: 549, Paid: 3297},
 			{SKU: "nuts", Product: "p-nuts", Name: "山货 nuts", Category: "food", Units: 1, Price: 350, Cost: 175, Paid: 350},
 		},
 		Referral: Referral{Policy: "v1", Direct: "hana", Why: "campaign-host"},
-		Pickup:   &Pickup{Point: "gate", Name: "北门"}, Note: "放门口", Share: "s1",
+		Pickup:   &Pickup{Point: "gate", Name: "北门", Keeper: "keeper"}, Note: "放门口", Share: "s1",
 	}
 	ignore := []cmp.Option{cmpopts.IgnoreFields(Order{}, "Doc", "Content")}
 	if diff := cmp.Diff(want, got, ignore...); diff != "" {
@@ -109,7 +109,7 @@ func TestQuoteTellsThePriceAndClaimsNothing(t *testing.T) {
 	w := newWorld(t)
 	got, err := w.orders.Quote(t.Context(), QuoteInput{Member: "mia", Campaign: "spring", Lines: []Wish{{"tea", 2}}, Pickup: "gate"})
 	want := Quote{
-		Host: "hana", Community: "lane", Amount: 2198, Pickup: &Pickup{"gate", "北门"},
+		Host: "hana", Community: "lane", Amount: 2198, Pickup: &Pickup{"gate", "北门", "keeper"},
 		Lines: []Line{{SKU: "tea", Product: "p-tea", Name: "山货 tea", Category: "food", Units: 2, Price: 1099, Cost: 549, Paid: 2198}},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {

@@ -76,9 +76,12 @@ type Members interface {
 	OpenID(ctx context.Context, member string) (string, error)
 }
 
-// Pickups says whether a pickup point exists in a community (community).
+// Pickups tells what an order keeps of the community it is placed in (community).
 type Pickups interface {
-	PickupPoint(ctx context.Context, community, point string) (name string, err error)
+	// PickupPoint gives an open pickup point.
+	PickupPoint(ctx context.Context, community, point string) (Pickup, error)
+	// Grade is the host's grade at this moment; "" is none.
+	Grade(ctx context.Context, host string) (string, error)
 }
 
 // Payments is the platform that takes and returns money (internal/weixinpay).

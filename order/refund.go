@@ -178,6 +178,7 @@ func (o *Order) addRefund(r Refund, now time.Time) error {
 		r.Amount += part.Amount
 	}
 	o.Refunds = append(o.Refunds, r)
+	o.opened(&r)
 	if r.Stage == StageAsked {
 		return o.goRefund(r.Number, now)
 	}
@@ -218,17 +219,45 @@ func (o *Order) allGoing() bool {
 // finishRefund tells the others about money that is back.
 func (o *Order) finishRefund(r *Refund, at time.Time) error {
 	r.DoneAt, r.NextAt = at, time.Time{}
-	if o.Payment != nil && o.Payment.Late {
+	if o.Payment.Late {
 		o.Emit(EventLateReturned, LateReturned{
 			Order: o.ID, Member: o.Member, Refund: r.Number, Amount: r.Amount, DoneAt: at,
 		})
 	} else {
 		o.Emit(EventRefunded, o.refunded(r))
+		o.ended(r, AfterSaleDone, "", at)
 	}
 	if o.State == StateRefunding && o.allDone() {
 		return o.move(byFullyReturned)
 	}
 	return nil
+}
+
+// opened tells that a refund of a sale was asked for.
+func (o *Order) opened(r *Refund) {
+	if o.Payment.Late {
+		return // nothing was sold
+	}
+	o.Emit(EventOpened, AfterSaleOpened{Order: o.ID, Refund: r.Number, Lines: r.touches(), At: r.AskedAt})
+}
+
+// ended tells that a refund's case is over.
+func (o *Order) ended(r *Refund, why, next string, at time.Time) {
+	if o.Payment.Late {
+		return
+	}
+	o.Emit(EventEnded, AfterSaleEnded{
+		Order: o.ID, Refund: r.Number, Why: why, Next: next, Lines: r.touches(), At: at,
+	})
+}
+
+// touches lists the lines a refund takes from.
+func (r *Refund) touches() []int {
+	lines := make([]int, len(r.Lines))
+	for i, part := range r.Lines {
+		lines[i] = part.Line
+	}
+	return lines
 }
 
 func (o *Order) allDone() bool {

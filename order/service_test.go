@@ -89,7 +89,7 @@ func TestPayloadsCarryEverything(t *testing.T) {
 
 	at := start.Add(time.Minute)
 	sale := Sale{
-		Order: o.ID, Member: "mia", Campaign: "spring", Community: "lane", Host: "hana", Amount: 3647, PlacedAt: start,
+		Order: o.ID, Member: "mia", Campaign: "spring", Community: "lane", Host: "hana", Grade: "grade-of-hana", Amount: 3647, PlacedAt: start,
 		Referral: Referral{Policy: "v1", Direct: "hana", Why: "campaign-host"},
 		Lines: []SaleLine{
 			{Line: 1, SKU: "tea", Product: "p-tea", Name: "山货 tea", Category: "food", Units: 3, Price: 1099, Cost: 549, Paid: 3297},

@@ -312,11 +312,15 @@ func (fakeMembers) OpenID(_ context.Context, member string) (string, error) {
 
 type fakePickups struct{}
 
-func (fakePickups) PickupPoint(_ context.Context, _, point string) (string, error) {
+func (fakePickups) PickupPoint(_ context.Context, _, point string) (Pickup, error) {
 	if point != "gate" {
-		return "", fault.Define("COMM_NOT_FOUND", fault.NotFound, "无", "none")
+		return Pickup{}, fault.Define("COMM_NOT_FOUND", fault.NotFound, "无", "none")
 	}
-	return "北门", nil
+	return Pickup{Point: point, Name: "北门", Keeper: "keeper"}, nil
+}
+
+func (fakePickups) Grade(_ context.Context, host string) (string, error) {
+	return "grade-of-" + host, nil
 }
 
 // fakePlatform is the payment platform: per number one payment, per refund number one refund.

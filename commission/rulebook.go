@@ -1,0 +1,78 @@
+package commission
+
+// namedRule is a rule with its name made once.
+type namedRule struct {
+	name string
+	pays []Pay
+}
+
+// rulebook finds the rule that counts for a line without looking at all of them: a policy may have thousands.
+type rulebook struct {
+	policy   *Policy
+	byKind   []map[string]*namedRule // in the order of precedence
+	fallback *namedRule
+}
+
+// fewRules is up to how many rules looking at each is as fast as a rulebook.
+const fewRules = 8
+
+// maxBooks bounds the rulebooks that are kept; more than a few policies are in use only by mistake.
+const maxBooks = 64
+
+func newRulebook(p *Policy) *rulebook {
+	b := &rulebook{policy: p, byKind: make([]map[string]*namedRule, len(precedence))}
+	for _, rule := range p.Rules {
+		named := &namedRule{rule.Name(), rule.Pays}
+		kind, subject := rule.subject()
+		switch {
+		case kind == len(precedence):
+			if b.fallback == nil {
+				b.fallback = named
+			}
+		case b.byKind[kind][subject] == nil:
+			if b.byKind[kind] == nil {
+				b.byKind[kind] = map[string]*namedRule{}
+			}
+			b.byKind[kind][subject] = named
+		}
+	}
+	return b
+}
+
+// compute is Compute.
+func (b *rulebook) compute(sale *Sale) *Entry { return compute(b.policy, sale, b.find) }
+
+func (b *rulebook) find(s *Sale, l *SaleLine) *namedRule {
+	for i, rules := range b.byKind {
+		if rules == nil {
+			continue
+		}
+		if subject := precedence[i].line(s, l); subject != "" {
+			if rule := rules[subject]; rule != nil {
+				return rule
+			}
+		}
+	}
+	return b.fallback
+}
+
+// compute is Compute under a published policy, with its rulebook kept.
+func (s *Service) compute(p *Policy, sale *Sale) *Entry {
+	if len(p.Rules) <= fewRules {
+		return Compute(p, *sale)
+	}
+	c := &s.policyCache
+	c.mu.Lock()
+	book := c.books[p]
+	c.mu.Unlock()
+	if book == nil {
+		book = newRulebook(p)
+		c.mu.Lock()
+		if c.books == nil || len(c.books) >= maxBooks {
+			c.books = map[*Policy]*rulebook{}
+		}
+		c.books[p] = book
+		c.mu.Unlock()
+	}
+	return book.compute(sale)
+}
