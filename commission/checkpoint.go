@@ -95,9 +95,9 @@ func (s *Service) SignCheckpoint(ctx context.Context) (*Checkpoint, error) {
 	if err != nil || seal == nil {
 		return nil, wrap("checkpoint", err)
 	}
-	c := &Checkpoint{
+	c := &Checkpoint{ //nolint:forcetypeassert // an ed25519 key has an ed25519 public key
 		Book: s.config.Book, Number: 1, Seal: seal.Number, Hash: seal.Hash[:], At: s.clock.Now(),
-		Key: s.config.Key.Public().(ed25519.PublicKey), //nolint:forcetypeassert // an ed25519 key has an ed25519 public key
+		Key: s.config.Key.Public().(ed25519.PublicKey),
 	}
 	if last != nil {
 		c.Number, c.Prev = last.Number+1, last.digest()

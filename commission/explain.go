@@ -45,6 +45,7 @@ type Part struct {
 	Left         money.Fen // Amount - TakenBack
 	Due          time.Time // when it becomes available; zero while the order is not received
 	Settled      bool
+	Held         string // number of the refund that is being dealt with; "" when none is
 }
 
 // Explain tells a member why an entry moved the purse by exactly that much.
@@ -127,6 +128,7 @@ func parts(member string, accrual *Entry, settlement *Settlement, policy *Policy
 		}
 		if l := settlement.line(p.Line); l != nil {
 			part.Refunded, part.Due, part.Settled = l.Refunded, l.Due, l.Settled
+			part.Held = settlement.HeldBy(p.Line)
 		}
 		part.Left = kept(p.Amount, part.Refunded, sold.Paid)
 		part.TakenBack = p.Amount - part.Left
@@ -201,12 +203,16 @@ func (p *Part) words() []string {
 
 // waiting says why some of it cannot be withdrawn yet.
 func (x *Explanation) waiting(settlement *Settlement) string {
-	due, left := time.Time{}, money.Fen(0)
+	due, left, held := time.Time{}, money.Fen(0), money.Fen(0)
 	for _, p := range x.Parts {
 		if p.Settled || p.Left == 0 {
 			continue
 		}
 		left += p.Left
+		if p.Held != "" {
+			held += p.Left
+			continue
+		}
 		if p.Due.After(due) {
 			due = p.Due
 		}
@@ -214,6 +220,8 @@ func (x *Explanation) waiting(settlement *Settlement) string {
 	switch {
 	case left == 0:
 		return ""
+	case held == left:
+		return "还有 " + left.Yuan() + " 元待结算：这些商品的售后正在处理，处理完再结算"
 	case settlement.Received.IsZero():
 		return "还有 " + left.Yuan() + " 元待结算：买家尚未确认收货，售后期从收货时开始计算"
 	}

@@ -313,7 +313,7 @@ func (v *verification) computes(e *Entry) bool {
 	if i < 0 {
 		return false
 	}
-	again := Compute(cached[i], Sale{
+	again := v.compute(cached[i], &Sale{
 		Order: e.Order, At: e.At, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
 		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,
 	})

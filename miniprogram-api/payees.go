@@ -91,6 +91,7 @@ func (a *API) declarePayees() {
 	})
 	edge.Register(a.edge, edge.Operation{
 		ID: "set-payee", Method: "PUT", Path: "/v1/purse/payee", Tag: "提现", Summary: "填写姓名与证件号：提现满 2000 元和报税需要",
+		Recorded: true,
 	}, func(ctx context.Context, in *setPayeeInput) (*payeeOutput, error) {
 		known, err := a.withdrawals.Payee(ctx, memberOf(ctx))
 		if err != nil {

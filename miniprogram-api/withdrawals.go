@@ -88,7 +88,7 @@ func (a *API) declareWithdrawals() {
 		return a.viewWithdrawal(a.withdrawals.GetMine(ctx, memberOf(ctx), in.Withdrawal))
 	})
 	edge.Register(a.edge, edge.Operation{
-		ID: "cancel-withdrawal", Method: "POST", Path: "/v1/purse/withdrawals/{withdrawal}/cancel", Tag: "提现", Weight: 5,
+		ID: "cancel-withdrawal", Method: "POST", Path: "/v1/purse/withdrawals/{withdrawal}/cancel", Tag: "提现", Weight: 5, Recorded: true,
 		Summary: "撤销提现：还没付出的立即退回，等待确认的由微信撤销",
 	}, func(ctx context.Context, in *struct {
 		edge.Keyed

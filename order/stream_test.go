@@ -17,19 +17,19 @@ func TestEachGivesEveryOrderOnceAndManyFindsThem(t *testing.T) {
 		want = append(want, w.place("k"+strconv.Itoa(i), Wish{"tea", 1}).ID)
 	}
 	slices.Sort(want)
-	w.must(struct{}{}, w.orders.Each(t.Context(), func(o *Order) error { got = append(got, o.ID); return nil }))
+	w.must(struct{}{}, w.orders.Archive().Each(t.Context(), func(o *Order) error { got = append(got, o.ID); return nil }))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
 	}
-	found, err := w.orders.Many(t.Context(), append(want[:3:3], "nobody"))
+	found, err := w.orders.Archive().Many(t.Context(), append(want[:3:3], "nobody"))
 	if err != nil || len(found) != 3 || found[want[0]].ID != want[0] {
 		t.Fatal(found, err)
 	}
 	enough := errors.New("enough")
-	if err := w.orders.Each(t.Context(), func(*Order) error { return enough }); !errors.Is(err, enough) {
+	if err := w.orders.Archive().Each(t.Context(), func(*Order) error { return enough }); !errors.Is(err, enough) {
 		t.Fatal(err)
 	}
-	if _, err := w.orders.Many(t.Context(), make([]string, 5001)); !errors.Is(err, ErrBadInput) {
+	if _, err := w.orders.Archive().Many(t.Context(), make([]string, 5001)); !errors.Is(err, ErrBadInput) {
 		t.Fatal(err)
 	}
 }

@@ -25,6 +25,9 @@ func main() {
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(os.Stderr, "guanxi:", err)
 	}
+	if errors.As(err, &undecided{}) {
+		os.Exit(2)
+	}
 	os.Exit(1)
 }
 
@@ -41,6 +44,7 @@ func command() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		demoCommand(), serveCommand(), sandboxCommand(), doctorCommand(), verifyCommand(), replayCommand(), benchCommand(),
+		ledgerCommand(), auditCommand(), staffCommand(),
 		&cobra.Command{
 			Use: "version", Short: "print the version", Args: cobra.NoArgs,
 			Run: func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version) },

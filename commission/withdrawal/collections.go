@@ -16,9 +16,8 @@ const (
 	indexYear     = "year"     // the tax years of one year
 )
 
-func (s *Service) open(ctx context.Context, store *docstore.Store) error {
-	var errs [5]error
-	s.withdrawals, errs[0] = docstore.Open[Withdrawal](ctx, store, docstore.Spec{
+func openWithdrawals(ctx context.Context, store *docstore.Store) (*docstore.Collection[Withdrawal], error) {
+	return docstore.Open[Withdrawal](ctx, store, docstore.Spec{
 		Name: "withdrawals",
 		Indexes: []docstore.Index{
 			{Name: indexMember, Fields: []string{"member", "asked_at"}},
@@ -28,6 +27,11 @@ func (s *Service) open(ctx context.Context, store *docstore.Store) error {
 		},
 		ShardKey: "_id",
 	})
+}
+
+func (s *Service) open(ctx context.Context, store *docstore.Store) error {
+	var errs [5]error
+	s.withdrawals, errs[0] = openWithdrawals(ctx, store)
 	s.desks, errs[1] = docstore.Open[desk](ctx, store, docstore.Spec{Name: "withdrawal_desks", ShardKey: "_id"})
 	s.payees, errs[2] = docstore.Open[Payee](ctx, store, docstore.Spec{Name: "payees", ShardKey: "_id"})
 	s.identities, errs[3] = docstore.Open[identity](ctx, store, docstore.Spec{Name: "payee_identities", ShardKey: "_id"})

@@ -88,15 +88,11 @@ func (s *Service) rail(w *Withdrawal) (Rail, error) {
 
 // Get loads a withdrawal for the brand's own eyes: it checks nobody. Error: ErrNotFound.
 func (s *Service) Get(ctx context.Context, number string) (*Withdrawal, error) {
-	w, err := s.withdrawals.Get(ctx, number)
-	if errors.Is(err, docstore.ErrNotFound) {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("get withdrawal: %w", err)
-	}
-	return w, nil
+	return s.Archive().Get(ctx, number)
 }
+
+// Archive reads what the service writes.
+func (s *Service) Archive() *Archive { return &Archive{s.withdrawals} }
 
 // GetMine loads a member's own. Error: ErrNotFound, also for somebody else's.
 func (s *Service) GetMine(ctx context.Context, member, number string) (*Withdrawal, error) {
@@ -144,7 +140,7 @@ func (s *Service) WithIncidents(ctx context.Context, p docstore.Paging) (docstor
 
 // Each walks all withdrawals in the order of their numbers, for verification.
 func (s *Service) Each(ctx context.Context, visit func(*Withdrawal) error) error {
-	return s.withdrawals.Each(ctx, docstore.All(), visit)
+	return s.Archive().Each(ctx, visit)
 }
 
 // errUnchanged ends a change that finds its work done already: no write.

@@ -102,7 +102,7 @@ func (o ours) Lookup(ctx context.Context, of reconcile.Movement, numbers []strin
 	for i, number := range numbers {
 		ids[i] = number[:min(len(number), id.Length)]
 	}
-	orders, err := o.orders.Many(ctx, ids)
+	orders, err := o.orders.Archive().Many(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (o ours) Each(ctx context.Context, of []reconcile.Movement, from, to time.T
 		return each(f)
 	}
 	if wanted[reconcile.Payment] || wanted[reconcile.Refund] {
-		err := o.orders.Each(ctx, func(sold *order.Order) error {
+		err := o.orders.Archive().Each(ctx, func(sold *order.Order) error {
 			err := give(paymentFact(sold))
 			for i := range sold.Refunds {
 				err = errors.Join(err, give(refundFact(sold, &sold.Refunds[i])))

@@ -24,7 +24,7 @@ import (
 
 // The real services are what Run reads.
 var (
-	_ Orders      = (*order.Service)(nil)
+	_ Orders      = (*order.Archive)(nil)
 	_ Ledger      = (*commission.Service)(nil)
 	_ Withdrawals = (*withdrawal.Service)(nil)
 )

@@ -1,0 +1,59 @@
+package ledgerexport
+
+import (
+	"strings"
+	"time"
+
+	"guanxi/internal/money"
+)
+
+// beancount is the syntax of beancount 2 and 3.
+type beancount struct{}
+
+func (beancount) head(b []byte, title string) []byte {
+	b = append(append(append(b, "option \"title\" "...), quote(title)...), '\n')
+	return append(b, "option \"operating_currency\" \"CNY\"\n"...)
+}
+
+func (beancount) comment(b []byte, words string) []byte {
+	return append(append(append(b, "; "...), words...), '\n')
+}
+
+func (beancount) open(b []byte, day, account string) []byte {
+	return append(append(append(append(b, day...), " open "...), account...), " CNY\n"...)
+}
+
+// transaction needs no code: the facts tell the order or the number.
+func (beancount) transaction(b []byte, day, _, words string) []byte {
+	return append(append(append(append(b, day...), " * "...), quote(words)...), '\n')
+}
+
+func (beancount) fact(b []byte, indent, key, value string) []byte {
+	b = append(append(append(b, indent...), key...), ": "...)
+	return append(append(b, quote(value)...), '\n')
+}
+
+func (beancount) posting(b []byte, account string, amount money.Fen) []byte {
+	b = append(append(b, "  "...), account...)
+	return append(figure(b, account, amount), '\n')
+}
+
+// assert stands on the next day: beancount looks at the morning.
+func (beancount) assert(b []byte, day, account string, amount money.Fen) []byte {
+	if t, err := time.Parse(time.DateOnly, day); err == nil {
+		day = t.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	b = append(append(append(b, day...), " balance "...), account...)
+	return append(figure(b, account, amount), '\n')
+}
+
+// quote writes a string as beancount reads it.
+func quote(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(s) + `"`
+}
