@@ -2,12 +2,17 @@
 //
 //	floor 4  cmd/guanxi             the one binary and its subcommands; joins everything
 //	floor 3  miniprogram-api        HTTP for shoppers and hosts
+//	         console                HTTP for the brand's staff
+//	         internal/edge          what both of them do alike
 //	         internal/sandbox       WeChat, WeChat Pay and WeCom imitated on the wire
 //	floor 2  flow                   which domain reacts to which event, as one table
 //	         internal/weixin …      adapters to the outside, one per platform
 //	         internal/docstore/…    the store's drivers: sqlite (default), mongo (production)
 //	         internal/redisx        the accelerator that may vanish
-//	floor 1  member community catalog groupbuy order distribution commission
+//	         internal/crosscheck    the domains held against the ledger; internal/auditor: every purse a second time
+//	         internal/ledgerexport  the ledger for finance: csv, xlsx, beancount, hledger
+//	floor 1  member community catalog groupbuy order distribution reconcile staff
+//	         commission             the ledger, with the rooms withdrawal and tax
 //	floor 0  internal/docstore internal/event internal/money internal/fault internal/id internal/clock
 //
 // A floor imports only floors below it; domains (floor 1) never import each other. house_test.go checks it.

@@ -8,7 +8,11 @@
 //   - A refund takes back from every beneficiary of the refunded line exactly the share the buyer got back: before
 //     settlement from pending, afterwards from available, which may go negative. Any number of partial refunds of a line
 //     end at exactly zero, in whatever order they arrive, also before the accrual.
-//   - Commission becomes available when the after-sale window, counted from receipt, is over; never before.
+//   - Commission becomes available when the after-sale window, counted from receipt, is over; never before, and never while
+//     an after-sale case on that line is open.
+//   - Money is reserved for a withdrawal at most once, and a withdrawal has one outcome: both follow from ids.
+//   - What follows from no sale and no withdrawal is a voucher: one person proposes, another approves.
+//   - A closed month never changes; corrections land in the open one, linked to what they correct.
 //   - Within about a second entries are sealed into a chain of hashes per book and folded into the purses. A purse is
 //     the fold of the seals, which is the sum of the postings; Verify proves it, Rebuild restores it.
 //   - A process may die between any two writes: whoever repeats the call, or seals next, finishes the work.
@@ -27,10 +31,15 @@
 //	StartWindow  Settlement of the order: received, due per line
 //	ClawBack     Settlement: refund recorded, then entry clawback/<order>/<refund>
 //	SettleDue    round (intent), Settlements: step recorded, entries settle/<order>[/<line>], round deleted
-//	Run          the sealer: see SealOnce and the steps in sealer.go
+//	Reserve      hold in the purse, then entry withdraw/<number>; ConfirmPayout, FailPayout: outcome/<number>
+//	ApproveVoucher  Voucher: approved, then entry <kind>/<voucher>
+//	ClosePeriod  Period: the stretch of seals (intent), statements, then the trial balance
+//	Run          the sealer: see SealOnce and the steps in sealer.go; Tend finishes what crashes left and signs checkpoints
 //
-// Accounts are brand:commission-expense and member:<id>:pending, :available, :withdrawing, :withdrawn. The text stored
-// in an entry is the entry: readable, canonical, hashed (entry_text.go shows one).
+// Accounts are the brand's (BrandAccounts) and member:<id>:pending, :available, :withdrawing, :withdrawn; staff:<id>:… is
+// a purse like a member's. The text stored in an entry is the entry: readable, canonical, hashed (entry_text.go shows one).
+//
+// The rooms beside it: tax computes what is withheld, withdrawal carries money out.
 //
 // # Example
 //
