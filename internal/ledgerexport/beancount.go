@@ -47,13 +47,23 @@ func (beancount) assert(b []byte, day, account string, amount money.Fen) []byte 
 	return append(figure(b, account, amount), '\n')
 }
 
-// quote writes a string as beancount reads it.
+// quote writes a string as beancount reads it. Control characters that have no escape become spaces.
 func quote(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
-			return ' '
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	b := append(make([]byte, 0, len(s)+2), '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, `\n`...)
+		case c == '\t':
+			b = append(b, `\t`...)
+		case c < ' ' || c == 0x7f:
+			b = append(b, ' ')
+		default:
+			b = append(b, c)
 		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(s) + `"`
+	}
+	return string(append(b, '"'))
 }

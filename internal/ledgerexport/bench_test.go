@@ -47,11 +47,11 @@ func BenchmarkExport(b *testing.B) {
 	for _, f := range Formats() {
 		b.Run(string(f), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Export(b.Context(), endless{1_000_000}, io.Discard, Options{Format: f}); err != nil {
+				if _, err := Export(b.Context(), endless{200_000}, io.Discard, Options{Format: f}); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(1_000_000*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+			b.ReportMetric(200_000*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 		})
 	}
 }
