@@ -46,6 +46,7 @@ func TestAMonthOfAHostTable(t *testing.T) {
 					continue
 				}
 				last = h.step(line, words)
+				must(t, w.CatchUp(t.Context())) // a second passes
 			}
 			must(t, last)
 			must(t, w.CatchUp(t.Context()))
