@@ -24,6 +24,9 @@ type Deps struct {
 	Ledger     Ledger
 	Payouts    Payouts
 	Reconcile  Reconciliation
+	Taxes      TaxTables
+	Members    Members
+	Hosts      Hosts
 	Limiter    edge.Limiter
 	Metrics    prometheus.Registerer
 	TrustProxy bool // take the caller's address from the last hop of X-Forwarded-For
@@ -36,16 +39,22 @@ type Console struct {
 	ledger    Ledger
 	payouts   Payouts
 	reconcile Reconciliation
+	taxes     TaxTables
+	members   Members
+	hosts     Hosts
+	clock     clock.Clock
 	long      chan struct{} // one long calculation at a time
 }
 
 // New declares every operation on a fresh router.
 func New(ctx context.Context, d Deps) (*Console, error) {
-	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Staff == nil || d.Ledger == nil || d.Payouts == nil || d.Reconcile == nil {
+	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Staff == nil || d.Ledger == nil || d.Payouts == nil ||
+		d.Reconcile == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil {
 		return nil, errors.New("console: store, clock, log, staff and the domains are required")
 	}
 	c := &Console{
-		staff: d.Staff, ledger: d.Ledger, payouts: d.Payouts, reconcile: d.Reconcile, long: make(chan struct{}, 1),
+		staff: d.Staff, ledger: d.Ledger, payouts: d.Payouts, reconcile: d.Reconcile, taxes: d.Taxes, members: d.Members,
+		hosts: d.Hosts, clock: d.Clock, long: make(chan struct{}, 1),
 	}
 	var err error
 	c.edge, err = edge.New(ctx, edge.Config{
@@ -74,13 +83,18 @@ func (c *Console) declare() {
 	c.declareEntries()
 	c.declareBooks()
 	c.declarePurses()
+	c.declarePayees()
 	c.declareWithdrawals()
+	c.declareWorkList()
+	c.declareTaxTables()
+	c.declareTaxDrafts()
 	c.declareAdjustments()
 	c.declareDisputes()
 	c.declarePeriods()
 	c.declarePolicies()
 	c.declareDryRun()
 	c.declareDrafts()
+	c.declareGrades()
 	c.declareTasks()
 	c.declareExports()
 	c.declareOperators()

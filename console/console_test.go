@@ -36,8 +36,9 @@ func TestTheFirstDay(t *testing.T) {
 		"operator": clerk.operator, "login": "wang", "name": "王芳", "roles": []any{"finance-maker", "tax"}, "must_change": false,
 		"expires_at": "2026-03-02T13:00:00Z",
 		"permissions": []any{
-			"adjustment.propose", "dispute.read", "entry.read", "export.read", "policy.draft", "policy.read", "purse.read",
-			"reconcile.run", "task.read", "task.resolve", "withdrawal.read",
+			"adjustment.propose", "dispute.read", "entry.read", "export.read", "grade.read", "payee.read", "payee.set",
+			"policy.draft", "policy.read", "purse.read", "reconcile.run", "task.read", "task.resolve", "tax.draft", "tax.read",
+			"withdrawal.read",
 		},
 	}
 	if diff := cmp.Diff(want, me); diff != "" {

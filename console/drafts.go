@@ -2,13 +2,11 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
 	"guanxi/commission"
 	"guanxi/internal/edge"
-	"guanxi/internal/fault"
 	"guanxi/staff"
 )
 
@@ -84,12 +82,14 @@ func (c *Console) declareDrafts() {
 	edge.Register(c.edge, edge.Operation{
 		ID: "policy-drafts", Method: "GET", Path: "/console/api/policy-drafts", Tag: tagPolicies, Summary: "规则草稿",
 		Permission: string(staff.PolicyRead),
-	}, c.drafts)
+	}, func(ctx context.Context, in *draftsInput) (*draftsOutput, error) {
+		return c.drafts(ctx, draftOfPolicy, in)
+	})
 	edge.Register(c.edge, edge.Operation{
 		ID: "policy-draft", Method: "GET", Path: "/console/api/policy-drafts/{draft}", Tag: tagPolicies, Summary: "草稿内容",
 		Permission: string(staff.PolicyRead),
 	}, func(ctx context.Context, in *DraftPath) (*draftOutput, error) {
-		d, err := c.staff.Draft(ctx, in.Draft)
+		d, err := c.draftOf(ctx, draftOfPolicy, in.Draft)
 		return c.showDraft(ctx, d, err)
 	})
 	write(c, edge.Operation{
@@ -100,16 +100,7 @@ func (c *Console) declareDrafts() {
 		if err := p.Check(); err != nil {
 			return nil, err
 		}
-		content, err := json.Marshal(in.Body.Policy)
-		if err != nil {
-			return nil, err
-		}
-		draft, err := c.staff.WriteDraft(ctx, staff.DraftInput{
-			Key: in.Key, Maker: edge.Caller(ctx), Kind: draftOfPolicy, Title: in.Body.Title, Content: string(content),
-		})
-		if err == nil {
-			d.say("draft/"+draft.ID, "", staff.Digest(content))
-		}
+		draft, err := c.writeDraft(ctx, staff.DraftInput{Key: in.Key, Kind: draftOfPolicy, Title: in.Body.Title}, in.Body.Policy, d)
 		return c.showDraft(ctx, draft, err)
 	})
 	write(c, edge.Operation{
@@ -124,38 +115,16 @@ func (c *Console) declareDropping() {
 		ID: "refuse-draft", Method: "POST", Path: "/console/api/policy-drafts/{draft}/refuse", Tag: tagPolicies, Summary: "驳回草稿",
 		Permission: string(staff.PolicyPublish),
 	}, func(ctx context.Context, in *dropInput, d *deed) (*draftOutput, error) {
-		d.After = in.Body.Why
-		draft, err := c.staff.DropDraft(ctx, in.Draft, edge.Caller(ctx), in.Body.Why)
+		draft, err := c.refuseDraft(ctx, draftOfPolicy, in, d)
 		return c.showDraft(ctx, draft, err)
 	})
 	write(c, edge.Operation{
 		ID: "withdraw-draft", Method: "POST", Path: "/console/api/policy-drafts/{draft}/withdraw", Tag: tagPolicies, Summary: "撤回自己的草稿",
 		Permission: string(staff.PolicyDraft),
 	}, func(ctx context.Context, in *draftWrite, _ *deed) (*draftOutput, error) {
-		draft, err := c.staff.Draft(ctx, in.Draft)
-		if err == nil && draft.Maker != edge.Caller(ctx) {
-			err = ErrNotYours
-		}
-		if err == nil {
-			draft, err = c.staff.DropDraft(ctx, in.Draft, edge.Caller(ctx), "")
-		}
+		draft, err := c.withdrawDraft(ctx, draftOfPolicy, in.Draft)
 		return c.showDraft(ctx, draft, err)
 	})
-}
-
-func (c *Console) drafts(ctx context.Context, in *draftsInput) (*draftsOutput, error) {
-	page, err := c.staff.Drafts(ctx, draftOfPolicy, in.State, paging(in.Paged))
-	if err != nil {
-		return nil, err
-	}
-	out := &draftsOutput{}
-	out.Body.Drafts, out.Body.Next = each(page.Items, viewDraft), page.Next
-	var people []string
-	for _, d := range page.Items {
-		people = append(people, d.Maker, d.Checker)
-	}
-	out.Body.People, err = c.peopleOf(ctx, people...)
-	return out, err
 }
 
 func (c *Console) showDraft(ctx context.Context, d *staff.Draft, err error) (*draftOutput, error) {
@@ -171,41 +140,26 @@ func (c *Console) showDraft(ctx context.Context, d *staff.Draft, err error) (*dr
 	return out, err
 }
 
-func rulesOf(d *staff.Draft) (PolicyRules, error) {
-	var rules PolicyRules
-	if err := json.Unmarshal([]byte(d.Content), &rules); err != nil {
-		return rules, ErrDraft.Because(err)
-	}
-	return rules, nil
-}
+func rulesOf(d *staff.Draft) (PolicyRules, error) { return contentOf[PolicyRules](d) }
 
-// publish takes the draft, publishes it and says so on the draft. Whoever died in between can repeat it: the policy that
-// this checker made of this draft is then found and not made again.
 func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftOutput, error) {
-	checker := edge.Caller(ctx)
-	draft, err := c.staff.TakeDraft(ctx, in.Draft, checker)
-	if err != nil || draft.State == staff.DraftTaken {
-		return c.showDraft(ctx, draft, err)
-	}
-	rules, err := rulesOf(draft)
-	if err != nil {
-		return nil, err
-	}
-	mark := "（草稿 " + draft.ID + "）"
-	published, err := c.publishedAs(ctx, mark)
-	if err != nil {
-		return nil, err
-	}
-	if published == nil {
-		p := rules.policy()
-		p.By, p.Note = checker, p.Note+mark
-		if published, err = c.ledger.PublishPolicy(ctx, p); err != nil {
-			return nil, c.giveBack(ctx, draft, checker, err)
+	draft, err := c.carryOut(ctx, draftOfPolicy, in.Draft, d, func(draft *staff.Draft) (string, error) {
+		rules, err := rulesOf(draft)
+		if err != nil {
+			return "", err
 		}
-	}
-	result := policySubject(published.Version)
-	d.say(in.subject(), staff.Digest([]byte(draft.Content)), result)
-	draft, err = c.staff.FinishDraft(ctx, in.Draft, checker, result)
+		mark := "（草稿 " + draft.ID + "）"
+		published, err := c.publishedAs(ctx, mark)
+		if err == nil && published == nil {
+			p := rules.policy()
+			p.By, p.Note = edge.Caller(ctx), p.Note+mark
+			published, err = c.ledger.PublishPolicy(ctx, p)
+		}
+		if err != nil {
+			return "", err
+		}
+		return policySubject(published.Version), nil
+	})
 	return c.showDraft(ctx, draft, err)
 }
 
@@ -221,15 +175,4 @@ func (c *Console) publishedAs(ctx context.Context, mark string) (*commission.Pol
 		}
 	}
 	return nil, nil //nolint:nilnil // none yet: that is an answer
-}
-
-// giveBack opens a draft again that the ledger refused. After an unclear answer the draft stays with its checker.
-func (c *Console) giveBack(ctx context.Context, draft *staff.Draft, checker string, err error) error {
-	if f := fault.Of(err); f == nil || f.Kind == fault.Unavailable || f.Kind == fault.Internal {
-		return err
-	}
-	if _, failed := c.staff.ReturnDraft(ctx, draft.ID, checker); failed != nil {
-		return failed
-	}
-	return err
 }

@@ -115,7 +115,7 @@ func (c *Console) drafted(ctx context.Context, in *dryRunInput) (commission.Poli
 	case b.Policy != nil:
 		return b.Policy.policy(), nil
 	}
-	d, err := c.staff.Draft(ctx, b.Draft)
+	d, err := c.draftOf(ctx, draftOfPolicy, b.Draft)
 	if err != nil {
 		return commission.Policy{}, err
 	}

@@ -98,6 +98,7 @@ type entriesInput struct {
 
 type entriesOutput struct {
 	Body struct {
+		Nicknames
 		Entries []FoundEntry `json:"entries" doc:"按时间先后，最多 100 条"`
 	}
 }
@@ -107,7 +108,12 @@ type explainInput struct {
 	Member string `query:"member" required:"true" minLength:"1" maxLength:"120" doc:"会员，或 staff:<员工>"`
 }
 
-type explanationOutput struct{ Body ExplanationView }
+type explanationOutput struct {
+	Body struct {
+		Nicknames
+		ExplanationView
+	}
+}
 
 const tagBooks = "账本"
 
@@ -154,7 +160,15 @@ func (c *Console) declareEntries() {
 		}
 		out := &entriesOutput{}
 		out.Body.Entries = each(found, viewFound)
-		return out, nil
+		var members []string
+		for _, e := range found {
+			members = append(members, membersOf(e.Entry)...)
+			for _, x := range e.Members {
+				members = append(members, x.Referral.Direct, x.Referral.Upline)
+			}
+		}
+		out.Body.Nicknames, err = c.nicknamesOf(ctx, members...)
+		return out, err
 	})
 	edge.Register(c.edge, edge.Operation{
 		ID: "explain-entry", Method: "GET", Path: "/console/api/entries/explanation", Tag: tagBooks, Summary: "一笔账对一个人为什么是这个数",
@@ -164,6 +178,9 @@ func (c *Console) declareEntries() {
 		if err != nil {
 			return nil, err
 		}
-		return &explanationOutput{viewExplanation(x)}, nil
+		out := &explanationOutput{}
+		out.Body.ExplanationView = viewExplanation(x)
+		out.Body.Nicknames, err = c.nicknamesOf(ctx, in.Member, x.Referral.Direct, x.Referral.Upline)
+		return out, err
 	})
 }

@@ -20,6 +20,7 @@ type PolicyRules struct {
 	Cap            money.BasisPoints  `json:"cap_bp" minimum:"0" maximum:"10000" doc:"每笔销售佣金合计上限，占实付的万分比"`
 	MarginFloor    *money.BasisPoints `json:"margin_floor_bp,omitempty" minimum:"0" maximum:"10000" doc:"品牌至少保留的毛利，占实付的万分比；不填则不限"`
 	NoSelfPurchase bool               `json:"no_self_purchase,omitempty" doc:"自购不付佣金"`
+	Rail           string             `json:"rail,omitempty" enum:"profit-sharing" doc:"付款方式：不填由会员提现；profit-sharing 为全部结算后从本单货款分账"`
 	Rules          []PolicyRule       `json:"rules" minItems:"1" maxItems:"5000"`
 }
 
@@ -139,7 +140,7 @@ func (c *Console) policies(ctx context.Context, _ *readInput) (*policiesOutput, 
 func (r *PolicyRules) policy() commission.Policy {
 	p := commission.Policy{
 		From: r.From, Note: r.Note, SecondLevel: r.SecondLevel, Cap: r.Cap, NoSelfPurchase: r.NoSelfPurchase,
-		Rules: each(r.Rules, PolicyRule.rule),
+		Rail: r.Rail, Rules: each(r.Rules, PolicyRule.rule),
 	}
 	if r.MarginFloor != nil {
 		p.MarginFloor, p.HasMarginFloor = *r.MarginFloor, true
@@ -158,7 +159,7 @@ func viewPolicy(p *commission.Policy) PolicyView {
 	v := PolicyView{
 		PolicyRules: PolicyRules{
 			From: p.From, Note: p.Note, SecondLevel: p.SecondLevel, Cap: p.Cap, NoSelfPurchase: p.NoSelfPurchase,
-			Rules: each(p.Rules, viewRule),
+			Rail: p.Rail, Rules: each(p.Rules, viewRule),
 		},
 		Version: p.Version, PublishedAt: p.PublishedAt, By: p.By,
 	}

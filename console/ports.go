@@ -54,6 +54,10 @@ type Payouts interface {
 	Approve(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	Reject(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	Return(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
+	DeclareLost(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
+	CountState(ctx context.Context, in withdrawal.State, limit int) (int, error)
+	Payee(ctx context.Context, member string) (*withdrawal.Payee, error)
+	SetKind(ctx context.Context, in withdrawal.KindInput) (p *withdrawal.Payee, was tax.Kind, err error)
 	TaxStatement(ctx context.Context, member string, year, month int) (tax.Statement, error)
 	Filing(ctx context.Context, year, month int, visit func(tax.FilingRow) error) error
 }
@@ -80,11 +84,15 @@ var (
 		"这个月还没有结账。", "This month has not been closed.")
 	ErrNotYours = fault.Define("CON_NOT_YOURS", fault.Denied,
 		"只能撤回自己提交的凭证或草稿。", "You can take back only what you made yourself.")
+	ErrNoMember = fault.Define("CON_MEMBER_NOT_FOUND", fault.NotFound,
+		"没有这位会员。", "There is no such member.")
+	ErrOwnPurse = fault.Define("CON_OWN_PURSE", fault.Denied,
+		"不能认定自己的收款人类型，请由另一位同事操作。", "You cannot decide what you are yourself; ask a colleague.")
 	ErrDraft = fault.Define("CON_DRAFT_DAMAGED", fault.Internal,
 		"草稿内容无法读取。", "The draft cannot be read.")
 )
 
 // Faults lists the console's own catalogue entries.
 func Faults() []*fault.Fault {
-	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrDraft}
+	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrNoMember, ErrOwnPurse, ErrDraft}
 }

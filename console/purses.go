@@ -29,18 +29,20 @@ type lineView struct {
 
 type purseOutput struct {
 	Body struct {
-		Member  string      `json:"member"`
-		Balance balanceView `json:"balance"`
-		Held    money.Fen   `json:"held_fen" doc:"可提现中，正在申请、尚未入账的部分"`
-		Lines   int64       `json:"lines" doc:"明细总行数"`
-		Newest  []lineView  `json:"newest" doc:"最近的明细"`
+		Member   string      `json:"member"`
+		Nickname string      `json:"nickname,omitempty" doc:"打码昵称"`
+		Balance  balanceView `json:"balance"`
+		Held     money.Fen   `json:"held_fen" doc:"可提现中，正在申请、尚未入账的部分"`
+		Lines    int64       `json:"lines" doc:"明细总行数"`
+		Newest   []lineView  `json:"newest" doc:"最近的明细"`
 	}
 }
 
 type statementOutput struct {
 	Body struct {
-		Lines []lineView `json:"lines" doc:"从新到旧"`
-		Next  string     `json:"next,omitempty"`
+		Nickname string     `json:"nickname,omitempty" doc:"打码昵称"`
+		Lines    []lineView `json:"lines" doc:"从新到旧"`
+		Next     string     `json:"next,omitempty"`
 	}
 }
 
@@ -61,7 +63,8 @@ func (c *Console) declarePurses() {
 		b := &out.Body
 		b.Member, b.Balance, b.Held, b.Lines = in.Member, viewBalance(p.Balance), p.Held, p.Lines
 		b.Newest = each(p.Newest, viewLine)
-		return out, nil
+		b.Nickname, err = c.nicknameOf(ctx, in.Member)
+		return out, err
 	})
 	edge.Register(c.edge, edge.Operation{
 		ID: "purse-statement", Method: "GET", Path: "/console/api/purses/{member}/statement", Tag: tagPurses, Summary: "佣金明细",
@@ -77,7 +80,8 @@ func (c *Console) declarePurses() {
 		}
 		out := &statementOutput{}
 		out.Body.Lines, out.Body.Next = each(s.Lines, viewLine), s.Next
-		return out, nil
+		out.Body.Nickname, err = c.nicknameOf(ctx, in.Member)
+		return out, err
 	})
 }
 

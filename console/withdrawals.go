@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"guanxi/commission/tax"
@@ -44,6 +45,7 @@ type WithdrawalView struct {
 	Bill      string           `json:"bill,omitempty" doc:"平台单号"`
 	Code      string           `json:"code,omitempty"`
 	Why       string           `json:"why,omitempty" doc:"给会员的说明"`
+	Lost      []opinionView    `json:"lost,omitempty" doc:"谁确认平台没有这笔转账"`
 	Incidents []incidentView   `json:"incidents,omitempty" doc:"需要人看的异常"`
 	Tries     int              `json:"tries,omitempty"`
 	NextAt    time.Time        `json:"next_at,omitzero"`
@@ -142,10 +144,10 @@ func (c *Console) viewWithdrawal(w *withdrawal.Withdrawal) WithdrawalView {
 		Number: w.Number(), Member: w.Member, State: w.State, Gross: w.Gross, Tax: w.Tax, Net: w.Net, AskedAt: w.AskedAt,
 		HeldAt: w.HeldAt, DecidedAt: w.DecidedAt, SentAt: w.SentAt, EndedAt: w.EndedAt, Needs: c.payouts.Needs(w),
 		Findings:  each(w.Findings, func(f withdrawal.Finding) findingView { return findingView{f.Code, f.Words} }),
-		Approvals: each(w.Approvals, viewOpinion), Returning: each(w.Returning, viewOpinion),
+		Approvals: each(w.Approvals, viewOpinion), Returning: each(w.Returning, viewOpinion), Lost: each(w.Lost, viewOpinion),
 		TaxKind: w.Kind, TaxTable: w.TaxTable, TaxSteps: w.TaxSteps, Platform: string(w.Platform), Bill: w.Bill,
 		Code: w.Code, Why: w.Why, Tries: w.Tries, NextAt: w.NextAt,
-		Incidents: each(w.Incidents, func(i withdrawal.Incident) incidentView { return incidentView{i.Kind, i.Detail, i.At} }),
+		Incidents: each(w.Incidents, viewIncident),
 	}
 	if w.Objection != nil {
 		objection := viewOpinion(*w.Objection)
@@ -159,7 +161,7 @@ func viewOpinion(o withdrawal.Opinion) opinionView { return opinionView{o.By, o.
 // reviewers are the operators that a withdrawal mentions.
 func reviewers(w *withdrawal.Withdrawal) []string {
 	var ids []string
-	for _, o := range append(append([]withdrawal.Opinion{}, w.Approvals...), w.Returning...) {
+	for _, o := range slices.Concat(w.Approvals, w.Returning, w.Lost) {
 		ids = append(ids, o.By)
 	}
 	if w.Objection != nil {
@@ -200,6 +202,7 @@ func (c *Console) declareWithdrawals() {
 		{"approve-withdrawal", "approve", "同意付款；大额须两人", c.payouts.Approve},
 		{"reject-withdrawal", "reject", "驳回，款项退回账户", c.payouts.Reject},
 		{"return-withdrawal", "return", "确认已付款项被退回；须两人", c.payouts.Return},
+		{"declare-withdrawal-lost", "declare-lost", "查过账单，平台没有也不会有这笔转账，款项退回账户；须两人", c.payouts.DeclareLost},
 	} {
 		write(c, edge.Operation{
 			ID: one.id, Method: "POST", Path: "/console/api/withdrawals/{number}/" + one.path, Tag: tagWithdrawals, Summary: one.summary,

@@ -17,12 +17,14 @@ import (
 	"guanxi/commission"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
+	"guanxi/community"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/edge"
 	"guanxi/internal/id"
+	"guanxi/member"
 	"guanxi/reconcile"
 	"guanxi/staff"
 )
@@ -45,6 +47,8 @@ type world struct {
 	ledger    *commission.Service
 	payouts   *withdrawal.Service
 	reconcile *reconcile.Service
+	taxes     *tax.Book
+	hosts     *community.Service
 	rail      *rail
 	bills     *bills
 }
@@ -85,7 +89,7 @@ func (w *world) process() (*staff.Service, *Console) {
 func (w *world) deps(people *staff.Service) Deps {
 	return Deps{
 		Store: w.store, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Staff: people, Limiter: w.limiter,
-		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile,
+		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Taxes: w.taxes, Members: members{}, Hosts: w.hosts,
 	}
 }
 
@@ -223,11 +227,13 @@ func (w *world) openDomains() {
 	}
 	w.ledger, err = commission.New(ctx, commission.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}})
 	must()
-	tables, err := tax.OpenBook(ctx, w.store, w.clock)
+	w.taxes, err = tax.OpenBook(ctx, w.store, w.clock)
 	must()
 	w.payouts, err = withdrawal.New(ctx, withdrawal.Deps{
-		Store: w.store, Clock: w.clock, Ledger: w.ledger, Rail: w.rail, Payees: payees{}, Taxes: tables,
+		Store: w.store, Clock: w.clock, Ledger: w.ledger, Rail: w.rail, Payees: payees{}, Taxes: w.taxes,
 	})
+	must()
+	w.hosts, err = community.New(ctx, community.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}})
 	must()
 	w.reconcile, err = reconcile.New(ctx, reconcile.Deps{
 		Store: w.store, Clock: w.clock, IDs: id.Random{}, Bills: w.bills, Ours: ours{}, Config: reconcile.Config{Since: "2026-03-01"},
@@ -244,6 +250,20 @@ func (payees) OpenID(_ context.Context, member string) (string, error) {
 
 func (payees) MemberSince(context.Context, string) (time.Time, error) {
 	return start.AddDate(-1, 0, 0), nil
+}
+
+// members is a brand with three members, one of whom never chose a nickname.
+type members struct{}
+
+func (members) Profiles(_ context.Context, ids []string) (map[string]member.Profile, error) {
+	names := map[string]string{"alice": "艾丽丝", "bob": member.Unnamed, "host1": "王"}
+	found := map[string]member.Profile{}
+	for _, who := range ids {
+		if name := names[who]; name != "" {
+			found[who] = member.Profile{ID: who, Nickname: name}
+		}
+	}
+	return found, nil
 }
 
 // rail waits for everybody's confirmation.

@@ -18,6 +18,8 @@ type point struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
 	Hours   string `json:"hours,omitempty"`
+	// Keeper is the host's business: others do not see it.
+	Keeper *Person `json:"keeper,omitempty" doc:"自提点负责人，仅团长可见；退出社群后不再生效"`
 }
 
 type communityView struct {
@@ -148,14 +150,25 @@ func (a *API) viewCommunity(ctx context.Context, c *community.Community) (commun
 	view := communityView{
 		ID: c.ID, Name: c.Name, Words: c.Words, Notice: c.Notice, Pickups: []point{}, OpenedAt: c.CreatedAt,
 	}
+	ids := []string{c.Host}
 	for _, p := range c.Points {
-		if !p.Closed {
-			view.Pickups = append(view.Pickups, point{p.ID, p.Name, p.Address, p.Hours})
+		if p.Keeper != "" && memberOf(ctx) == c.Host {
+			ids = append(ids, p.Keeper)
 		}
 	}
-	people, err := a.people(ctx, c.Host)
+	people, err := a.people(ctx, ids...)
 	if err != nil {
 		return view, err
+	}
+	for _, p := range c.Points {
+		if p.Closed {
+			continue
+		}
+		shown := viewPoint(p, people)
+		if memberOf(ctx) != c.Host {
+			shown.Keeper = nil
+		}
+		view.Pickups = append(view.Pickups, shown)
 	}
 	view.Host = people[c.Host]
 	if view.Members, err = a.communities.MemberCount(ctx, c.ID); err != nil {
@@ -163,6 +176,16 @@ func (a *API) viewCommunity(ctx context.Context, c *community.Community) (commun
 	}
 	view.Joined, err = a.communities.IsMember(ctx, c.ID, memberOf(ctx))
 	return view, err
+}
+
+// viewPoint shows a pickup point to its host.
+func viewPoint(p community.Point, people map[string]Person) point {
+	view := point{ID: p.ID, Name: p.Name, Address: p.Address, Hours: p.Hours}
+	if p.Keeper != "" {
+		keeper := people[p.Keeper]
+		view.Keeper = &keeper
+	}
+	return view
 }
 
 // people loads nicknames; somebody who is gone has an empty one.

@@ -42,7 +42,7 @@ type disputesOutput struct {
 func (a *API) declareDisputes() {
 	edge.Register(a.edge, edge.Operation{
 		ID: "open-dispute", Method: "POST", Path: "/v1/purse/disputes", Tag: "佣金", Status: 201, Weight: 5,
-		Summary: "对一笔账有疑问：附上当时的依据，由品牌方答复",
+		Summary: "对一笔账有疑问：附上当时的依据，由品牌方答复", Recorded: true,
 	}, func(ctx context.Context, in *disputeInput) (*disputeOutput, error) {
 		d, err := a.commission.OpenDispute(ctx, commission.DisputeInput{
 			Key: in.Key, Member: memberOf(ctx), Entry: in.Body.Entry, Words: in.Body.Words,

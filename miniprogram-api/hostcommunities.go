@@ -42,6 +42,16 @@ type pickupInput struct {
 		Address string `json:"address" minLength:"1" maxLength:"480"`
 		Phone   string `json:"phone,omitempty" maxLength:"20" doc:"加密保存，不在列表中展示"`
 		Hours   string `json:"hours,omitempty" maxLength:"240"`
+		Keeper  string `json:"keeper,omitempty" maxLength:"64" doc:"负责这个自提点的会员，须是本社群成员"`
+	}
+}
+
+type keeperInput struct {
+	edge.Keyed
+	CommunityPath
+	Point string `path:"point" minLength:"1" maxLength:"64"`
+	Body  struct {
+		Keeper string `json:"keeper" maxLength:"64" doc:"本社群成员；空为不设负责人"`
 	}
 }
 
@@ -115,20 +125,57 @@ func (a *API) declareHosting() {
 		}))
 	})
 	edge.Register(a.edge, edge.Operation{
-		ID: "add-pickup-point", Method: "POST", Path: "/v1/host/communities/{community}/pickup-points", Tag: "团长 · 社群",
-		Summary: "增加自提点", Status: 201, Recorded: true,
-	}, func(ctx context.Context, in *pickupInput) (*pointOutput, error) {
-		p, err := a.communities.AddPickupPoint(ctx, memberOf(ctx), in.Community, community.PickupInput{
-			Key: in.Key, Name: in.Body.Name, Address: in.Body.Address, Phone: in.Body.Phone, Hours: in.Body.Hours,
-		})
-		return &pointOutput{point{p.ID, p.Name, p.Address, p.Hours}}, err
-	})
-	edge.Register(a.edge, edge.Operation{
 		ID: "community-members", Method: "GET", Path: "/v1/host/communities/{community}/members", Tag: "团长 · 社群", Summary: "社群成员",
 	}, a.communityMembers)
+	a.declarePickupPoints()
 	a.declarePicks()
 	a.declareHostCampaigns()
 	a.declareHostOrders()
+}
+
+func (a *API) declarePickupPoints() {
+	edge.Register(a.edge, edge.Operation{
+		ID: "add-pickup-point", Method: "POST", Path: "/v1/host/communities/{community}/pickup-points", Tag: "团长 · 社群",
+		Summary: "增加自提点", Status: 201, Recorded: true,
+	}, func(ctx context.Context, in *pickupInput) (*pointOutput, error) {
+		return a.showPoint(ctx)(a.communities.AddPickupPoint(ctx, memberOf(ctx), in.Community, community.PickupInput{
+			Key: in.Key, Name: in.Body.Name, Address: in.Body.Address, Phone: in.Body.Phone, Hours: in.Body.Hours,
+			Keeper: in.Body.Keeper,
+		}))
+	})
+	edge.Register(a.edge, edge.Operation{
+		ID: "set-pickup-keeper", Method: "PUT", Path: "/v1/host/communities/{community}/pickup-points/{point}/keeper", Tag: "团长 · 社群",
+		Summary: "指定或取消自提点负责人：对此后下的订单有效", Recorded: true,
+	}, a.setKeeper)
+}
+
+func (a *API) setKeeper(ctx context.Context, in *keeperInput) (*pointOutput, error) {
+	if err := a.communities.SetKeeper(ctx, memberOf(ctx), in.Community, in.Point, in.Body.Keeper); err != nil {
+		return nil, err
+	}
+	c, err := a.communities.Get(ctx, in.Community)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range c.Points {
+		if p.ID == in.Point {
+			return a.showPoint(ctx)(p, nil)
+		}
+	}
+	return nil, community.ErrPointNotFound
+}
+
+func (a *API) showPoint(ctx context.Context) func(community.Point, error) (*pointOutput, error) {
+	return func(p community.Point, err error) (*pointOutput, error) {
+		if err != nil {
+			return nil, err
+		}
+		if p.Keeper == "" {
+			return &pointOutput{viewPoint(p, nil)}, nil
+		}
+		people, err := a.people(ctx, p.Keeper)
+		return &pointOutput{viewPoint(p, people)}, err
+	}
 }
 
 func (a *API) declarePicks() {

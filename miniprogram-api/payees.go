@@ -93,12 +93,8 @@ func (a *API) declarePayees() {
 		ID: "set-payee", Method: "PUT", Path: "/v1/purse/payee", Tag: "提现", Summary: "填写姓名与证件号：提现满 2000 元和报税需要",
 		Recorded: true,
 	}, func(ctx context.Context, in *setPayeeInput) (*payeeOutput, error) {
-		known, err := a.withdrawals.Payee(ctx, memberOf(ctx))
-		if err != nil {
-			return nil, err
-		}
 		return viewPayee(a.withdrawals.SetPayee(ctx, withdrawal.PayeeInput{ // how somebody is taxed is staff's to say
-			Member: memberOf(ctx), Kind: known.Kind, RealName: in.Body.RealName, IDNumber: in.Body.IDNumber, By: memberOf(ctx),
+			Member: memberOf(ctx), RealName: in.Body.RealName, IDNumber: in.Body.IDNumber, By: memberOf(ctx),
 		}))
 	})
 	edge.Register(a.edge, edge.Operation{

@@ -33,7 +33,7 @@ var draftMoves = map[DraftState][]DraftState{
 // content is text that only the console reads.
 type Draft struct {
 	docstore.Doc `bson:",inline"`
-	Kind         string     `bson:"kind"` // policy
+	Kind         string     `bson:"kind"` // policy, tax-table
 	Title        string     `bson:"title"`
 	Content      string     `bson:"content"`
 	Maker        string     `bson:"maker"`

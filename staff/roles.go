@@ -12,9 +12,9 @@ type Permission string
 const (
 	FinanceMaker   Role = "finance-maker"   // prepares: drafts policies, proposes adjustments, runs the reconciliation
 	FinanceChecker Role = "finance-checker" // decides what somebody else prepared, reviews withdrawals, closes months
-	Tax            Role = "tax"             // reads and exports what a filing needs
+	Tax            Role = "tax"             // reads and exports what a filing needs, drafts tax tables, says what payees are
 	Auditor        Role = "auditor"         // reads everything, writes nothing
-	Operations     Role = "operations"      // works on tasks and disputes
+	Operations     Role = "operations"      // works on tasks and disputes, grades hosts
 	Admin          Role = "admin"           // keeps the accounts; touches no money
 )
 
@@ -27,6 +27,13 @@ const (
 	AdjustmentApprove Permission = "adjustment.approve"
 	WithdrawalRead    Permission = "withdrawal.read"
 	WithdrawalReview  Permission = "withdrawal.review"
+	TaxRead           Permission = "tax.read" // the tax tables
+	TaxDraft          Permission = "tax.draft"
+	TaxPublish        Permission = "tax.publish"
+	PayeeRead         Permission = "payee.read" // masked
+	PayeeSet          Permission = "payee.set"  // the kind only
+	GradeRead         Permission = "grade.read" // of hosts
+	GradeSet          Permission = "grade.set"
 	PeriodClose       Permission = "period.close"
 	ReconcileRun      Permission = "reconcile.run"
 	TaskRead          Permission = "task.read"
@@ -45,16 +52,20 @@ const (
 var permissions = map[Role][]Permission{
 	FinanceMaker: {
 		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
-		EntryRead, PurseRead, ExportRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead,
 	},
 	FinanceChecker: {
 		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, PeriodClose, TaskRead, DisputeRead,
-		EntryRead, PurseRead, ExportRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, GradeRead,
 	},
-	Tax:     {EntryRead, PurseRead, WithdrawalRead, ExportRead},
-	Auditor: {PolicyRead, WithdrawalRead, TaskRead, DisputeRead, EntryRead, PurseRead, OperatorRead, AuditRead, ExportRead},
+	Tax: {EntryRead, PurseRead, WithdrawalRead, ExportRead, TaxRead, TaxDraft, PayeeRead, PayeeSet},
+	Auditor: {
+		PolicyRead, WithdrawalRead, TaskRead, DisputeRead, EntryRead, PurseRead, OperatorRead, AuditRead, ExportRead, TaxRead,
+		PayeeRead, GradeRead,
+	},
 	Operations: {
 		PolicyRead, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead, DisputeAnswer, EntryRead, PurseRead,
+		GradeRead, GradeSet,
 	},
 	Admin: {OperatorRead, OperatorManage, AuditRead},
 }

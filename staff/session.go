@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"guanxi/internal/docstore"
@@ -91,7 +92,7 @@ func (s *Service) alive(session *Session, o *Operator) bool {
 	return o.State == Active && session.Generation == o.Generation && s.clock.Now().Before(session.ExpiresAt)
 }
 
-// startSession hands out a token and lets the oldest sessions give way when there are too many.
+// startSession hands out a token and lets sessions give way when there are too many: dead ones, then the oldest.
 func (s *Service) startSession(ctx context.Context, o *Operator) (Login, error) {
 	now, token := s.clock.Now(), newToken()
 	name, _ := sessionOf(token)
@@ -105,6 +106,17 @@ func (s *Service) startSession(ctx context.Context, o *Operator) (Login, error) 
 	if err != nil {
 		return Login{}, err
 	}
+	// Those that are over go first: the session a password was changed in is older than others that ended with the change.
+	over := func(one *Session) bool { return one.Generation < o.Generation || !now.Before(one.ExpiresAt) }
+	slices.SortStableFunc(page.Items, func(a, b *Session) int {
+		switch {
+		case over(a) == over(b):
+			return 0
+		case over(a):
+			return -1
+		}
+		return 1
+	})
 	for _, old := range page.Items[:max(0, len(page.Items)-s.config.MaxSessions)] {
 		if err := s.end(ctx, old.ID); err != nil {
 			return Login{}, err

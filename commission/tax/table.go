@@ -85,8 +85,9 @@ type Table struct {
 	Name         string    `bson:"name"`
 	From         time.Time `bson:"from"` // payments approved at or after it
 	PublishedAt  time.Time `bson:"published_at"`
-	By           string    `bson:"by,omitempty"` // the staff member who published it
-	Rules        []Rule    `bson:"rules"`        // a kind without a rule bears no withholding
+	By           string    `bson:"by,omitempty"`    // the staff member who published it
+	Draft        string    `bson:"draft,omitempty"` // what it was made of, for whoever must not publish that twice
+	Rules        []Rule    `bson:"rules"`           // a kind without a rule bears no withholding
 }
 
 const (

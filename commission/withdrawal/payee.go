@@ -1,6 +1,7 @@
 package withdrawal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ type Payee struct {
 	ChangedAt    time.Time          `bson:"changed_at"`
 }
 
-// PayeeInput are a payee's particulars. RealName and IDNumber may be empty; an empty Kind is resident.
+// PayeeInput are a payee's particulars. RealName and IDNumber may be empty; an empty Kind stays as it is, at first resident.
 type PayeeInput struct {
 	Member   string
 	Kind     tax.Kind
@@ -37,14 +38,13 @@ type PayeeInput struct {
 // SetPayee writes a member's particulars; transfers already sent keep theirs. Whether the member may choose the kind is
 // the edge's decision. Error: ErrBadPayee.
 func (s *Service) SetPayee(ctx context.Context, in PayeeInput) (*Payee, error) {
-	if in.Kind == "" {
-		in.Kind = tax.Resident
-	}
 	in.RealName, in.IDNumber = strings.TrimSpace(in.RealName), strings.ToUpper(strings.TrimSpace(in.IDNumber))
-	if err := in.check(); err != nil {
-		return nil, err
-	}
 	p, err := s.payees.Upsert(ctx, in.Member, func(p *Payee) error {
+		in := in
+		in.Kind = cmp.Or(in.Kind, p.Kind, tax.Resident)
+		if err := in.check(); err != nil {
+			return err
+		}
 		if p.Kind == in.Kind && p.RealName.Reveal() == in.RealName && p.IDNumber.Reveal() == in.IDNumber {
 			return nil
 		}
@@ -55,10 +55,50 @@ func (s *Service) SetPayee(ctx context.Context, in PayeeInput) (*Payee, error) {
 		}
 		return nil
 	})
+	if errors.Is(err, docstore.ErrInvalid) {
+		return nil, ErrBadPayee.Because(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("set payee: %w", err)
 	}
 	return p, nil
+}
+
+// KindInput says what a payee is to the tax office.
+type KindInput struct {
+	Member string
+	Kind   tax.Kind
+	By     string // staff id
+}
+
+// SetKind changes only what a payee is to the tax office and tells what it was; name and number stay as they are at that
+// moment. Transfers already sent keep theirs. Error: ErrBadPayee, also when the number on file cannot be one of that kind.
+func (s *Service) SetKind(ctx context.Context, in KindInput) (p *Payee, was tax.Kind, err error) {
+	asked := PayeeInput{Member: in.Member, Kind: in.Kind, By: in.By}
+	if err := asked.check(); err != nil {
+		return nil, "", err
+	}
+	p, err = s.payees.Upsert(ctx, in.Member, func(p *Payee) error {
+		if was = p.Kind; was == "" {
+			was = tax.Resident
+		}
+		if was == in.Kind {
+			return errUnchanged
+		}
+		if number := p.IDNumber.Reveal(); number != "" && !idNumber(number, in.Kind) {
+			return ErrBadPayee.With("id_number", "已填的证件号码与此类型不符 / the number on file is not one of this kind")
+		}
+		p.Kind, p.By, p.ChangedAt = in.Kind, in.By, s.clock.Now()
+		return nil
+	})
+	switch {
+	case errors.Is(err, errUnchanged):
+		p, err = s.Payee(ctx, in.Member)
+		return p, was, err
+	case err != nil:
+		return nil, was, fmt.Errorf("set payee kind: %w", err)
+	}
+	return p, was, nil
 }
 
 func (in *PayeeInput) check() error {

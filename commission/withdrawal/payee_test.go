@@ -71,6 +71,32 @@ func TestPayeesAreChecked(t *testing.T) {
 	}
 }
 
+func TestTheKindIsSetAloneAndMustFitTheNumberOnFile(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t, newMemory(), Config{}).start()
+	set := func(kind tax.Kind, was tax.Kind, want error) {
+		t.Helper()
+		got, before, err := p.SetKind(t.Context(), KindInput{Member: "m", Kind: kind, By: "staff1"})
+		if !errors.Is(err, want) || err == nil && (got.Kind != kind || before != was) {
+			t.Errorf("%s: %v, was %s, %v", kind, got, before, err)
+		}
+	}
+	set(tax.Resident, tax.Resident, nil)
+	set(tax.Foreign, tax.Resident, nil)
+	set("robot", "", ErrBadPayee)
+	in := PayeeInput{Member: "m", By: "m", Kind: tax.Foreign, RealName: "Mia", IDNumber: "E12345678"}
+	if _, err := p.SetPayee(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	set(tax.Resident, "", ErrBadPayee)
+	set(tax.Business, tax.Foreign, nil)
+	set(tax.Business, tax.Business, nil)
+	got, err := p.Payee(t.Context(), "m")
+	if err != nil || got.Kind != tax.Business || got.RealName.Reveal() != "Mia" || got.IDNumber.Reveal() != "E12345678" || got.By != "staff1" {
+		t.Error(got, err)
+	}
+}
+
 func TestTheSamePaperOfTwoMembersWaitsForAPerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, newMemory(), Config{})

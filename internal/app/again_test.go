@@ -158,7 +158,7 @@ func TestTheSameKeyWithAnotherBodyIsAConflict(t *testing.T) {
 		"join": {"share": "other"}, "share": {"kind": "community", "target": e.community}, "open-share": {"scene": 1008},
 		"place":            {"campaign": e.campaign, "lines": []any{map[string]any{"sku": e.sku, "units": 2}}},
 		"refund":           {"reason": "别的"},
-		"create-community": {"name": "别处"}, "edit-community": {"name": "别处"}, "add-pickup-point": {"name": "别处", "address": "别处"},
+		"create-community": {"name": "别处"}, "edit-community": {"name": "别处"}, "add-pickup-point": {"name": "别处", "address": "别处"}, "set-pickup-keeper": {"keeper": ""},
 		"pick": {"reason": "酸"}, "draft-campaign": e.draftBody(), "edit-campaign": e.draftBody(), "cancel-campaign": {"reason": "刮风"},
 		"copy-campaign": {"starts_at": w.clock.Now(), "ends_at": w.clock.Now().Add(time.Hour)},
 		"ship":          {"kind": "city"}, "host-refund": {"reason": "别的"}, "refuse-refund": {"words": "别的"},

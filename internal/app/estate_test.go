@@ -255,8 +255,11 @@ func operations() []operationCase {
 			return map[string]any{"name": "阳光花园", "words": e.letters(), "notice": "周三到货"}
 		}), told{401, 403, 403, 403, 200}},
 		{"add-pickup-point", "POST", host, with("/v1/host/communities/{community}/pickup-points", func(e *estate) any {
-			return map[string]any{"name": "门卫" + e.letters(), "address": "阳光路", "phone": "13900139000", "hours": "9-18"}
+			return map[string]any{"name": "门卫" + e.letters(), "address": "阳光路", "phone": "13900139000", "hours": "9-18", "keeper": e.host.id}
 		}), told{401, 403, 403, 403, 201}},
+		{"set-pickup-keeper", "PUT", host, with("/v1/host/communities/{community}/pickup-points/{point}/keeper", func(e *estate) any {
+			return map[string]any{"keeper": e.host.id}
+		}), told{401, 403, 403, 403, 200}},
 		{"community-members", "GET", host, to("/v1/host/communities/{community}/members", nil), told{401, 403, 403, 403, 200}},
 		{"products", "GET", host, to("/v1/host/products", nil), anyMember},
 		{"pick", "PUT", host, with("/v1/host/communities/{community}/picks/{product}", func(e *estate) any {
@@ -333,5 +336,5 @@ func (e *estate) fullDraft() map[string]any {
 }
 
 func (e *estate) fill(path string) string {
-	return strings.NewReplacer("{community}", e.community, "{campaign}", e.campaign, "{share}", e.share, "{product}", e.product).Replace(path)
+	return strings.NewReplacer("{community}", e.community, "{campaign}", e.campaign, "{share}", e.share, "{product}", e.product, "{point}", e.point).Replace(path)
 }

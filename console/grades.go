@@ -1,0 +1,104 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"guanxi/community"
+	"guanxi/internal/edge"
+	"guanxi/staff"
+)
+
+// Hosts is the grading of hosts; *community.Service satisfies it.
+type Hosts interface {
+	Grading(ctx context.Context, host string) (community.Grading, error)
+	SetGrade(ctx context.Context, host, grade, by, reason string) error
+}
+
+// HostPath names a host by their member id.
+type HostPath struct {
+	Host string `path:"host" minLength:"1" maxLength:"100"`
+}
+
+func (p HostPath) subject() string { return "host/" + p.Host }
+
+// GradeView is a host's grade and how it came about.
+type GradeView struct {
+	Host    string          `json:"host"`
+	Grade   string          `json:"grade" doc:"空为未定级"`
+	History []gradeMoveView `json:"history" doc:"从新到旧"`
+}
+
+type gradeMoveView struct {
+	Grade  string    `json:"grade"`
+	Was    string    `json:"was"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+type gradeOutput struct {
+	Body struct {
+		People
+		Nicknames
+		GradeView
+	}
+}
+
+type setGradeInput struct {
+	edge.Keyed
+	HostPath
+	Body struct {
+		Grade  string `json:"grade" maxLength:"20" pattern:"^[a-z0-9-]{0,20}$" doc:"小写字母、数字或连字符；空为取消定级"`
+		Reason string `json:"reason" minLength:"2" maxLength:"200"`
+	}
+}
+
+const tagHosts = "团长等级"
+
+func (c *Console) declareGrades() {
+	edge.Register(c.edge, edge.Operation{
+		ID: "grade", Method: "GET", Path: "/console/api/hosts/{host}/grade", Tag: tagHosts, Summary: "一位团长的等级与历次评定",
+		Permission: string(staff.GradeRead),
+	}, func(ctx context.Context, in *HostPath) (*gradeOutput, error) {
+		return c.showGrade(ctx, in.Host)
+	})
+	write(c, edge.Operation{
+		ID: "set-grade", Method: "PUT", Path: "/console/api/hosts/{host}/grade", Tag: tagHosts,
+		Summary: "评定团长等级：对此后下的订单有效，佣金规则可按等级不同", Permission: string(staff.GradeSet),
+	}, func(ctx context.Context, in *setGradeInput, d *deed) (*gradeOutput, error) {
+		d.After = in.Body.Grade + ": " + in.Body.Reason
+		if err := c.requireMember(ctx, in.Host); err != nil {
+			return nil, err
+		}
+		was, err := c.hosts.Grading(ctx, in.Host)
+		if err != nil {
+			return nil, err
+		}
+		d.Before = was.Grade
+		if err := c.hosts.SetGrade(ctx, in.Host, in.Body.Grade, edge.Caller(ctx), in.Body.Reason); err != nil {
+			return nil, err
+		}
+		return c.showGrade(ctx, in.Host)
+	})
+}
+
+func (c *Console) showGrade(ctx context.Context, host string) (*gradeOutput, error) {
+	g, err := c.hosts.Grading(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	out := &gradeOutput{}
+	b := &out.Body
+	b.GradeView = GradeView{host, g.Grade, each(g.History, func(m community.GradeMove) gradeMoveView {
+		return gradeMoveView{m.Grade, m.Was, m.By, m.Reason, m.At}
+	})}
+	slices.Reverse(b.History)
+	people := each(g.History, func(m community.GradeMove) string { return m.By })
+	if b.People, err = c.peopleOf(ctx, people...); err != nil {
+		return nil, err
+	}
+	b.Nicknames, err = c.nicknamesOf(ctx, host)
+	return out, err
+}
