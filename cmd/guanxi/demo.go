@@ -17,7 +17,7 @@ func demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "the whole business on this machine in a minute: sample data, imitated platforms, a page to click",
-		Long: "demo keeps an embedded store in a folder, fills it on the first start by playing eleven days of business through " +
+		Long: "demo keeps an embedded store in a folder, fills it on the first start by playing six weeks of business through " +
 			"the real use cases, and serves the API with WeChat and WeChat Pay imitated beside it. Never for production.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -158,7 +158,45 @@ func clicks(t *testing.T, d *Demo) {
 	b.until("the draft", `location.hash.startsWith('#/host/c/') && document.querySelectorAll('.publish').length === 1 && !document.querySelector('.again')`)
 	b.tap("发布")
 	b.until("published", `document.querySelector('#screen').innerText.includes('接龙中') && document.querySelector('#screen').innerText.includes('提前截止')`)
-	b.until("every step is ticked", `document.querySelectorAll('.guide li.done').length === 8`)
+	withdraws(b)
+	b.until("every step is ticked", `document.querySelectorAll('.guide li.done').length === 10`)
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true})
 	b.until("fits a phone", `document.documentElement.scrollWidth <= 390`)
+}
+
+// withdraws walks a host's purse: four pots, why, asking, taking it back, asking again, receiving in WeChat, a dispute.
+func withdraws(b *browser) {
+	b.eval(`location.hash = '#/'`)
+	b.until("a purse to open", fmt.Sprintf(`document.querySelector('.open-purse[data-state=%s]')`, purseReady))
+	b.eval(fmt.Sprintf(`document.querySelector('.open-purse[data-state=%s]').click()`, purseReady))
+	fen := func(pot string) string {
+		return fmt.Sprintf(`(Math.round(+document.querySelector('#my-pots [data-pot=%s_fen]').innerText.replace('¥', '') * 100))`, pot)
+	}
+	b.until("four pots", `document.querySelectorAll('#my-pots .money b').length === 4`)
+	b.until("lines with reasons", `document.querySelectorAll('#my-lines .line').length >= 5`)
+	b.eval(`document.querySelector('#my-lines .why-link').click()`)
+	b.until("the derivation", `document.querySelectorAll('#my-lines .why li').length > 0`)
+	available, withdrawn := b.eval("return "+fen("available")), b.eval("return "+fen("withdrawn"))
+	ask := func(yuan string) {
+		b.until("the form", `document.querySelector('#withdraw') && !document.querySelector('#withdraw').disabled`)
+		b.eval(fmt.Sprintf(`const a = document.querySelector('#amount'); a.value = %q; a.dispatchEvent(new Event('input')); document.querySelector('#withdraw').click()`, yuan))
+	}
+	ask("999999")
+	b.until("too much is refused in words", `document.querySelector('#toast').innerText.includes('提现')`)
+	ask("8.88")
+	b.until("it waits", `document.querySelector('#receive')`)
+	b.until("it left available", fmt.Sprintf(`%s === %v - 888 && %s === 888`, fen("available"), available, fen("withdrawing")))
+	b.eval(`document.querySelector('#cancel-withdrawal').click()`)
+	b.until("it is back", fmt.Sprintf(`document.querySelector('#withdraw') && %s === %v && document.querySelector('#my-list [data-state=cancelled]')`, fen("available"), available))
+	ask("8.88")
+	b.until("it waits again", `document.querySelector('#receive')`)
+	b.eval(`document.querySelector('#receive').click()`)
+	b.until("paid", fmt.Sprintf(`document.querySelector('#my-list [data-state=paid]') && document.querySelector('#withdraw') && %s === %v - 888 && %s === %v + 888 && %s === 0`,
+		fen("available"), available, fen("withdrawn"), withdrawn, fen("withdrawing")))
+	b.eval(`document.querySelector('#my-lines .why-link').click()`)
+	b.until("a dispute can be opened", `document.querySelector('#my-lines .dispute')`)
+	b.eval(`document.querySelector('#my-lines .dispute').click()`)
+	b.until("the dispute is listed", `document.querySelector('#my-disputes').innerText.includes('等待答复')`)
+	b.eval(`document.querySelector('#my-months .month').click()`)
+	b.until("the month's statement", `document.querySelector('#my-months').innerText.includes('期末')`)
 }

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -86,7 +85,7 @@ func portFree(ctx context.Context, address string) error {
 
 func (d *Demo) seed(ctx context.Context, keys *secrets, o Options) error {
 	w, err := seed(ctx, seeding{
-		folder: d.folder, secrets: keys, log: o.Log, now: clock.System{}.Now(), progress: bar(o.Progress),
+		folder: d.folder, secrets: keys, log: o.Log, clock: clock.System{}, progress: bar(o.Progress),
 	})
 	if err != nil {
 		return err
@@ -120,14 +119,17 @@ func (d *Demo) serve(ctx context.Context, keys *secrets, o Options) (err error) 
 	d.keeper = &keeper{folder: d.folder, log: o.Log}
 	side := &side{world: d.World, keeper: d.keeper}
 	d.Sandboxed, err = app.OpenSandboxed(ctx, app.SandboxedConfig{
-		Store: d.store, Log: o.Log, Listen: o.Listen, Sandbox: sandbox.Config{Keys: keys.Platform},
+		Store: d.store, Log: o.Log, Listen: o.Listen, Sandbox: platform(keys),
 		Prepare: func(box *sandbox.Sandbox) error {
 			side.box = box
 			return d.keeper.load(box)
 		},
 		Platform: d.keeper.around,
 		Wrap:     func(edge http.Handler) http.Handler { return side.beside(edge) },
-		Tune:     func(c *app.Config) { c.Accelerate(d.redis, ratePerMinute) },
+		Tune: func(c *app.Config) {
+			tune(c, d.folder, keys, d.World.Since)
+			c.Accelerate(d.redis, ratePerMinute)
+		},
 	})
 	if err != nil {
 		return err
@@ -167,25 +169,4 @@ func (d *Demo) close() (err error) {
 		err = errors.Join(err, d.folder.close())
 	}
 	return err
-}
-
-// Greet prints where to click.
-func (d *Demo) Greet(w io.Writer, dir string) {
-	scene := d.World.Scenes[0]
-	fmt.Fprintf(w, `
-guanxi 关系 · 演示已就绪
-
-  页面 page          %[1]s/
-  接口文档 API docs  %[1]s/docs
-  OpenAPI            %[1]s/openapi.json
-  沙箱 sandbox       %[1]s/demo/sandbox/      (微信、微信支付的替身；数据保存在 %[2]s)
-  查账 verify        guanxi verify --dir %[2]s   (先停止演示 stop the demo first)
-
-  用 curl 登录 log in with curl:
-    CODE=$(curl -s %[1]s/demo/sandbox/wx-login -d '{"person":"%[3]s"}' | sed 's/.*"code":"\([^"]*\)".*/\1/')
-    curl -s %[1]s/v1/login -H 'Content-Type: application/json' -H "Idempotency-Key: login-$RANDOM-$RANDOM" -d "{\"code\":\"$CODE\"}"
-  正在进行的分享 a share to open: %[4]s (%[5]s)
-
-  Ctrl-C 结束 ends it; 数据会保留 the data stays (--reset 重来 begins anew)
-`, d.URL, dir, scene.Buyer, scene.Share, scene.Title)
 }

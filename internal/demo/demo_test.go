@@ -13,8 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"guanxi/commission"
+	"guanxi/commission/withdrawal"
 	"guanxi/groupbuy"
+	"guanxi/internal/docstore"
+	"guanxi/internal/money"
 	"guanxi/order"
+	"guanxi/reconcile"
 )
 
 func open(t *testing.T, o Options) *Demo {
@@ -201,6 +208,7 @@ func checkSample(t *testing.T, d *Demo) {
 	if err != nil || !report.Good() || report.Settlements == 0 {
 		t.Errorf("the ledger: %+v, %v", report, err)
 	}
+	checkMoney(t, d)
 	if parked, err := d.Relay.Parked(ctx, 1); err != nil || len(parked) > 0 {
 		t.Errorf("parked: %v, %v", parked, err)
 	}
@@ -216,7 +224,7 @@ func checkSample(t *testing.T, d *Demo) {
 		}
 	}
 	for state, least := range map[groupbuy.State]int{
-		groupbuy.Settled: 11, groupbuy.Failed: 1, groupbuy.Cancelled: 1, groupbuy.Open: 3, groupbuy.Scheduled: 1, groupbuy.Draft: 1,
+		groupbuy.Settled: 20, groupbuy.Failed: 1, groupbuy.Cancelled: 1, groupbuy.Open: 3, groupbuy.Scheduled: 1, groupbuy.Draft: 1,
 	} {
 		if campaigns[state] < least {
 			t.Errorf("%d campaigns are %s, want %d", campaigns[state], state, least)
@@ -317,6 +325,85 @@ func firstSale(t *testing.T, d *Demo) string {
 	return o["id"].(string)
 }
 
+// checkMoney asserts the story of the money: every way a withdrawal can go, a purse that was negative and is not any more, a
+// closed month, a correction by two people, bills that were met, and checkpoints kept outside of the store.
+func checkMoney(t *testing.T, d *Demo) {
+	t.Helper()
+	ctx := t.Context()
+	for state, least := range map[withdrawal.State]int{
+		withdrawal.Paid: 8, withdrawal.Held: 1, withdrawal.Waiting: 1, withdrawal.Failed: 1, withdrawal.Expired: 1,
+	} {
+		page, err := d.Withdrawals.ByState(ctx, state, docstore.Paging{First: 100})
+		if err != nil || len(page.Items) < least {
+			t.Errorf("%d withdrawals are %s, want %d: %v", len(page.Items), state, least, err)
+		}
+	}
+	states := map[string]int{}
+	for _, p := range d.World.Purses {
+		states[p.State]++
+	}
+	if diff := cmp.Diff(map[string]int{"held": 1, "waiting": 1, purseReady: 1}, states); diff != "" {
+		t.Errorf("the hosts' purses (-want +got):\n%s", diff)
+	}
+	red, lines := money.Fen(0), allLines(t, d, d.World.People[1].Member)
+	balance := money.Fen(0)
+	for i := len(lines) - 1; i >= 0; i-- {
+		balance += lines[i].Change.Available
+		red = min(red, balance)
+	}
+	if red >= 0 || balance <= 0 {
+		t.Errorf("the host who gave the tea back stood at %s at worst and stands at %s", red.Yuan(), balance.Yuan())
+	}
+	periods, err := d.Commission.Periods(ctx, docstore.Paging{First: 10})
+	if err != nil || len(periods.Items) == 0 || len(periods.Items) != len(d.World.Months) || periods.Items[0].Entries == 0 {
+		t.Errorf("closed months: %+v, %v; the world says %v", periods.Items, err, d.World.Months)
+	}
+	approved, err := d.Commission.Vouchers(ctx, commission.VoucherApproved, docstore.Paging{First: 10})
+	if err != nil || len(approved.Items) != 1 || approved.Items[0].Maker == approved.Items[0].Checker {
+		t.Errorf("vouchers: %+v, %v", approved.Items, err)
+	}
+	for _, state := range []commission.DisputeState{commission.DisputeOpen, commission.DisputeUpheld} {
+		if page, err := d.Commission.Disputes(ctx, state, docstore.Paging{First: 10}); err != nil || len(page.Items) != 1 {
+			t.Errorf("disputes %s: %+v, %v", state, page.Items, err)
+		}
+	}
+	runs := map[reconcile.State]int{}
+	page, err := d.Reconcile.Runs(ctx, reconcile.Funds, docstore.Paging{First: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range page.Items {
+		runs[r.State]++
+	}
+	if runs[reconcile.Balanced] < daysBack-3 || runs[reconcile.Differing] != 1 || len(runs) != 2 {
+		t.Errorf("funds: %v", runs)
+	}
+	last, err := d.Commission.Checkpoints(ctx, docstore.Paging{First: 1})
+	if err != nil || len(last.Items) != 1 || !last.Items[0].Signed() {
+		t.Fatalf("checkpoints: %+v, %v", last.Items, err)
+	}
+	if kept, err := os.ReadFile(d.folder.path(fileAnchor)); err != nil || !strings.Contains(string(kept), last.Items[0].Line()) {
+		t.Errorf("the newest checkpoint is not anchored: %v", err)
+	}
+	if policies, err := d.Commission.Policies(ctx); err != nil || len(policies) != 2 {
+		t.Errorf("%d policies: %v", len(policies), err)
+	}
+}
+
+func allLines(t *testing.T, d *Demo, member string) (lines []commission.Line) {
+	t.Helper()
+	for page := (commission.Page{Size: 100}); ; {
+		found, err := d.Commission.Statement(t.Context(), member, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, found.Lines...)
+		if page.After = found.Next; found.Next == "" {
+			return lines
+		}
+	}
+}
+
 func TestAFolderIsEmptiedOnlyIfItIsOurs(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -344,7 +431,7 @@ func TestResetEmptiesTheFolderButForItsKeys(t *testing.T) {
 	if _, err := f.secrets(); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{fileStore, fileStore + "-wal", fileSandbox} {
+	for _, name := range []string{fileStore, fileStore + "-wal", fileSandbox, fileAnchor} {
 		if err := os.WriteFile(f.path(name), []byte("old"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +446,7 @@ func TestResetEmptiesTheFolderButForItsKeys(t *testing.T) {
 	if w, err := f.prepare(true); err != nil || w != nil {
 		t.Fatalf("reset: %v, %v", w, err)
 	}
-	if f.has(fileStore) || f.has(fileStore+"-wal") || f.has(fileSandbox) || !bytes.Equal(keys, readFile(t, dir, fileKeys)) {
+	if f.has(fileStore) || f.has(fileStore+"-wal") || f.has(fileSandbox) || f.has(fileAnchor) || !bytes.Equal(keys, readFile(t, dir, fileKeys)) {
 		t.Error("reset left old data, or changed the keys")
 	}
 	if info, err := os.Stat(f.path(fileKeys)); err != nil || info.Mode().Perm() != 0o600 {
@@ -391,7 +478,7 @@ func checkSide(t *testing.T, d *Demo) {
 	if answer.Body.Close(); answer.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("another page's form got in: %d", answer.StatusCode)
 	}
-	for path, part := range map[string]string{"/": "走一遍", "/demo/demo.js": "账本", "/demo/core.js": "login", "/demo/host.js": "host", "/demo/demo.css": "--green", "/docs": "html"} {
+	for path, part := range map[string]string{"/": "走一遍", "/demo/demo.js": "账本", "/demo/core.js": "login", "/demo/host.js": "host", "/demo/purse.js": "提现", "/console/docs": "html", "/demo/demo.css": "--green", "/docs": "html"} {
 		answer, err := http.Get(d.URL + path)
 		if err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ const (
 	fileKeys    = "demo-keys.json"
 	fileWorld   = "demo.json"
 	fileSandbox = "demo-sandbox.jsonl"
+	fileAnchor  = "demo-anchor.txt" // the ledger's checkpoints, outside of the store
 	fileLock    = "demo.lock"
 )
 
@@ -108,7 +110,7 @@ func (f *folder) prepare(reset bool) (world *World, err error) {
 	if err := f.keepWorld(&World{Format: worldFormat, State: stateSeeding}); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{fileStore, fileStore + "-wal", fileStore + "-shm", fileStore + "-journal", fileSandbox} {
+	for _, name := range []string{fileStore, fileStore + "-wal", fileStore + "-shm", fileStore + "-journal", fileSandbox, fileAnchor} {
 		if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("demo: empty folder: %w", err)
 		}
@@ -144,6 +146,7 @@ func (f *folder) keepWorld(w *World) error {
 type secrets struct {
 	Lookup   []byte       `json:"lookup"`
 	Store    []byte       `json:"store"`
+	Ledger   []byte       `json:"ledger"` // seed of the key that signs checkpoints
 	Platform sandbox.Keys `json:"platform"`
 }
 
@@ -159,24 +162,44 @@ func (f *folder) secrets() (*secrets, error) {
 	if err := json.Unmarshal(raw, s); err != nil {
 		return nil, fmt.Errorf("demo: %s is damaged: %w", fileKeys, err)
 	}
-	return s, nil
+	if len(s.Ledger) == ed25519.SeedSize {
+		return s, nil
+	}
+	s.Ledger = make([]byte, ed25519.SeedSize) // keys of an earlier version sign nothing yet
+	_, _ = rand.Read(s.Ledger)
+	return s, f.keepSecrets(s)
 }
 
 func (f *folder) newSecrets() (*secrets, error) {
-	s := &secrets{Lookup: make([]byte, 32), Store: make([]byte, 32)}
-	_, _ = rand.Read(s.Lookup) // never fails
-	_, _ = rand.Read(s.Store)
+	s := &secrets{Lookup: make([]byte, 32), Store: make([]byte, 32), Ledger: make([]byte, ed25519.SeedSize)}
+	for _, key := range [][]byte{s.Lookup, s.Store, s.Ledger} {
+		_, _ = rand.Read(key) // never fails
+	}
 	var err error
 	if s.Platform, err = sandbox.GenerateKeys(); err != nil {
 		return nil, err
 	}
+	return s, f.keepSecrets(s)
+}
+
+func (f *folder) keepSecrets(s *secrets) error {
 	var raw bytes.Buffer
 	encoder := json.NewEncoder(&raw)
 	encoder.SetIndent("", " ")
 	if err := encoder.Encode(s); err != nil {
-		return nil, fmt.Errorf("demo: encode keys: %w", err)
+		return fmt.Errorf("demo: encode keys: %w", err)
 	}
-	return s, f.keep(fileKeys, raw.Bytes(), true)
+	return f.keep(fileKeys, raw.Bytes(), true)
+}
+
+// anchor keeps a checkpoint of the ledger outside of the store.
+func (f *folder) anchor(line string) error {
+	file, err := os.OpenFile(f.path(fileAnchor), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("demo: anchor: %w", err)
+	}
+	_, err = file.WriteString(line + "\n")
+	return errors.Join(err, file.Close())
 }
 
 func (s *secrets) ring() (*docstore.KeyRing, error) {

@@ -78,10 +78,21 @@ func (k *keeper) around(platform http.Handler) http.Handler {
 		platform.ServeHTTP(w, r)
 		p := r.URL.Path
 		if r.Method == http.MethodPost &&
-			(strings.HasPrefix(p, "/v3/") || strings.HasPrefix(p, "/wxa/sec/") || strings.HasSuffix(p, "/sandbox/pay")) {
+			(strings.HasPrefix(p, "/v3/") || strings.HasPrefix(p, "/wxa/sec/") || handKept(p)) {
 			k.saveOrLog()
 		}
 	})
+}
+
+// handKept tells what people do with their hands that the platform must not forget: paying, receiving, filling the
+// merchant's account, being somebody.
+func handKept(path string) bool {
+	for _, hand := range []string{"pay", "transfer-confirm", "top-up", "real-name"} {
+		if strings.HasSuffix(path, "/sandbox/"+hand) {
+			return true
+		}
+	}
+	return false
 }
 
 // run saves now and then what changed by itself, until ctx ends.

@@ -62,9 +62,10 @@ const (
 	storyDraft     story = "draft"     // never published
 )
 
-// sampleCampaign is one group buy. A past one has Day (days before today) and Hour (Shanghai); one that is open now has
+// sampleCampaign is one group buy. A past one has Day (today is 0) and Hour (Shanghai); one that is open now has
 // Ago and Left in hours; one that comes has Tomorrow.
 type sampleCampaign struct {
+	Code                    string // by which the seed names it; most have none
 	Community, Title, Words string
 	Day                     int
 	Hour, Hours             float64

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +17,7 @@ import (
 )
 
 const (
-	daysBack    = 11 // so that the first campaigns' commission is past its after-sale window
+	daysBack    = 40 // so that a month is over, and the first campaigns' commission was withdrawn since
 	seedPatient = 5 * time.Minute
 )
 
@@ -24,6 +25,7 @@ const (
 type seeder struct {
 	app    *app.Sandboxed
 	clock  *clock.Manual
+	real   clock.Clock
 	now    time.Time // the real moment seeding began: the sample's present
 	start  time.Time
 	sample *sample
@@ -37,6 +39,12 @@ type seeder struct {
 	shoppers    []*phone
 	communities map[string]*place
 	campaigns   []*campaign
+
+	office *office
+	staff  map[string]string // login → operator
+	months []string          // closed
+	purses []*phone          // worth opening
+	doubts map[string]string // what for → dispute
 }
 
 // phone is somebody's phone with the account behind it.
@@ -62,7 +70,7 @@ type seeding struct {
 	folder   *folder
 	secrets  *secrets
 	log      *slog.Logger
-	now      time.Time
+	clock    clock.Clock // tells when seeding begins and ends
 	progress func(total int) (step func(int), finish func())
 }
 
@@ -72,8 +80,9 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 	ctx, cancel := context.WithTimeout(ctx, seedPatient)
 	defer cancel()
 	s := &seeder{
-		now: in.now, start: midnight(in.now).AddDate(0, 0, -daysBack).Add(13 * time.Hour), draw: rand.New(rand.NewPCG(20, 5)),
+		real: in.clock, now: in.clock.Now(), start: midnight(in.clock.Now()).AddDate(0, 0, -daysBack).Add(13 * time.Hour), draw: rand.New(rand.NewPCG(20, 5)),
 		products: map[string]string{}, skus: map[string]string{}, communities: map[string]*place{},
+		staff: map[string]string{}, doubts: map[string]string{},
 	}
 	s.clock = clock.NewManual(s.start)
 	if s.sample, err = loadSample(); err != nil {
@@ -83,6 +92,7 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 	if err := s.planCampaigns(); err != nil {
 		return nil, err
 	}
+	s.planMoney()
 	step, finish := in.progress(len(s.sample.goods) + len(s.shoppers) + len(s.plan.moments))
 	defer finish()
 	s.step = step
@@ -93,8 +103,14 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	keep := &keeper{folder: in.folder, log: in.log}
 	s.app, err = app.OpenSandboxed(ctx, app.SandboxedConfig{
-		Store: store, Log: in.log, Clock: s.clock, Sandbox: sandbox.Config{Keys: in.secrets.Platform}, Prepare: keep.load,
-		Tune: func(c *app.Config) { c.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Tidy: -1} },
+		Store: store, Log: in.log, Clock: s.clock, Sandbox: platform(in.secrets), Prepare: keep.load,
+		Tune: func(c *app.Config) {
+			tune(c, in.folder, in.secrets, clock.Day(s.start))
+			c.Pace = app.Pace{
+				Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Office: -1, Bills: -1, Tidy: -1,
+			}
+			c.Reconcile.Runs = maxBills
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -106,7 +122,28 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 	if err := s.live(ctx); err != nil {
 		return nil, err
 	}
-	return s.world(), keep.save()
+	w, err = s.world(ctx)
+	return w, errors.Join(err, keep.save())
+}
+
+// maxBills is how many days' bills of both kinds are matched at the end of seeding, all at once.
+const maxBills = 100
+
+// tune is what the demo configures otherwise than `guanxi serve`; the rules of money are the product's own.
+func tune(c *app.Config, f *folder, keys *secrets, since string) {
+	c.StandAlone()
+	c.Commission.Key = ed25519.NewKeyFromSeed(keys.Ledger)
+	c.Commission.Anchor = func(line string) {
+		if err := f.anchor(line); err != nil {
+			c.Log.Error("anchor", "error", err.Error())
+		}
+	}
+	c.Reconcile.Since = since
+}
+
+// platform is the sandbox's configuration.
+func platform(keys *secrets) sandbox.Config {
+	return sandbox.Config{Keys: keys.Platform, BillsAtOnce: true}
 }
 
 func openStore(ctx context.Context, f *folder, keys *secrets, c clock.Clock) (*docstore.Store, error) {
@@ -123,7 +160,7 @@ func openStore(ctx context.Context, f *folder, keys *secrets, c clock.Clock) (*d
 
 // live carries out the plan.
 func (s *seeder) live(ctx context.Context) error {
-	for _, stage := range []func(context.Context) error{s.brand, s.openHosts, s.joinShoppers, s.rest} {
+	for _, stage := range []func(context.Context) error{s.openOffice, s.brand, s.openHosts, s.joinShoppers, s.rest} {
 		if err := stage(ctx); err != nil {
 			return err
 		}
@@ -131,9 +168,12 @@ func (s *seeder) live(ctx context.Context) error {
 	if err := s.plan.run(ctx, s.clock, s.now, s.rest, s.step); err != nil {
 		return err
 	}
-	s.clock.Set(clock.System{}.Now())
+	s.clock.Set(s.real.Now())
 	if err := s.rest(ctx); err != nil {
 		return err
+	}
+	if _, err := s.app.Reconcile.Tend(ctx); err != nil {
+		return fmt.Errorf("demo: seed: bills: %w", err)
 	}
 	parked, err := s.app.Relay.Parked(ctx, 10)
 	if err != nil {
@@ -159,6 +199,7 @@ func (s *seeder) rest(ctx context.Context) error {
 		moved := 0
 		for _, tick := range []func(context.Context) (int, error){
 			s.app.Campaigns.Tick, s.app.Orders.Tick, s.app.Catalog.Lapse, s.app.Commission.SettleDue,
+			s.app.Withdrawals.Tend,
 		} {
 			n, err := tick(ctx)
 			if err != nil {
@@ -167,7 +208,7 @@ func (s *seeder) rest(ctx context.Context) error {
 			moved += n
 		}
 		if moved == 0 {
-			return s.app.Commission.CatchUp(ctx)
+			return errors.Join(s.app.Commission.CatchUp(ctx), s.app.Commission.Tend(ctx))
 		}
 	}
 	return errors.New("demo: seed: things do not come to rest")

@@ -195,39 +195,3 @@ func because(err error, b *purchase, what string) error {
 	}
 	return fmt.Errorf("%s %s (%s): %w", b.buyer.name, what, b.in.Title, err)
 }
-
-// world says what the page has to know.
-func (s *seeder) world() *World {
-	w := &World{Format: worldFormat, State: stateReady, SeededAt: s.clock.Now()}
-	for _, p := range append(append([]*phone{}, s.hosts...), s.shoppers...) {
-		one := Person{Person: p.name, Member: p.member, Nickname: p.nickname, Host: p.host, Words: p.words}
-		if p.home != nil {
-			one.Community = p.home.id
-			if p.isEarly() {
-				one.Words = "爱分享"
-			}
-		}
-		w.People = append(w.People, one)
-	}
-	for _, h := range s.sample.hosts {
-		for _, c := range h.Communities {
-			p := s.communities[c.Code]
-			w.Communities = append(w.Communities, Community{ID: p.id, Name: p.name, Host: p.host.name})
-		}
-	}
-	for i, c := range s.campaigns {
-		if c.Scene == "" {
-			continue
-		}
-		sharer := c.place.people[i%keen]
-		scene := Scene{
-			Campaign: c.id, Title: c.Title, Community: c.place.id, Host: c.place.host.name, Share: c.shares[sharer],
-			Sharer: sharer.name, Words: c.Scene,
-		}
-		if c.spare != nil {
-			scene.Buyer = c.spare.name
-		}
-		w.Scenes = append(w.Scenes, scene)
-	}
-	return w
-}

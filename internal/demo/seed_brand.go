@@ -2,13 +2,16 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/tax"
 	"guanxi/community"
+	"guanxi/console"
 	"guanxi/distribution"
 	"guanxi/member"
 )
@@ -47,7 +50,7 @@ func (s *seeder) brand(ctx context.Context) error {
 			s.skus[p.Code+"/"+sku.Code] = added[i].SKUs[j].ID
 		}
 	}
-	return s.publishPolicy(ctx)
+	return errors.Join(s.publishPolicy(ctx), s.publishTax(ctx))
 }
 
 func numbers(n int) []int {
@@ -82,17 +85,50 @@ func (s *seeder) addProduct(ctx context.Context, p sampleProduct) (*catalog.Prod
 	return added, nil
 }
 
+// publishPolicy is the first version: one person drafts it, another one publishes it.
 func (s *seeder) publishPolicy(ctx context.Context) error {
-	_, err := s.app.Commission.PublishPolicy(ctx, commission.Policy{
-		From: s.start, Cap: 1500, By: "demo", Note: "直推 8%，团长 4%，总额不超过 15%；海鲜毛利低，5% 与 3%；大米按袋",
-		Rules: []commission.Rule{
-			{Pays: []commission.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 400}}},
-			{Category: "海鲜", Pays: []commission.Pay{{Role: commission.Direct, Rate: 500}, {Role: commission.Host, Rate: 300}}},
-			{Product: s.products["rice"], Pays: []commission.Pay{{Role: commission.Direct, Fixed: 500}, {Role: commission.Host, Rate: 400}}},
-		},
+	return s.policy(ctx, "开业规则", console.PolicyRules{
+		From: s.start, Cap: 1500, Note: "直推 8%，团长 4%，总额不超过 15%；海鲜毛利低，5% 与 3%；大米按袋", Rules: s.rules(),
 	})
+}
+
+func (s *seeder) rules() []console.PolicyRule {
+	return []console.PolicyRule{
+		{Pays: []console.PolicyPay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 400}}},
+		{Category: "海鲜", Pays: []console.PolicyPay{{Role: commission.Direct, Rate: 500}, {Role: commission.Host, Rate: 300}}},
+		{Product: s.products["rice"], Pays: []console.PolicyPay{{Role: commission.Direct, Fixed: 500}, {Role: commission.Host, Rate: 400}}},
+	}
+}
+
+// crabPolicy is the second version: one campaign pays its host more.
+func (s *seeder) crabPolicy(ctx context.Context, c *campaign) error {
+	rules := append(s.rules(), console.PolicyRule{
+		Campaign: c.id, Pays: []console.PolicyPay{{Role: commission.Direct, Rate: 500}, {Role: commission.Host, Rate: 800}},
+	})
+	return s.policy(ctx, "大闸蟹开船季", console.PolicyRules{
+		Cap: 1500, Note: "开船季，这一场团长 8%；其余不变", Rules: rules,
+	})
+}
+
+func (s *seeder) policy(ctx context.Context, title string, rules console.PolicyRules) error {
+	var draft struct{ ID string }
+	err := s.office.do(ctx, "maker", "/policy-drafts", map[string]any{"title": title, "policy": rules}, &draft)
 	if err != nil {
 		return fmt.Errorf("demo: seed: policy: %w", err)
+	}
+	if err := s.office.do(ctx, "checker", "/policy-drafts/"+draft.ID+"/publish", nil, nil); err != nil {
+		return fmt.Errorf("demo: seed: policy: %w", err)
+	}
+	return nil
+}
+
+// publishTax puts the cumulative table in force: a host who earns less than 6,250 yuan a month has nothing withheld, and
+// every withdrawal says why.
+func (s *seeder) publishTax(ctx context.Context) error {
+	table := tax.CumulativeTable()
+	table.From = s.start
+	if _, err := s.app.Taxes.Publish(ctx, table); err != nil {
+		return fmt.Errorf("demo: seed: tax table: %w", err)
 	}
 	return nil
 }

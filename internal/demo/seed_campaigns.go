@@ -95,9 +95,14 @@ func (s *seeder) times(c *campaign) (starts, ends time.Time) {
 	return starts, starts.Add(hours(c.Hours))
 }
 
+// drafted is when the host writes a campaign of the past down.
+func (c *campaign) drafted() time.Time {
+	return c.starts.Add(-30 * time.Minute).Truncate(3 * time.Hour)
+}
+
 // planLife is what the host does with a campaign, and when time moves it.
 func (s *seeder) planLife(c *campaign) {
-	drafted := c.starts.Add(-30 * time.Minute).Truncate(3 * time.Hour)
+	drafted := c.drafted()
 	if c.Tomorrow {
 		drafted = s.now.Add(-2 * time.Hour)
 	}

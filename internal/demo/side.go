@@ -2,17 +2,15 @@ package demo
 
 import (
 	"bytes"
-	"context"
 	"embed"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
+	"slices"
 	"sync/atomic"
 
-	"guanxi/groupbuy"
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
 	"guanxi/internal/id"
@@ -41,11 +39,13 @@ func (s *side) beside(edge http.Handler) http.Handler {
 	mux.HandleFunc("GET /demo/demo.js", file("web/demo.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /demo/core.js", file("web/core.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /demo/host.js", file("web/host.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /demo/purse.js", file("web/purse.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /demo/demo.css", file("web/demo.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /demo/world", s.present)
 	mux.HandleFunc("POST /demo/login", s.login)
 	mux.HandleFunc("POST /demo/pay", s.pay)
+	mux.HandleFunc("POST /demo/receive", s.receive)
 	mux.Handle("/demo/sandbox/", http.StripPrefix("/demo", s.keeper.around(s.box)))
 	mux.Handle("/", edge)
 	return mux
@@ -131,6 +131,42 @@ func payWords(err error) string {
 	return "微信：该预支付单不存在或已过期"
 }
 
+// receive is a person tapping "receive" in what wx.requestMerchantTransfer opens.
+func (s *side) receive(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Person  string `json:"person"`
+		MchID   string `json:"mch_id"`
+		AppID   string `json:"app_id"`
+		Package string `json:"package"`
+	}
+	if !read(w, r, &in) {
+		return
+	}
+	if in.Package == "" {
+		answer(w, http.StatusBadRequest, problem{"请求格式有误", "package is required"})
+		return
+	}
+	err := s.box.ConfirmTransfer(sandbox.ConfirmInput{
+		Package: in.Package, OpenID: s.box.OpenID(in.Person), MchID: in.MchID, AppID: in.AppID,
+	})
+	if err != nil {
+		answer(w, http.StatusConflict, problem{receiveWords(err), err.Error()})
+		return
+	}
+	s.keeper.saveOrLog()
+	answer(w, http.StatusOK, map[string]bool{"ok": true})
+}
+
+func receiveWords(err error) string {
+	switch {
+	case errors.Is(err, sandbox.ErrNotConfirmable):
+		return "微信：这笔转账已收款、已撤销或已过期"
+	case errors.Is(err, sandbox.ErrOtherPayee):
+		return "微信：这笔转账是给别人的"
+	}
+	return "微信：没有这笔转账"
+}
+
 // problem has the fields of the edge's own, as far as the page shows them.
 type problem struct {
 	Title   string `json:"title"`
@@ -165,7 +201,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 // present is the world with its scenes as they are now.
 func (s *side) present(w http.ResponseWriter, r *http.Request) {
 	world := *s.world
-	world.Scenes = append([]Scene(nil), s.world.Scenes...)
+	world.Scenes, world.Purses = slices.Clone(s.world.Scenes), slices.Clone(s.world.Purses)
 	if program := s.app.Load(); program != nil {
 		for i := range world.Scenes {
 			if err := refresh(r.Context(), program, &world.Scenes[i]); err != nil {
@@ -173,48 +209,13 @@ func (s *side) present(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+		for i := range world.Purses {
+			who, _ := s.world.person(world.Purses[i].Person)
+			if err := world.Purses[i].refresh(r.Context(), program, who.Member); err != nil {
+				answer(w, http.StatusServiceUnavailable, problem{"演示繁忙，请稍后再试", "the store is away"})
+				return
+			}
+		}
 	}
 	answer(w, http.StatusOK, &world)
-}
-
-const few = 5 // units left that are worth a warning
-
-// refresh says what is going on in a scene at this moment.
-func refresh(ctx context.Context, program *app.App, scene *Scene) error {
-	c, err := program.Campaigns.Get(ctx, scene.Campaign)
-	if err != nil {
-		return err
-	}
-	p, err := program.Campaigns.Progress(ctx, scene.Campaign)
-	if err != nil {
-		return err
-	}
-	skus := make([]string, len(c.Items))
-	for i, it := range c.Items {
-		skus[i] = it.SKU
-	}
-	free, err := program.Catalog.Available(ctx, skus)
-	if err != nil {
-		return err
-	}
-	left := int64(0)
-	for _, units := range free {
-		left += units
-	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	switch {
-	case c.State == groupbuy.Scheduled:
-		scene.Words = c.StartsAt.In(clock.Shanghai()).Format("1月2日 15:04") + " 开团"
-	case c.State != groupbuy.Open:
-		scene.Words, scene.Over = "已结束", true
-	case left == 0:
-		scene.Words = "已售罄"
-	case left <= few:
-		scene.Words = "只剩最后 " + number(left) + " 件"
-	case !p.Formed && p.MinSeats > p.Seats:
-		scene.Words = "还差 " + number(p.MinSeats-p.Seats) + " 人成团"
-	default:
-		scene.Words = "已接龙 " + number(p.Seats) + " 人次"
-	}
-	return nil
 }

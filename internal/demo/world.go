@@ -1,9 +1,13 @@
 package demo
 
-import "time"
+import (
+	"time"
+
+	"guanxi/staff"
+)
 
 const (
-	worldFormat  = 1
+	worldFormat  = 2
 	stateSeeding = "seeding"
 	stateReady   = "ready"
 )
@@ -13,10 +17,14 @@ const (
 type World struct {
 	Format      int         `json:"format"`
 	State       string      `json:"state"`
+	Since       string      `json:"since,omitempty"` // the first business day, 2006-01-02
 	SeededAt    time.Time   `json:"seeded_at,omitzero"`
 	People      []Person    `json:"people"`
 	Communities []Community `json:"communities"`
 	Scenes      []Scene     `json:"scenes"`
+	Purses      []Purse     `json:"purses"`
+	Months      []string    `json:"months"` // closed, oldest first
+	Operators   []Operator  `json:"operators"`
 }
 
 // Person is somebody whose phone the visitor may take in hand.
@@ -47,6 +55,24 @@ type Scene struct {
 	Buyer     string `json:"buyer"`  // Person who has not bought yet
 	Words     string `json:"words"`  // why it is interesting
 	Over      bool   `json:"over"`   // nobody can buy any more
+}
+
+// Purse is a purse worth opening. State, Number and Words say how it stands.
+type Purse struct {
+	Person string `json:"person"`
+	State  string `json:"state"`            // of the open withdrawal; "ready" when one can be asked for, "empty" when none
+	Number string `json:"number,omitempty"` // of the open withdrawal
+	Words  string `json:"words"`
+}
+
+// Operator is one of the brand's staff with the password everybody may know: whoever reaches a demo may be anybody in
+// it, and nothing else is behind the password.
+type Operator struct {
+	Login    string       `json:"login"`
+	Name     string       `json:"name"`
+	Password string       `json:"password"`
+	Roles    []staff.Role `json:"roles"`
+	Words    string       `json:"words"` // what the person is for
 }
 
 // person finds somebody by the name of the phone.

@@ -88,6 +88,7 @@ export async function call(person, method, path, body, options = {}) {
 
 export const mine = async (method, path, body, options) => (await call(state.person, method, path, body, options)).json;
 export const tapPay = async (person, params) => (await send('POST', '/demo/pay', {}, { person, ...params })).json;
+export const tapReceive = async (person, params) => (await send('POST', '/demo/receive', {}, { person, ...params })).json;
 export const loadWorld = async () => (await send('GET', '/demo/world', {})).json;
 
 // act runs what a tap does: the button rests meanwhile, a refusal is shown in the server's words.

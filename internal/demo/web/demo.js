@@ -1,6 +1,7 @@
 // The shopper's screens, the ledger beside them and the guide.
-import { $, act, call, campaignTag, clock, face, h, isHost, key, loadWorld, login, mine, personOf, poll, show, signed, state, tapPay, toast, yuan } from './core.js';
+import { $, act, call, campaignTag, clock, face, h, isHost, key, loadWorld, login, mine, personOf, poll, show, state, tapPay, toast, yuan } from './core.js';
 import * as host from './host.js';
+import { purse, purseCard } from './purse.js';
 
 let polls = []; // of the screen that is shown
 let cart = {}, pickup = '', shareID = '', opened = null; // opened: the share the shopper came by
@@ -8,13 +9,14 @@ const guideSteps = [
   ['person', '选一个人，拿起 TA 的手机'], ['open', '打开朋友的分享：谁推荐、多少钱、谁在里面'], ['place', '选好数量，参加接龙'],
   ['paid', '付款，看接龙号、库存和右边的钱包'], ['why', '点一笔佣金，看“为什么是这个数”'], ['refund', '退一件，看佣金按比例扣回'],
   ['host', '换成团长：名单、发货、截止'], ['again', '把上周的接龙再开一次，发布'],
+  ['withdraw', '打开团长的钱包，申请提现'], ['receive', '在微信里确认收款，可提现变少，已提现变多'],
 ];
 
 export function did(step) {
   if (step) state.done.add(step);
   sessionStorage.setItem('done', JSON.stringify([...state.done]));
   const next = guideSteps.findIndex(([s]) => !state.done.has(s));
-  $('guide').replaceChildren(h('h2', {}, '走一遍第一单'), h('ol', {}, guideSteps.map(([s, text], i) =>
+  $('guide').replaceChildren(h('h2', {}, '走一遍：第一单，第一次提现'), h('ol', {}, guideSteps.map(([s, text], i) =>
     h('li', { class: state.done.has(s) ? 'done' : i === next ? 'next' : '', 'data-n': state.done.has(s) ? '✓' : i + 1 }, text))));
 }
 
@@ -67,7 +69,14 @@ async function home() {
     }),
     h('h2', {}, '或者，当一回团长'),
     state.world.people.filter((p) => p.host).map((p) => h('div.card', {}, h('div.row', {}, face(p.nickname), h('div.grow', {}, h('h3', {}, p.nickname), h('p.grey', {}, p.words)),
-      h('button.small', { onclick: act(() => become(p.person, '#/host')) }, '当团长')))));
+      h('button.small', { onclick: act(() => become(p.person, '#/host')) }, '当团长')))),
+    h('h2', {}, '打开一个钱包'),
+    state.world.purses.map((p) => { const owner = state.world.people.find((o) => o.person === p.person);
+      return h('div.card', {}, h('div.row', {}, face(owner.nickname), h('div.grow', {}, h('h3', {}, owner.nickname), h('p.grey', {}, p.words)),
+        h('button.small', { class: 'open-purse', 'data-state': p.state, onclick: act(() => become(p.person, '#/purse')) }, '看钱包'))); }),
+    h('h2', {}, '品牌的员工'),
+    h('div.card', {}, h('p', {}, '管理台目前是接口：', h('a', { href: '/console/docs' }, '接口文档'), '。先 POST /console/api/login，经办人和复核人不能是同一个人。'),
+      state.world.operators.map((o) => h('div.item', {}, h('div.row.between', {}, h('b', {}, o.name), h('code', {}, `${o.login} / ${o.password}`)), h('p.grey', {}, o.words)))));
 }
 
 // ---- a share and the campaign behind it ----
@@ -197,12 +206,6 @@ async function feed() {
     : h('p.empty', {}, '你还没有加入社群。打开朋友的分享就会加入。'));
 }
 
-function purse() {
-  show(h('h2', {}, '我的钱包'), h('div', { id: 'mypurse' }, '…'));
-  polls.push(purseCard(state.person, '', (card) => $('mypurse')?.replaceChildren(card)));
-  mine('GET', '/v1/me/bond').then((b) => $('mypurse')?.after(h('div.card', {}, h('h3', {}, '我的消费记在谁名下'), h('p', {}, b.summary), b.lines.map((l) => h('p.grey', {}, `${clock(l.at)} ${l.text}`))))).catch(() => {});
-}
-
 // ---- the ledger beside the phone ----
 
 export function watch(c) {
@@ -243,35 +246,11 @@ function drawStock(c) {
     h('div.row.between', { class: was && was.progress.amount_fen !== c.progress.amount_fen ? 'flash' : '' }, h('b', {}, '成交'), h('b', {}, yuan(c.progress.amount_fen))));
 }
 
-function purseCard(person, title, put) {
-  let was = null;
-  const open = new Set();
-  return poll(person, '/v1/purse', (p) => {
-    const moved = was && (was.pending_fen !== p.pending_fen || was.available_fen !== p.available_fen);
-    const fresh = was ? p.newest[0]?.no : null;
-    put(h('div.card', {}, title && h('div.row', {}, face(title.split(' · ')[0]), h('h3', {}, title)),
-      h('div.money', { class: moved ? 'flash' : '' }, h('div', {}, h('span.grey', {}, '待结算'), h('b', {}, yuan(p.pending_fen))), h('div', {}, h('span.grey', {}, '可提现'), h('b', {}, yuan(p.available_fen)))),
-      p.newest.slice(0, 6).map((l) => purseLine(person, l, open, moved && l.no === fresh)), !p.newest.length && h('p.grey', {}, '还没有变动')));
-    was = p;
-  });
-}
-
-function purseLine(person, l, open, fresh) {
-  const box = h('div');
-  const explain = async () => {
-    const e = (await call(person, 'GET', '/v1/purse/explain?entry=' + encodeURIComponent(l.entry))).json;
-    box.replaceChildren(h('div.why', {}, h('b', {}, e.sentence), h('ol', {}, e.steps.map((s) => h('li', {}, s))), e.not_yet && h('p', {}, e.not_yet), h('p.grey', {}, `政策第 ${e.policy} 版${e.seal ? ` · 封存于第 ${e.seal} 号账页` : ''}`)));
-  };
-  if (open.has(l.no)) explain().catch(() => {});
-  const sums = [[l.pending_fen, '待结算'], [l.available_fen, '可提现']].filter(([n]) => n).map(([n, text]) => h('span.sum', { class: n > 0 ? 'plus' : 'minus' }, `${text} ${signed(n)} `));
-  return h('div.line', { class: fresh ? 'flash' : '' }, h('div.row.between', {}, h('span', {}, sums), h('button.link', { class: 'why-link', onclick: act(async () => { open.add(l.no); await explain(); did('why'); }) }, '为什么')), h('span', {}, l.reason), h('span.grey', {}, clock(l.at)), box);
-}
-
 // ---- routes ----
 
 const routes = [
   [/^#\/share\/([\w-]+)$/, share], [/^#\/c\/([\w-]+)$/, campaign], [/^#\/o\/([\w-]+)$/, order], [/^#\/orders$/, orders], [/^#\/feed$/, feed],
-  [/^#\/purse$/, purse], [/^#\/host$/, (...a) => host.campaigns(...a)], [/^#\/host\/c\/([\w-]+)$/, (...a) => host.campaign(...a)],
+  [/^#\/purse$/, () => purse()], [/^#\/host$/, (...a) => host.campaigns(...a)], [/^#\/host\/c\/([\w-]+)$/, (...a) => host.campaign(...a)],
 ];
 
 export function track(p) { polls.push(p); }
