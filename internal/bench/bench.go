@@ -66,7 +66,13 @@ type scenario struct {
 // scenarios in the order of "all"; idle comes first because the others leave memory behind.
 func scenarios() []scenario {
 	return []scenario{
-		{"idle", runIdle}, {"post", runPost}, {"sale", runSale}, {"flash", runFlash}, {"feed", runFeed}, {"grow", runGrow},
+		{"idle", runIdle},
+		{"post", runPost},
+		{"sale", runSale},
+		{"flash", runFlash},
+		{"feed", runFeed},
+		{"grow", runGrow},
+		{"ledger", runLedger},
 	}
 }
 

@@ -29,6 +29,9 @@ func TestEveryScenarioLosesAndDoublesNothing(t *testing.T) {
 		{"flash", 60, []string{"sell-out", "sold-out"}},
 		{"feed", 3, []string{""}},
 		{"grow", 1500, nil},
+		{"ledger", 60, []string{
+			"purse", "purse-page", "rebuild", "verify", "dry-run", "accrue", "settle", "claw-back", "withdraw", "check",
+		}},
 		{"idle", 6, []string{""}},
 	} {
 		t.Run(one.name, func(t *testing.T) {

@@ -8,6 +8,9 @@
 //   - feed: a community's feed and the campaign page; reference of these three: a bare gin handler that reads and
 //     answers the same bytes, asked by the same clients;
 //   - grow: the hot operations at 1k, 100k and 1M stored records;
+//   - ledger: what is done to ledgers of 10k, 100k and 1M entries, side by side: reading purses and statement pages,
+//     rebuilding, verifying, a dry run, then accruing, settling, clawing back, withdrawing. The cost of an operation
+//     includes all that follows from it: sealing, purses, marking; its time does not;
 //   - idle: memory at rest, size of the binary.
 //
 // Ours and the reference take turns in several short laps and medians are reported. What was acknowledged is

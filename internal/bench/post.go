@@ -30,6 +30,7 @@ func runPost(ctx context.Context, o Options, emit func(Row)) error {
 type ledger struct {
 	*commission.Service
 	members []string // by popularity of the draw, see sale
+	host    string   // of every sale; "" draws one
 	policy  *commission.Policy
 	at      time.Time
 	sealing sync.WaitGroup
@@ -47,7 +48,9 @@ func openLedger(ctx context.Context, p *place, members int, alone bool) (*ledger
 	}
 	var err error
 	l.Service, err = commission.New(ctx, commission.Deps{
-		Store: p.store, Clock: clock.System{}, IDs: id.Random{}, Config: commission.Config{Alone: alone},
+		Store: p.store, Clock: clock.System{}, IDs: id.Random{}, Config: commission.Config{
+			Alone: alone, Window: commission.Window{AfterSale: time.Millisecond, Settle: time.Millisecond},
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -82,6 +85,9 @@ func (l *ledger) sale(n int) commission.Sale {
 		Lines: []commission.SaleLine{{
 			Line: 1, SKU: "sku1", Product: "product1", Category: "水果", Units: 1 + int64(x>>60), Paid: money.Fen(1000 + x>>44%100_000), Cost: 300,
 		}},
+	}
+	if l.host != "" {
+		s.Host = l.host
 	}
 	if n%2 == 0 {
 		s.Referral.Upline = pick(32)
