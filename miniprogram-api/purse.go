@@ -61,8 +61,8 @@ func (a *API) declarePurse() {
 			return nil, err
 		}
 		out := &purseOutput{}
-		out.Body.Pending, out.Body.Available = p.Pending, p.Available
-		out.Body.Withdrawing, out.Body.Withdrawn = p.Withdrawing, p.Withdrawn
+		out.Body.Pending, out.Body.Available = p.Pending, p.Available-p.Held // what is held is on its way out already
+		out.Body.Withdrawing, out.Body.Withdrawn = p.Withdrawing+p.Held, p.Withdrawn
 		out.Body.Newest = viewStatement(p.Newest)
 		return out, nil
 	})

@@ -22,6 +22,12 @@ func (e *estate) calm() {
 		if _, err := e.Relay.SweepOnce(e.t.Context()); err != nil {
 			e.t.Fatal(err)
 		}
+		if _, err := e.Withdrawals.Tend(e.t.Context()); err != nil { // a request whose money was not reserved yet
+			e.t.Fatal(err)
+		}
+		if err := e.Commission.Tend(e.t.Context()); err != nil {
+			e.t.Fatal(err)
+		}
 	}
 	e.settled()
 }

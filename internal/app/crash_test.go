@@ -97,7 +97,7 @@ func (v *victim) open(t testing.TB, store *docstore.Store, c clock.Clock) *app.A
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := app.Config{Store: store, Clock: c, Log: slog.New(slog.DiscardHandler)}
+	config := app.Config{Store: store, Clock: c, Log: slog.New(slog.DiscardHandler), Withdrawal: easyPayouts()}
 	config.Use(app.Platforms{Weixin: wx, Pay: pay, AppID: k.AppID, MchID: k.MchID})
 	program, err := app.New(t.Context(), config)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/withdrawal"
 	"guanxi/groupbuy"
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
@@ -35,6 +36,7 @@ import (
 	"guanxi/internal/weixin"
 	"guanxi/internal/weixinpay"
 	"guanxi/order"
+	"guanxi/reconcile"
 )
 
 // planet is one store and one platform that last, and a program between them that dies and is started again.
@@ -53,6 +55,9 @@ type planet struct {
 	client   *http.Client
 	reader   *docstore.Store // for the auditor, past every fault
 	fast     bool            // events are delivered by the workers at once, not only when drained
+	window   time.Duration   // from receipt until commission can be withdrawn; 0: as the brand has it
+	since    string          // the first day
+	negative atomic.Int64    // purses below zero the auditor has seen
 
 	now      atomic.Pointer[incarnation]
 	started  int
@@ -64,6 +69,7 @@ type planet struct {
 	pending  []request
 	placed   map[string]bool
 	refunds  map[string]string // refund number told with success → its order
+	payouts  map[string]bool   // withdrawals told with success
 	drafts   map[string]bool
 	received map[string]int64 // units that were brought in, by SKU
 	bringing []catalog.StockIn
@@ -250,13 +256,19 @@ type planetConfig struct {
 	fast   bool
 	dir    string
 	client *http.Client
+	start  time.Time     // of business time; default now
+	window time.Duration // see planet
 }
 
 func newPlanet(t testing.TB, c planetConfig) *planet {
 	t.Helper()
+	if c.start.IsZero() {
+		c.start = clock.System{}.Now()
+	}
 	p := &planet{
-		t: t, fail: t.Fatalf, clock: clock.NewManual(clock.System{}.Now()), fast: c.fast, client: c.client,
+		t: t, fail: t.Fatalf, clock: clock.NewManual(c.start), fast: c.fast, client: c.client,
 		luck:   &luck{rng: newRand(c.seed)},
+		window: c.window, since: clock.Day(c.start), payouts: map[string]bool{},
 		placed: map[string]bool{}, refunds: map[string]string{}, drafts: map[string]bool{}, received: map[string]int64{},
 		seen: sightings{told: map[string]map[string]int{}},
 	}
@@ -317,6 +329,12 @@ func (p *planet) start() {
 	}
 	config.Use(app.Platforms{Weixin: p.weixin, Pay: p.pay, AppID: credentials.AppID, MchID: credentials.MchID})
 	config.Payments = mortalPayments{config.Payments, life.mortal}
+	config.Rail = mortalRail{config.Rail, life.mortal}
+	config.Withdrawal = easyPayouts()
+	config.Reconcile = reconcile.Config{Since: p.since, Expected: []string{"充值 充值"}}
+	if p.window > 0 {
+		config.Orders.AfterSale, config.Commission.Window = p.window, commission.Window{AfterSale: p.window, Settle: p.window}
+	}
 	life.App, err = app.New(context.Background(), config)
 	if err != nil && (p.luck.bad() || p.flaky.Away.Load()) { // it waits for its store
 		p.luck.order(0, 0)
@@ -533,6 +551,8 @@ func (p *planet) remember(q request, out answer) {
 		p.refunds[out.text("number")] = strings.Split(q.path, "/")[slices.Index(strings.Split(q.path, "/"), "orders")+1]
 	case strings.HasSuffix(q.path, "/campaigns") || strings.HasSuffix(q.path, "/copy"):
 		p.drafts[out.text("id")] = true
+	case q.path == "/v1/purse/withdrawals":
+		p.payouts[out.text("number")] = true
 	case q.path == "/v1/shares":
 		p.shares = append(p.shares, out.text("id"))
 	}
@@ -596,6 +616,7 @@ func (p *planet) rest() {
 		}
 	}
 	p.quiet()
+	p.finishPayouts()
 	if len(p.pending) > 0 {
 		p.fail("still no answer: %+v", p.pending)
 	}
@@ -672,6 +693,7 @@ func (p *planet) tick(only int) (moved int) {
 	ctx, life, before := context.Background(), p.now.Load(), p.troubled()
 	for i, work := range []func(context.Context) (int, error){
 		life.Campaigns.Tick, life.Orders.Tick, life.Catalog.Lapse, life.Commission.SettleDue, life.API.Tidy, life.Relay.SweepOnce,
+		life.Withdrawals.Tend, p.office, life.Reconcile.Tend,
 	} {
 		if only >= 0 && i != only {
 			continue
@@ -767,6 +789,9 @@ func newLife(p *planet) *life {
 	}
 	for i := range l.hosts {
 		l.draft(hand{a: i, b: 1, c: 0, d: 3}, true)
+	}
+	for i := range l.everybody { // from earlier lives
+		l.voucher(hand{a: i, b: 8999, c: 1, d: 7})
 	}
 	return l
 }
@@ -967,7 +992,7 @@ func (l *life) deeds() []struct {
 		{"goods", 4, func(h hand) {
 			l.receive(catalog.StockIn{Ref: "in" + l.key(), SKU: l.skus[h.a%len(l.skus)], Units: int64(1 + h.b%9)})
 		}},
-		{"tick", 8, func(h hand) { l.tick(h.a%7 - 1) }},
+		{"tick", 8, func(h hand) { l.tick(h.a%10 - 1) }},
 		{"time", 9, func(h hand) {
 			l.clock.Advance([]time.Duration{
 				time.Second, 10 * time.Second, 31 * time.Second, 2 * time.Minute, 6 * time.Minute, 6 * time.Minute, 16 * time.Minute,
@@ -980,7 +1005,7 @@ func (l *life) deeds() []struct {
 			}
 		}},
 	}
-	return append(append(list, l.hostDeeds()...), l.badDeeds()...)
+	return append(append(append(list, l.hostDeeds()...), l.moneyDeeds()...), l.badDeeds()...)
 }
 
 func (l *life) hostDeeds() []struct {
@@ -1104,6 +1129,7 @@ func (l *life) badDeeds() []struct {
 		{Match: "/cgi-bin/", Action: sandbox.ActionLose},
 		{Match: "/sns/", Action: sandbox.ActionFail},
 	}
+	rules = append(rules, transferRules()...)
 	return []struct {
 		name string
 		odds int
@@ -1116,6 +1142,8 @@ func (l *life) badDeeds() []struct {
 			l.sandbox.Inject(rule)
 			switch { // mostly let it strike at once
 			case h.c%4 == 0:
+			case strings.Contains(strings.ToLower(rule.Match), "transfer"):
+				l.transferAgain(h)
 			case strings.Contains(rule.Match, "refund") || strings.Contains(rule.Match, "REFUND"):
 				l.refund(hand{a: h.d, b: h.a, c: h.b, d: h.c})
 			case strings.Contains(rule.Match, "/wxa"):
@@ -1245,7 +1273,7 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 	}
 	watch, total, lives, deeds := clock.StartStopwatch(), map[string]int{}, 0, 0
 	var struck, mishaps, requests, deaths int64
-	ends := map[order.State]int{}
+	ends, payouts, books := map[order.State]int{}, map[withdrawal.State]int{}, map[string]int{}
 	var failed atomic.Bool
 	rapid.Check(t, func(r *rapid.T) {
 		if watch.Elapsed() > patience && !failed.Load() {
@@ -1254,6 +1282,8 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 		failed.Store(true) // until this life has ended well: shrinking must not be cut short
 		p := newPlanet(t, planetConfig{
 			keys: keys, seed: rapid.Uint64().Draw(r, "seed"), fast: rapid.Bool().Draw(r, "fast"), dir: t.TempDir(),
+			window: rapid.SampledFrom([]time.Duration{2 * time.Hour, 30 * time.Hour, 0}).Draw(r, "window"),
+			start:  birthday(rapid.IntRange(0, 30).Draw(r, "days before the month ends")),
 		})
 		defer p.stop()
 		p.fail = func(format string, args ...any) {
@@ -1264,18 +1294,18 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 		}
 		l := newLife(p)
 		var table []int
-		all := l.deeds()
-		for i, d := range all {
+		deedsOf := l.deeds()
+		for i, d := range deedsOf {
 			table = append(table, slices.Repeat([]int{i}, d.odds)...)
 		}
 		// rapid prefers small numbers; what happens is drawn evenly, and shrinking shortens the life.
 		rng := newRand(rapid.Uint64().Draw(r, "what"))
 		for step := range rapid.SampledFrom([]int{200, 160, 120, 80, 40, 20, 10}).Draw(r, "steps") {
 			h := hand{table[rng.IntN(len(table))], rng.IntN(1 << 20), rng.IntN(1 << 20), rng.IntN(1 << 20), rng.IntN(1 << 20)}
-			p.note("#%d %s", step, all[h.kind].name)
-			all[h.kind].do(h)
+			p.note("#%d %s", step, deedsOf[h.kind].name)
+			deedsOf[h.kind].do(h)
 			p.bury()
-			l.done[all[h.kind].name]++
+			l.done[deedsOf[h.kind].name]++
 			l.always()
 			if step%40 == 39 {
 				p.rest()
@@ -1285,6 +1315,8 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 		p.rest()
 		l.atRest()
 		p.age()
+		l.atRest()
+		l.epilogue()
 		l.atRest()
 		l.atLast()
 		for name, n := range l.done {
@@ -1302,8 +1334,20 @@ func TestNothingIsLostWhateverHappens(t *testing.T) {
 				ends["(refund) "+order.State(r.Stage)]++
 			}
 		}
+		for _, w := range all[withdrawal.Withdrawal](p, "withdrawals") {
+			if payouts[w.State]++; w.Tax > 0 && w.State == withdrawal.Paid {
+				books["taxed"]++
+			}
+		}
+		books["months closed"] += len(all[commission.Period](p, "periods"))
+		books["purses below zero"] += int(p.negative.Load())
+		for _, r := range all[reconcile.Run](p, "reconciliations") {
+			books["bills "+string(r.State)]++
+		}
+		books["tasks"] += len(all[reconcile.Task](p, "reconciliation_tasks"))
 		failed.Store(false)
 	})
+	t.Logf("withdrawals: %v, books: %v", payouts, books)
 	t.Logf("%d lives, %d deeds, %d requests, %d platform faults, %d store faults, %d deaths: %v; orders: %v",
 		lives, deeds, requests, struck, mishaps, deaths, total, ends)
 }

@@ -21,6 +21,7 @@ type Collection[T any] struct {
 	spec     Spec
 	meta     func(*T) *Doc
 	secret   bool // T has Encrypted fields
+	plan     plan // nil for types that are not plain
 	combiner combiner[T]
 }
 
@@ -33,6 +34,7 @@ func Open[T any, P Document[T]](ctx context.Context, store *Store, spec Spec) (*
 		return nil, fmt.Errorf("collection %s: %w", spec.Name, err)
 	}
 	c := &Collection[T]{store: store, spec: spec, meta: func(doc *T) *Doc { return P(doc).meta() }}
+	c.plan = planOf(reflect.TypeFor[T]())
 	c.secret = holdsSecret(reflect.TypeFor[T](), map[reflect.Type]bool{})
 	c.combiner.queues = map[string]*queue[T]{}
 	store.mu.Lock()
@@ -326,10 +328,16 @@ func (c *Collection[T]) resolve(ctx context.Context, op Op, token int64, cause e
 }
 
 func (c *Collection[T]) decode(body bson.Raw) (*T, error) {
-	doc := new(T)
 	upgraded, err := upgrade(&c.spec, body)
 	if err != nil {
 		return nil, err
+	}
+	doc := new(T)
+	if c.plan != nil {
+		if c.plan.decode(upgraded, reflect.ValueOf(doc).Elem()) {
+			return doc, nil
+		}
+		doc = new(T)
 	}
 	if err := c.store.Unmarshal(upgraded, doc); err != nil {
 		return nil, fmt.Errorf("collection %s: %w", c.spec.Name, err)
