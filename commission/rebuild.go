@@ -82,10 +82,15 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 		if p.err != nil {
 			return p.err
 		}
+		if entries > 0 && entries+p.entries > maxSealBatch { // no purse document grows beyond what one seal could make it
+			if err := flush(p.number - 1); err != nil {
+				return err
+			}
+		}
 		for member, m := range p.moves {
 			group[member] = append(group[member], numbered{p.number, m})
 		}
-		if entries += p.entries; entries >= maxSealBatch || p.number == book.Target {
+		if entries += p.entries; p.number == book.Target {
 			return flush(p.number)
 		}
 		return nil

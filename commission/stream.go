@@ -45,7 +45,7 @@ func (s *Service) StreamEntries(ctx context.Context, from, to int64, visit func(
 func inOrder[T any](ctx context.Context, from, to int64, read func(context.Context, int64) T, take func(T) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan chan T, max(2, runtime.GOMAXPROCS(0)))
+	results := make(chan chan T, 2*runtime.GOMAXPROCS(0)+2) // enough to go on while one result is being taken
 	go func() {
 		defer close(results)
 		for n := from; n <= to && ctx.Err() == nil; n++ {
