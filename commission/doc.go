@@ -39,7 +39,8 @@
 // Accounts are the brand's (BrandAccounts) and member:<id>:pending, :available, :withdrawing, :withdrawn; staff:<id>:… is
 // a purse like a member's. The text stored in an entry is the entry: readable, canonical, hashed (entry_text.go shows one).
 //
-// The rooms beside it: tax computes what is withheld, withdrawal carries money out.
+// The rooms beside it: tax computes what is withheld, withdrawal carries money out, sharing
+// pays it out of the orders' own payments (分账) where the policy says so.
 //
 // # Example
 //

@@ -25,6 +25,7 @@ var noteWords = []struct{ key, words string }{
 	{"corrects", "更正的分录"},
 	{"dispute", "对应的申诉"},
 	{"rail", "付款方式"},
+	{"order", "来源订单"},
 	{"bill", "微信转账单号"},
 	{"gross", "提现金额"},
 	{"tax", "代扣个人所得税"},
@@ -85,6 +86,9 @@ func (e *Entry) noted() []string {
 	var steps []string
 	for _, n := range noteWords {
 		if value := e.Note(n.key); value != "" {
+			if value == RailProfitSharing {
+				value = "微信分账，全部结算后从本单货款中支付"
+			}
 			steps = append(steps, n.words+"："+value)
 		}
 	}

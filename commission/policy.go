@@ -47,8 +47,10 @@ type Policy struct {
 	// HasMarginFloor turns MarginFloor on.
 	HasMarginFloor bool `bson:"has_margin_floor"`
 	// NoSelfPurchase pays nobody as Direct or Upline for what the credited member bought for himself.
-	NoSelfPurchase bool   `bson:"no_self_purchase,omitempty"`
-	Rules          []Rule `bson:"rules"`
+	NoSelfPurchase bool `bson:"no_self_purchase,omitempty"`
+	// Rail is how members get their money: RailWithdrawal or RailProfitSharing.
+	Rail  string `bson:"rail,omitempty"`
+	Rules []Rule `bson:"rules"`
 }
 
 // Rule says what one kind of line pays. At most one of its subjects is set; none of them makes the default rule.
@@ -182,6 +184,9 @@ func (p *Policy) Check() error {
 	}
 	if len(p.Note) > 500 || len(p.By) > 64 || !utf8.ValidString(p.Note+p.By) {
 		f = f.With("note", "说明过长 / the note is too long")
+	}
+	if p.Rail != RailWithdrawal && p.Rail != RailProfitSharing {
+		f = f.With("rail", "付款方式未知 / not a rail")
 	}
 	if len(f.Fields) > 0 {
 		return f

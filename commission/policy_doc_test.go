@@ -182,6 +182,7 @@ One role is paid once per line. One person may stand in several roles; each is a
 | when a bound bites | it is divided in proportion by the largest remainder; equal remainders: the earlier line, then the role named earlier in the rule | 按最大余数法等比例分配；余数相同先给行号小的，再给规则中写在前面的角色 |
 | refund | of each posting of the line: amount × refunded so far ÷ paid, rounded toward zero; what is new of it goes back, so the last piece ends at exactly zero | 该行每笔佣金 × 累计退款 ÷ 实付，向零取整，差额扣回；退完时正好扣尽 |
 | settlement | receipt + window of the category, never before the order's own after-sale window ends; an open after-sale case holds its lines only | 收货起算品类结算期，且不早于该订单售后期结束；售后处理中的行单独暂缓 |
+| payout | ` + "`rail`" + ` of the policy: empty = members withdraw; ` + "`profit-sharing`" + ` = out of the order's own payment once every line has settled, at most the ceiling; what cannot be paid like that stays to be withdrawn | 付款方式：不填由会员提现；` + "`profit-sharing`" + ` 在整单结算后从本单货款分账，不超过分账上限；不能分账的部分留在可提现 |
 
 ## Worked examples · 算例
 `)

@@ -67,7 +67,8 @@ func policyID(version int) string {
 // same compares what a policy says; from counts only when it was asked for.
 func (p *Policy) same(asked *Policy) bool {
 	return p.SecondLevel == asked.SecondLevel && p.Cap == asked.Cap && p.MarginFloor == asked.MarginFloor &&
-		p.HasMarginFloor == asked.HasMarginFloor && p.NoSelfPurchase == asked.NoSelfPurchase && reflect.DeepEqual(p.Rules, asked.Rules) &&
+		p.HasMarginFloor == asked.HasMarginFloor && p.NoSelfPurchase == asked.NoSelfPurchase &&
+		p.Rail == asked.Rail && reflect.DeepEqual(p.Rules, asked.Rules) &&
 		(asked.From.IsZero() || asked.From.Equal(p.From))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/sharing"
 	"guanxi/community"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
@@ -54,6 +55,7 @@ type Deps struct {
 	Orders       *order.Service
 	Distribution *distribution.Service
 	Commission   *commission.Service
+	Sharings     *sharing.Service
 	Shipping     Shipping
 }
 
@@ -77,6 +79,7 @@ func Table(d Deps) []event.Consumer {
 		on(order.EventConfirmed, "commission.accrue", event.Inside, d.accrue),
 		on(order.EventShipped, "weixin.uploadShipping", event.SameNumber, d.uploadShipping),
 		on(order.EventReceived, "commission.startWindow", event.Inside, d.startWindow),
+		on(order.EventCompleted, "sharing.begin", event.Inside, d.beginSharing),
 
 		on(order.EventRefundAsked, "weixinpay.refund", event.SameNumber, d.submitRefund),
 		on(order.EventRefunded, "catalog.restock", event.Inside, d.restock),
@@ -219,4 +222,9 @@ func (d Deps) uploadShipping(ctx context.Context, s order.Shipped) error {
 		TransactionID: s.TransactionID, OpenID: openID, Kind: s.Kind, Company: s.Company, Tracking: s.Tracking,
 		Words: s.Words, ShippedAt: s.ShippedAt, Receiver: people[s.Member].MaskedPhone, Sender: people[s.Host].MaskedPhone,
 	})
+}
+
+// beginSharing lets an order's commission be paid out of its payment, where the policy says so, and the rest be set free.
+func (d Deps) beginSharing(ctx context.Context, c order.Completed) error {
+	return d.Sharings.Begin(ctx, c.Order, c.CompletedAt)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"guanxi/commission"
+	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
@@ -110,17 +111,21 @@ func (v *verification) others(c *cobra.Command, store *docstore.Store, ledger *c
 	if err != nil {
 		return false, err
 	}
+	sharings, err := sharing.OpenArchive(c.Context(), store)
+	if err != nil {
+		return false, err
+	}
 	bar, start := entriesBar("compare"), time.Now()
 	report, err := crosscheck.Run(c.Context(), crosscheck.Deps{
-		Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Clock: clock.System{},
+		Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Sharings: sharings, Clock: clock.System{},
 	}, func(p crosscheck.Progress) { _ = bar.Set64(p.Done) })
 	_ = bar.Finish()
 	if err != nil {
 		return false, err
 	}
 	out := c.OutOrStdout()
-	fmt.Fprintf(out, "compared: %d orders, %d refunds, %d entries, %d withdrawals (%d too young to judge) in %s\n", report.Orders,
-		report.Refunds, report.Entries, report.Withdrawals, report.Young, time.Since(start).Round(time.Millisecond))
+	fmt.Fprintf(out, "compared: %d orders, %d refunds, %d entries, %d withdrawals, %d sharings (%d too young to judge) in %s\n",
+		report.Orders, report.Refunds, report.Entries, report.Withdrawals, report.Sharings, report.Young, time.Since(start).Round(time.Millisecond))
 	for _, d := range report.Differences {
 		fmt.Fprintf(out, "✗ %s · %s: %s\n", d.Rule, d.Subject, d.Text)
 	}

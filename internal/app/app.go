@@ -16,6 +16,7 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/sharing"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/community"
@@ -45,6 +46,7 @@ type Config struct {
 	Platform      member.Platform
 	Payments      order.Payments
 	Rail          withdrawal.Rail
+	Shares        sharing.Shares
 	Bills         reconcile.Bills
 	Notifications miniprogramapi.Notifications
 	Shipping      flow.Shipping
@@ -59,6 +61,7 @@ type Config struct {
 	Catalog      catalog.Config
 	Commission   commission.Config
 	Withdrawal   withdrawal.Config
+	Sharing      sharing.Config // On together with the payment adapter's
 	Reconcile    reconcile.Config
 	Staff        staff.Config
 	Passwords    console.Cost
@@ -84,6 +87,7 @@ type App struct {
 	Commission   *commission.Service
 	Taxes        *tax.Book
 	Withdrawals  *withdrawal.Service
+	Sharings     *sharing.Service
 	Reconcile    *reconcile.Service
 	Staff        *staff.Service
 	Console      *console.Console
@@ -107,7 +111,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		c.IDs = id.Random{}
 	}
 	a := &App{Store: c.Store, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
-	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinOffice, a.joinEdge} {
+	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOffice, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
@@ -190,7 +194,7 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 // joinOffice joins what the brand's staff works with.
 func (a *App) joinOffice(ctx context.Context, c Config) (err error) {
 	a.Reconcile, err = reconcile.New(ctx, reconcile.Deps{
-		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Bills: c.Bills, Ours: ours{a.Orders, a.Withdrawals}, Config: c.Reconcile,
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Bills: c.Bills, Ours: ours{a.Orders, a.Withdrawals, a.Sharings.Archive()}, Config: c.Reconcile,
 	})
 	if err != nil {
 		return err
@@ -210,7 +214,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	relay.Store, relay.Clock, relay.Log = c.Store, c.Clock, c.Log
 	relay.Consumers = flow.Table(flow.Deps{
 		Members: a.Members, Communities: a.Communities, Catalog: a.Catalog, Campaigns: a.Campaigns, Orders: a.Orders,
-		Distribution: a.Distribution, Commission: a.Commission, Shipping: c.Shipping,
+		Distribution: a.Distribution, Commission: a.Commission, Sharings: a.Sharings, Shipping: c.Shipping,
 	})
 	relay.Consumers = append(relay.Consumers, c.Listeners...)
 	if a.Relay, err = event.NewRelay(ctx, relay); err != nil {
@@ -230,7 +234,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	}
 	a.Console, err = console.New(ctx, console.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Staff: a.Staff, Ledger: a.Commission, Payouts: a.Withdrawals,
-		Reconcile: a.Reconcile, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
+		Reconcile: a.Reconcile, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/id"
 	"guanxi/internal/weixinpay"
@@ -77,10 +78,11 @@ func billError(err error) error {
 	return err
 }
 
-// ours are our own books: payments and refunds of the orders, transfers of the withdrawals.
+// ours are our own books: payments and refunds of the orders, transfers of the withdrawals and of the sharings.
 type ours struct {
 	orders      *order.Service
 	withdrawals *withdrawal.Service
+	sharings    *sharing.Archive
 }
 
 func (o ours) Lookup(ctx context.Context, of reconcile.Movement, numbers []string) (map[string]reconcile.Fact, error) {
@@ -89,6 +91,13 @@ func (o ours) Lookup(ctx context.Context, of reconcile.Movement, numbers []strin
 		for _, number := range numbers {
 			w, err := o.withdrawals.Get(ctx, number)
 			if errors.Is(err, withdrawal.ErrNotFound) {
+				f, ok, err := o.shared(ctx, number)
+				if err != nil {
+					return nil, err
+				}
+				if ok {
+					found[number] = f
+				}
 				continue
 			}
 			if err != nil {
@@ -150,7 +159,11 @@ func (o ours) Each(ctx context.Context, of []reconcile.Movement, from, to time.T
 	if !wanted[reconcile.Transfer] {
 		return nil
 	}
-	return o.withdrawals.Each(ctx, func(w *withdrawal.Withdrawal) error { return give(transferFact(w)) })
+	err := o.withdrawals.Each(ctx, func(w *withdrawal.Withdrawal) error { return give(transferFact(w)) })
+	if err != nil {
+		return err
+	}
+	return o.eachShared(ctx, give)
 }
 
 func paymentFact(o *order.Order) reconcile.Fact {

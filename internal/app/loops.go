@@ -14,6 +14,7 @@ type Pace struct {
 	Stock     time.Duration // holds nobody came back for; default 30 s
 	Settle    time.Duration // commission whose window is over; default 10 s
 	Payouts   time.Duration // withdrawals under way; default 2 s
+	Sharings  time.Duration // commission paid out of orders' payments; default 5 s
 	Office    time.Duration // vouchers, closing months, checkpoints; default 5 s
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
@@ -29,6 +30,7 @@ func (p Pace) withDefaults() Pace {
 		{&p.Stock, 30 * time.Second},
 		{&p.Settle, 10 * time.Second},
 		{&p.Payouts, 2 * time.Second},
+		{&p.Sharings, 5 * time.Second},
 		{&p.Office, 5 * time.Second},
 		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},
@@ -55,6 +57,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.every(ctx, "stock", a.pace.Stock, a.Catalog.Lapse)
 	a.every(ctx, "settle", a.pace.Settle, a.Commission.SettleDue)
 	a.every(ctx, "payouts", a.pace.Payouts, a.Withdrawals.Tend)
+	a.every(ctx, "sharings", a.pace.Sharings, a.Sharings.Tend)
 	a.every(ctx, "office", a.pace.Office, func(ctx context.Context) (int, error) { return 0, a.Commission.Tend(ctx) })
 	a.every(ctx, "bills", a.pace.Bills, a.Reconcile.Tend)
 	a.every(ctx, "tidy", a.pace.Tidy, func(ctx context.Context) (int, error) {

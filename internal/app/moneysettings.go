@@ -20,7 +20,7 @@ import (
 // moneySettings are those of the ledger and of withdrawals. What the platform marks as the merchant's own product setting
 // is a setting here, too.
 func moneySettings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		{Name: "GUANXI_LEDGER_KEY", Secret: true, Words: "base64 of 32 bytes: signs checkpoints of the ledger's chain; empty = no checkpoints"},
 		{Name: "GUANXI_LEDGER_ANCHOR", Words: "file to which every checkpoint is appended; keep it where who can write the store cannot, for `guanxi verify --anchor`"},
 		{Name: "GUANXI_SETTLE_DAYS", Default: "7", Words: "days from receipt until commission can be withdrawn; never shorter than an order's own after-sale window"},
@@ -35,7 +35,7 @@ func moneySettings() []Setting {
 		{Name: "GUANXI_WITHDRAW_NEW_DAYS", Default: "3", Words: "days of membership before the first withdrawal"},
 		{Name: "GUANXI_WITHDRAW_AUTO_FEN", Default: "50000", Words: "above it a person of staff must approve"},
 		{Name: "GUANXI_WITHDRAW_TWO_FEN", Default: "500000", Words: "above it two people of staff must approve"},
-	}
+	}, sharingSettings()...)
 }
 
 // ledger is the ledger's configuration; lines of checkpoints go to the log and to the anchor file.
@@ -152,7 +152,8 @@ func (v Values) checkMoney() (wrong []string) {
 	_, ledger := v.ledger(slog.New(slog.DiscardHandler))
 	_, transfer := v.transfer()
 	_, payouts := v.withdrawal()
-	for _, err := range []error{ledger, transfer, payouts} {
+	_, _, shared := v.sharing()
+	for _, err := range []error{ledger, transfer, payouts, shared} {
 		if err != nil {
 			wrong = append(wrong, err.Error())
 		}

@@ -73,6 +73,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	if c.Withdrawal, err = v.withdrawal(); err != nil {
 		return nil, err
 	}
+	if c.Sharing, _, err = v.sharing(); err != nil {
+		return nil, err
+	}
 	rate, err := strconv.Atoi(v["GUANXI_RATE"])
 	if err != nil {
 		return nil, fmt.Errorf("GUANXI_RATE: %w", err)
@@ -113,11 +116,15 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	if err != nil {
 		return Platforms{}, err
 	}
+	shared, relation, err := v.sharing()
+	if err != nil {
+		return Platforms{}, err
+	}
 	pay, err := weixinpay.New(weixinpay.Config{
 		AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"], MerchantSerial: v["GUANXI_PAY_SERIAL"],
 		MerchantKeyPEM: string(key), PublicKeyID: v["GUANXI_PAY_PUBLIC_KEY_ID"], PublicKeyPEM: string(public),
 		APIv3Key: v["GUANXI_PAY_APIV3_KEY"], NotifyURL: v["GUANXI_PUBLIC_URL"] + "/v1/notify/weixinpay",
-		Transfer: transfer,
+		Transfer: transfer, ShareProfit: shared.On, Sharing: weixinpay.SharingConfig{Ceiling: shared.Ceiling},
 	})
 	if err != nil {
 		return Platforms{}, err
@@ -129,5 +136,5 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	if err != nil {
 		return Platforms{}, err
 	}
-	return Platforms{Weixin: wx, Pay: pay, AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"]}, nil
+	return Platforms{Weixin: wx, Pay: pay, AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"], Relation: relation}, nil
 }

@@ -18,6 +18,8 @@ type Platforms struct {
 	Pay    *weixinpay.Payments
 	AppID  string
 	MchID  string
+	// Relation is what members are to the merchant when a payment is shared with them. Default DISTRIBUTOR.
+	Relation string
 }
 
 // Use puts the platforms' adapters into the configuration.
@@ -25,6 +27,10 @@ func (c *Config) Use(p Platforms) {
 	c.Platform, c.Codes, c.Shipping = p.Weixin, codes{p.Weixin}, shipping{p.Weixin}
 	c.Payments, c.Notifications = p.Pay, notifications{p.Pay}
 	c.Rail, c.Bills = p.Pay.Transfers(), bills{p.Pay}
+	if p.Relation == "" {
+		p.Relation = "DISTRIBUTOR"
+	}
+	c.Shares = shares{p.Pay.Sharing(), p.Relation}
 	c.Wallet = miniprogramapi.Wallet{AppID: p.AppID, MchID: p.MchID}
 	c.Orders.AppID, c.Orders.MchID = p.AppID, p.MchID
 }

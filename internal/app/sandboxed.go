@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"guanxi/commission/sharing"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/sandbox"
@@ -45,6 +46,7 @@ type SandboxedConfig struct {
 	Metrics *prometheus.Registry
 	Nanos   func() int64                         // monotonic nanoseconds, to count time in RSA
 	Tune    func(*Config)                        // last word on the program's configuration
+	Sharing sharing.Config                       // On: payments can be shared with members
 	Wrap    func(edge http.Handler) http.Handler // puts pages beside the edge
 
 	Prepare  func(*sandbox.Sandbox) error             // before anything is served: what the sandbox knew before
@@ -85,7 +87,7 @@ func OpenSandboxed(ctx context.Context, c SandboxedConfig) (_ *Sandboxed, err er
 		return nil, err
 	}
 	credentials := s.Sandbox.Credentials()
-	config := Config{Store: c.Store, Clock: c.Clock, Log: c.Log, Metrics: c.Metrics}
+	config := Config{Store: c.Store, Clock: c.Clock, Log: c.Log, Metrics: c.Metrics, Sharing: c.Sharing}
 	config.Use(Platforms{Weixin: s.Weixin, Pay: s.Pay, AppID: credentials.AppID, MchID: credentials.MchID})
 	if c.Tune != nil {
 		c.Tune(&config)
@@ -104,6 +106,7 @@ func (s *Sandboxed) adapters(c SandboxedConfig) (err error) {
 		MerchantKeyPEM: credentials.MerchantKeyPEM, PublicKeyID: credentials.PublicKeyID,
 		PublicKeyPEM: credentials.PublicKeyPEM, APIv3Key: credentials.APIv3Key,
 		NotifyURL: s.URL + "/v1/notify/weixinpay", BaseURL: s.PlatformURL(), Nanos: c.Nanos,
+		Clock: c.Clock, ShareProfit: c.Sharing.On, Sharing: weixinpay.SharingConfig{Ceiling: c.Sharing.Ceiling},
 	})
 	if err != nil {
 		return err

@@ -58,11 +58,11 @@ type Difference struct {
 
 // Report is the result of an audit.
 type Report struct {
-	Orders, Withdrawals, Vouchers, Purses int64
-	Differences                           []Difference // by member
-	More                                  int64        // differences beyond the first 1000
-	Early                                 []string     // lines that settled too early, at most 1000
-	Waiting                               int64        // members something is on its way for
+	Orders, Withdrawals, Sharings, Vouchers, Purses int64
+	Differences                                     []Difference // by member
+	More                                            int64        // differences beyond the first 1000
+	Early                                           []string     // lines that settled too early, at most 1000
+	Waiting                                         int64        // members something is on its way for
 }
 
 // Good tells whether every purse is what the facts say.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/commission"
+	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/auditor"
 	"guanxi/internal/clock"
@@ -368,6 +369,8 @@ func TestTheAuditorDeclaresTheOwnersIndexes(t *testing.T) {
 	ledger, err := commission.New(ctx, commission.Deps{Store: store, Clock: c, IDs: id.Random{}})
 	must(t, err)
 	_, err = withdrawal.New(ctx, withdrawal.Deps{Store: store, Clock: c, Ledger: ledger, Rail: &rail{}, Payees: payees{}, Taxes: noTaxes{}})
+	must(t, err)
+	_, err = sharing.OpenArchive(ctx, store)
 	must(t, err)
 	_, err = event.NewRelay(ctx, event.RelayConfig{Store: store, Clock: c})
 	must(t, err)

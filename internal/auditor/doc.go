@@ -11,7 +11,7 @@
 //   - order.Refunded: how much of each line has gone back so far. The largest sum counts.
 //   - order.Received: when the after-sale window ends. No line may have settled before.
 //   - settlements: that a line has settled. Only whether, not how much.
-//   - withdrawals: gross, tax and state. vouchers: from, to and amount, once approved.
+//   - withdrawals: gross, tax and state. sharings: member, amount and state of each part. vouchers: from, to and amount, once approved.
 //
 // # What it says
 //

@@ -67,6 +67,11 @@ type (
 		Tax          int64     `bson:"tax"`
 		AskedAt      time.Time `bson:"asked_at"`
 	}
+	sharing struct { // parts stay in Rest
+		docstore.Doc `bson:",inline"`
+		Rest         rest      `bson:",inline"`
+		CompletedAt  time.Time `bson:"completed_at"`
+	}
 	voucher struct {
 		docstore.Doc `bson:",inline"`
 		Rest         rest      `bson:",inline"`
@@ -93,6 +98,15 @@ type (
 		} `bson:"lines"`
 	}
 )
+
+// sharedPart is one member's of what is paid out of an order's payment.
+type sharedPart struct {
+	Number string `bson:"number"`
+	Member string `bson:"member"`
+	State  string `bson:"state"`
+	Amount int64  `bson:"amount"`
+	Posted bool   `bson:"posted"`
+}
 
 // part decodes a field that stayed in Rest; a missing one is left alone.
 func part(from rest, key string, into any) error {
@@ -166,11 +180,12 @@ type archive struct {
 	seals       *docstore.Collection[seal]
 	books       *docstore.Collection[book]
 	withdrawals *docstore.Collection[withdrawal]
+	sharings    *docstore.Collection[sharing]
 	vouchers    *docstore.Collection[voucher]
 }
 
 func openArchive(ctx context.Context, store *docstore.Store) (*archive, error) {
-	a, errs := &archive{store: store}, [11]error{}
+	a, errs := &archive{store: store}, [12]error{}
 	index := func(name string, fields ...string) docstore.Index { return docstore.Index{Name: name, Fields: fields} }
 	sparse := func(name string, fields ...string) docstore.Index {
 		return docstore.Index{Name: name, Fields: fields, Sparse: true}
@@ -191,5 +206,6 @@ func openArchive(ctx context.Context, store *docstore.Store) (*archive, error) {
 	a.withdrawals, errs[9] = docstore.Open[withdrawal](ctx, store, spec("withdrawals", index("member", "member", "asked_at"),
 		index("state", "state", "asked_at"), sparse("next", "next_at"), sparse("incident", "incident_at")))
 	a.vouchers, errs[10] = docstore.Open[voucher](ctx, store, spec("vouchers", index("state", "state", "made_at"), sparse("unposted", "unposted")))
+	a.sharings, errs[11] = docstore.Open[sharing](ctx, store, spec("sharings", sparse("next", "next_at"), sparse("trouble", "trouble_at")))
 	return a, errors.Join(errs[:]...)
 }

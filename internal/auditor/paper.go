@@ -36,6 +36,37 @@ func (w *walker) readWithdrawals(ctx context.Context) error {
 	})
 }
 
+// readSharings turns what is paid out of orders' payments into movements; a part's number is like a withdrawal's.
+func (w *walker) readSharings(ctx context.Context) error {
+	return w.sharings.Each(ctx, docstore.All(), func(d *sharing) error {
+		w.report.Sharings++
+		var parts []sharedPart
+		if err := part(d.Rest, "parts", &parts); err != nil {
+			return fmt.Errorf("sharing %s: %w", d.ID, err)
+		}
+		for _, p := range parts {
+			m := movement{source: Source{"withdrawal", p.Number}, at: d.CompletedAt, member: p.Member}
+			switch {
+			case p.State == "planned":
+				m.doubt = "part " + p.Number + " is just being reserved"
+			case p.State == "reserved" || p.State == "sent":
+				m.change = Balance{Available: -p.Amount, Withdrawing: p.Amount}
+			case !p.Posted:
+				m.doubt = "the end of part " + p.Number + " is not written yet"
+				if p.State != "left" {
+					m.change = Balance{Available: -p.Amount, Withdrawing: p.Amount}
+				}
+			case p.State == "paid":
+				m.change = Balance{Available: -p.Amount, Withdrawn: p.Amount}
+			}
+			if err := w.visit(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // readVouchers turns approved vouchers into movements.
 func (w *walker) readVouchers(ctx context.Context) error {
 	return w.vouchers.Each(ctx, docstore.All(), func(v *voucher) error {

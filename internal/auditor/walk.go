@@ -59,7 +59,7 @@ type walker struct {
 }
 
 func (w *walker) run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{w.readPolicies, w.readOutboxes, w.readParked, w.readOrders, w.readWithdrawals, w.readVouchers} {
+	for _, step := range []func(context.Context) error{w.readPolicies, w.readOutboxes, w.readParked, w.readOrders, w.readWithdrawals, w.readSharings, w.readVouchers} {
 		if err := step(ctx); err != nil {
 			return err
 		}

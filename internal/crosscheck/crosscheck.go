@@ -36,11 +36,12 @@ type Withdrawals interface {
 	Get(ctx context.Context, number string) (*withdrawal.Withdrawal, error)
 }
 
-// Deps is what Run works with. Withdrawals may be nil: then they are not looked at.
+// Deps is what Run works with. Withdrawals and Sharings may be nil: then they are not looked at.
 type Deps struct {
 	Orders      Orders
 	Ledger      Ledger
 	Withdrawals Withdrawals
+	Sharings    Sharings
 	Clock       clock.Clock
 	Config      Config
 }
@@ -61,6 +62,7 @@ type Report struct {
 	Refunds     int64 // their refunds that are done
 	Entries     int64 // sealed entries that were compared
 	Withdrawals int64
+	Sharings    int64
 	Young       int64        // passed over, because the answer may still be under way
 	Differences []Difference // the first ones, in the order they were found
 	More        int64        // differences beyond those
@@ -71,14 +73,14 @@ func (r *Report) Good() bool { return len(r.Differences) == 0 }
 
 // Difference is one thing that is not as it must be.
 type Difference struct {
-	Rule    string // accrual, claw-back, settle, withdrawal or transfer
-	Subject string // id of the order, withdrawal or entry
+	Rule    string // accrual, claw-back, settle, withdrawal, sharing or transfer
+	Subject string // id of the order, withdrawal, part or entry
 	Text    string
 }
 
 // Progress is told after every batch.
 type Progress struct {
-	Stage string // orders, ledger, withdrawals
+	Stage string // orders, ledger, withdrawals, sharings
 	Done  int64  // of that stage, so far
 }
 
@@ -114,7 +116,7 @@ func Run(ctx context.Context, d Deps, progress func(Progress)) (*Report, error) 
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"orders", r.orders}, {"ledger", r.ledger}, {"withdrawals", r.withdrawals}} {
+	}{{"orders", r.orders}, {"ledger", r.ledger}, {"withdrawals", r.withdrawals}, {"sharings", r.sharings}} {
 		if err := stage.do(ctx); err != nil {
 			return &r.report, fmt.Errorf("crosscheck %s: %w", stage.name, err)
 		}

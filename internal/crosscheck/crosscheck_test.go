@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guanxi/commission"
+	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -27,6 +28,7 @@ var (
 	_ Orders      = (*order.Archive)(nil)
 	_ Ledger      = (*commission.Service)(nil)
 	_ Withdrawals = (*withdrawal.Service)(nil)
+	_ Sharings    = (*sharing.Archive)(nil)
 )
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)

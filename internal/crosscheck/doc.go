@@ -7,6 +7,7 @@
 //     claw-back has its refund.
 //   - settle: nothing is settled that was not received.
 //   - withdrawal: every withdrawal has exactly the entries its state asks for, and every such entry its withdrawal.
+//   - sharing: every part of an order that is paid out of its payment has exactly the entries its state asks for.
 //   - transfer: what is paid in the ledger is what the payment platform called a success.
 //
 // It reads the services' public methods by the batch and keeps nothing between batches, so memory does not grow with the
@@ -16,6 +17,7 @@
 // The ledger's own arithmetic (chain, balance, purses) is commission.Verify's business, and the platform's bills are
 // reconcile's.
 //
-//	report, err := crosscheck.Run(ctx, crosscheck.Deps{Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Clock: clock}, nil)
+//	report, err := crosscheck.Run(ctx, crosscheck.Deps{Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Sharings: sharings,
+//		Clock: clock}, nil)
 //	if !report.Good() { … report.Differences[0] … }
 package crosscheck

@@ -54,6 +54,15 @@ func (r *run) entryBatch(ctx context.Context, entries []*commission.Entry) error
 				}
 				withdrawals[e.Number] = w
 			}
+			if w == nil {
+				ok, err := r.sharedFor(ctx, e)
+				if err != nil {
+					return err
+				}
+				if ok {
+					continue
+				}
+			}
 			r.tell(asked(e, w))
 		}
 	}

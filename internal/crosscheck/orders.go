@@ -15,6 +15,7 @@ const (
 	ruleClawBack   = "claw-back"
 	ruleSettle     = "settle"
 	ruleWithdrawal = "withdrawal"
+	ruleSharing    = "sharing"
 	ruleTransfer   = "transfer"
 )
 

@@ -1,0 +1,85 @@
+package sharing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"guanxi/internal/docstore"
+)
+
+// The indexes sharings are found by.
+const (
+	indexNext    = "next"    // due for an automatic look
+	indexTrouble = "trouble" // people should look
+)
+
+func openSharings(ctx context.Context, store *docstore.Store) (*docstore.Collection[Sharing], error) {
+	return docstore.Open[Sharing](ctx, store, docstore.Spec{
+		Name: "sharings",
+		Indexes: []docstore.Index{
+			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
+			{Name: indexTrouble, Fields: []string{"trouble_at"}, Sparse: true},
+		},
+		ShardKey: "_id",
+	})
+}
+
+// Archive reads the sharings of a store and nothing else: for verification, beside or without a Service.
+type Archive struct {
+	sharings *docstore.Collection[Sharing]
+}
+
+// OpenArchive opens the sharings for reading.
+func OpenArchive(ctx context.Context, store *docstore.Store) (*Archive, error) {
+	sharings, err := openSharings(ctx, store)
+	if err != nil {
+		return nil, fmt.Errorf("sharing: %w", err)
+	}
+	return &Archive{sharings}, nil
+}
+
+// Get loads an order's sharing for the brand's own eyes. Error: ErrNotFound.
+func (a *Archive) Get(ctx context.Context, order string) (*Sharing, error) {
+	d, err := a.sharings.Get(ctx, order)
+	if errors.Is(err, docstore.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get sharing: %w", err)
+	}
+	return d, nil
+}
+
+// Find loads the sharing that has a part of this number. Error: ErrNotFound.
+func (a *Archive) Find(ctx context.Context, number string) (*Sharing, *Part, error) {
+	at := strings.LastIndexByte(number, 'S')
+	if at < 1 || at != len(number)-3 {
+		return nil, nil, ErrNotFound
+	}
+	d, err := a.Get(ctx, number[:at])
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range d.Parts {
+		if d.Parts[i].Number == number {
+			return d, &d.Parts[i], nil
+		}
+	}
+	return nil, nil, ErrNotFound
+}
+
+// Each walks all sharings in the order of their orders, for verification.
+func (a *Archive) Each(ctx context.Context, visit func(*Sharing) error) error {
+	return a.sharings.Each(ctx, docstore.All(), visit)
+}
+
+// InTrouble lists sharings that people should look at, newest first. Error: docstore.ErrPage.
+func (a *Archive) InTrouble(ctx context.Context, p docstore.Paging) (docstore.Page[Sharing], error) {
+	page, err := a.sharings.List(ctx, docstore.By(indexTrouble).Newest(), p)
+	if err != nil {
+		return page, fmt.Errorf("list sharings: %w", err)
+	}
+	return page, nil
+}
