@@ -3,6 +3,8 @@ package commission
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"guanxi/internal/docstore"
 )
@@ -42,30 +44,30 @@ func (s *Service) dropStrangers(ctx context.Context, epoch int64) error {
 	})
 }
 
-// refold folds the seals of a rebuild, many at a time: a purse is written once for all of them. Each seal is still taken
-// by itself, so that whoever comes in between, with groups of another size, takes none twice.
+// The bounds of one group of a rebuild: what is held in memory, and how long one purse's tail may become before it is
+// written by itself.
+const (
+	maxGroup = 1 << 17 // entries
+	maxTail  = 1 << 12 // statement lines
+)
+
+// regroup gathers what many seals do, so that a purse is written once for all of them. Each seal is still taken by itself,
+// so that whoever comes in between, with groups of another size, takes none twice.
+type regroup struct {
+	*Service
+	epoch   int64
+	entries int
+	moves   map[string][]numbered
+	lines   map[string]int
+}
+
+// refold folds the seals of a rebuild.
 func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 	type part struct {
 		number  int64
 		entries int
 		moves   map[string]*movement
 		err     error
-	}
-	group, entries := map[string][]numbered{}, 0
-	flush := func(number int64) error {
-		f := &folding{lines: make(map[string]int, len(group)), again: true, take: func(p *purseDoc) {
-			p.foldSeals(s.config.Book, book.Epoch, group[p.ID])
-		}}
-		for member, seals := range group {
-			for _, seal := range seals {
-				f.lines[member] += seal.lines
-			}
-		}
-		if err := s.foldPurses(ctx, f); err != nil {
-			return err
-		}
-		group, entries = map[string][]numbered{}, 0
-		return s.folded(ctx, book.Epoch, number)
 	}
 	read := func(ctx context.Context, n int64) (p part) {
 		seal, err := s.loadSeal(ctx, n)
@@ -78,21 +80,49 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 		all, err := s.entriesOf(ctx, seal)
 		return part{number: n, entries: len(all), moves: movements(all), err: err}
 	}
+	g := &regroup{Service: s, epoch: book.Epoch, moves: map[string][]numbered{}, lines: map[string]int{}}
 	return inOrder(ctx, book.Folded+1, book.Target, read, func(p part) error {
 		if p.err != nil {
 			return p.err
 		}
-		if entries > 0 && entries+p.entries > maxSealBatch { // no purse document grows beyond what one seal could make it
-			if err := flush(p.number - 1); err != nil {
-				return err
+		var long []string
+		for member, m := range p.moves {
+			g.moves[member] = append(g.moves[member], numbered{p.number, m})
+			if g.lines[member] += m.lines; g.lines[member] > maxTail {
+				long = append(long, member)
 			}
 		}
-		for member, m := range p.moves {
-			group[member] = append(group[member], numbered{p.number, m})
+		if err := g.fold(ctx, long); err != nil {
+			return err
 		}
-		if entries += p.entries; p.number == book.Target {
-			return flush(p.number)
+		if g.entries += p.entries; g.entries < maxGroup && p.number < book.Target {
+			return nil
 		}
-		return nil
+		g.entries = 0
+		if err := g.fold(ctx, slices.Collect(maps.Keys(g.moves))); err != nil {
+			return err
+		}
+		return s.folded(ctx, g.epoch, p.number)
 	})
+}
+
+// fold writes these members' purses, and forgets what they have taken.
+func (g *regroup) fold(ctx context.Context, members []string) error {
+	if len(members) == 0 {
+		return nil
+	}
+	f := &folding{lines: make(map[string]int, len(members)), again: true, take: func(p *purseDoc) {
+		p.foldSeals(g.config.Book, g.epoch, g.moves[p.ID])
+	}}
+	for _, member := range members {
+		f.lines[member] = g.lines[member]
+	}
+	if err := g.foldPurses(ctx, f); err != nil {
+		return err
+	}
+	for _, member := range members {
+		delete(g.moves, member)
+		delete(g.lines, member)
+	}
+	return nil
 }

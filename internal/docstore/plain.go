@@ -98,7 +98,7 @@ func (f plainField) set(value bson.RawValue, into reflect.Value) bool {
 		}
 		return ok
 	case reflect.Int64:
-		if value.Type != bsontype.Int64 && value.Type != bsontype.Int32 {
+		if value.Type != bson.TypeInt64 && value.Type != bson.TypeInt32 {
 			return false
 		}
 		n, ok := value.AsInt64OK()
@@ -114,7 +114,7 @@ func (f plainField) set(value bson.RawValue, into reflect.Value) bool {
 		return ok
 	case reflect.Slice:
 		kind, data, ok := value.BinaryOK()
-		if ok && kind == bsontype.BinaryGeneric {
+		if ok && kind == bson.TypeBinaryGeneric {
 			into.SetBytes(append([]byte{}, data...))
 			return true
 		}
