@@ -84,29 +84,21 @@ func (s *Service) RefundCampaign(ctx context.Context, campaign, reason string) e
 }
 
 const (
-	campaignPage  = 200
-	campaignPages = 5000 // a million orders; a campaign never gets there
+	campaignPage   = 200
+	campaignOrders = 1_000_000 // a campaign never gets there
 )
 
 // eachOf works through a campaign's orders in one state, page by page, some side by side. An order that fails does
 // not stop the others; the first errors are returned at the end, so that the caller's retry finishes the rest.
 func (s *Service) eachOf(ctx context.Context, campaign string, state State, work func(context.Context, string) error) error {
-	query, failed := docstore.By(indexCampaign, campaign, state).First(campaignPage), failures{}
-	for range campaignPages {
-		page, err := s.orders.Find(ctx, query)
-		if err != nil {
-			return fmt.Errorf("orders of a campaign: %w", err)
-		}
-		s.together(page.Items, func(o *Order) {
-			failed.add(o.ID, work(ctx, o.ID))
-		})
-		if page.Next == "" || ctx.Err() != nil {
-			break
-		}
-		query = query.Continue(page.Next)
+	_, err := s.orders.Sweep(ctx, docstore.By(indexCampaign, campaign, state),
+		docstore.Sweep{Most: campaignOrders, Page: campaignPage, Workers: s.config.Workers},
+		func(o *Order) (bool, error) { return true, work(ctx, o.ID) })
+	if err == nil {
+		err = ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("orders of a campaign: %w", err)
 	}
-	return failed.err()
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"guanxi/internal/docstore"
@@ -18,20 +17,15 @@ const tickPage = 200
 // the orders whose step went well.
 func (s *Service) Tick(ctx context.Context) (moved int, err error) {
 	due := docstore.By(indexNext).Between(nil, s.clock.Now().Add(time.Millisecond))
-	failed, seen := failures{}, 0
-	for query := due.First(min(tickPage, s.config.TickOrders)); ; {
-		page, err := s.orders.Find(ctx, query)
-		if err != nil {
-			return failed.ok(), fmt.Errorf("tick: %w", err)
-		}
-		s.together(page.Items, func(o *Order) { failed.add(o.ID, s.step(ctx, o)) })
-		seen += len(page.Items)
-		left := s.config.TickOrders - seen
-		if page.Next == "" || left <= 0 || ctx.Err() != nil {
-			return failed.ok(), failed.err()
-		}
-		query = query.First(min(tickPage, left)).Continue(page.Next)
+	moved, err = s.orders.Sweep(ctx, due, docstore.Sweep{Most: s.config.TickOrders, Page: tickPage, Workers: s.config.Workers},
+		func(o *Order) (bool, error) {
+			err := s.step(ctx, o)
+			return err == nil, err
+		})
+	if err != nil {
+		return moved, fmt.Errorf("tick: %w", err)
 	}
+	return moved, nil
 }
 
 // step does what is due for one order.
@@ -80,53 +74,4 @@ func (s *Service) look(ctx context.Context, order string) error {
 		return nil
 	})
 	return errors.Join(asked, err)
-}
-
-// together works on orders, at most Config.Workers side by side.
-func (s *Service) together(orders []*Order, work func(*Order)) {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, s.config.Workers)
-	for _, o := range orders {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			work(o)
-		})
-	}
-	group.Wait()
-}
-
-// failures collects results of many orders and keeps the first few errors.
-type failures struct {
-	mu     sync.Mutex
-	good   int
-	count  int
-	causes []error
-}
-
-func (f *failures) add(order string, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err == nil {
-		f.good++
-		return
-	}
-	if f.count++; len(f.causes) < 5 {
-		f.causes = append(f.causes, fmt.Errorf("order %s: %w", order, err))
-	}
-}
-
-func (f *failures) ok() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.good
-}
-
-func (f *failures) err() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.count == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d orders failed: %w", f.count, errors.Join(f.causes...))
 }

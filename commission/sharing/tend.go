@@ -3,8 +3,6 @@ package sharing
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"guanxi/commission"
@@ -17,20 +15,9 @@ const tendPage = 200
 // processes may tend at once, and an order that fails does not stop the others. Moved counts those that came further.
 func (s *Service) Tend(ctx context.Context) (moved int, err error) {
 	due := docstore.By(indexNext).Between(nil, s.clock.Now().Add(time.Millisecond))
-	all, seen := results{}, 0
-	for query := due.First(min(tendPage, s.config.TendCount)); ; {
-		page, err := s.sharings.Find(ctx, query)
-		if err != nil {
-			return all.moved, fmt.Errorf("tend sharings: %w", err)
-		}
-		s.together(page.Items, func(d *Sharing) { all.add(d.ID)(s.tend(ctx, d)) })
-		seen += len(page.Items)
-		left := s.config.TendCount - seen
-		if page.Next == "" || left <= 0 || ctx.Err() != nil {
-			return all.moved, all.err()
-		}
-		query = query.First(min(tendPage, left)).Continue(page.Next)
-	}
+	moved, err = s.sharings.Sweep(ctx, due, docstore.Sweep{Most: s.config.TendCount, Page: tendPage, Workers: s.config.Workers},
+		func(d *Sharing) (bool, error) { return s.tend(ctx, d) })
+	return moved, wrap("tend sharings", err)
 }
 
 // tend takes one order as far as it goes now. It holds the order for the lease, so that nobody else judges a purse while a
@@ -125,49 +112,4 @@ func stepDelays() []time.Duration {
 // waitDelays are between looks at an order whose commission has not settled.
 func waitDelays() []time.Duration {
 	return []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour}
-}
-
-// together works on orders, at most Config.Workers side by side.
-func (s *Service) together(list []*Sharing, work func(*Sharing)) {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, s.config.Workers)
-	for _, d := range list {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			work(d)
-		})
-	}
-	group.Wait()
-}
-
-// results collects those of many orders and keeps the first few errors.
-type results struct {
-	mu     sync.Mutex
-	moved  int
-	count  int
-	causes []error
-}
-
-func (r *results) add(order string) func(moved bool, err error) {
-	return func(moved bool, err error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if moved {
-			r.moved++
-		}
-		if err == nil {
-			return
-		}
-		if r.count++; len(r.causes) < 5 {
-			r.causes = append(r.causes, fmt.Errorf("order %s: %w", order, err))
-		}
-	}
-}
-
-func (r *results) err() error {
-	if r.count == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d sharings failed: %w", r.count, errors.Join(r.causes...))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"guanxi/internal/docstore"
@@ -17,20 +16,12 @@ const tendPage = 200
 // may tend at once, and a withdrawal that fails does not stop the others. Moved counts those whose step went well.
 func (s *Service) Tend(ctx context.Context) (moved int, err error) {
 	due := docstore.By(indexNext).Between(nil, s.clock.Now().Add(time.Millisecond))
-	failed, seen := failures{}, 0
-	for query := due.First(min(tendPage, s.config.TendCount)); ; {
-		page, err := s.withdrawals.Find(ctx, query)
-		if err != nil {
-			return failed.good, fmt.Errorf("tend: %w", err)
-		}
-		s.together(page.Items, func(w *Withdrawal) { failed.add(w.ID, s.tend(ctx, w)) })
-		seen += len(page.Items)
-		left := s.config.TendCount - seen
-		if page.Next == "" || left <= 0 || ctx.Err() != nil {
-			return failed.good, failed.err()
-		}
-		query = query.First(min(tendPage, left)).Continue(page.Next)
-	}
+	moved, err = s.withdrawals.Sweep(ctx, due, docstore.Sweep{Most: s.config.TendCount, Page: tendPage, Workers: s.config.Workers},
+		func(w *Withdrawal) (bool, error) {
+			err := s.tend(ctx, w)
+			return err == nil, err
+		})
+	return moved, wrap("tend", err)
 }
 
 // tend does what is due for one withdrawal.
@@ -153,45 +144,4 @@ func (s *Service) unknown(ctx context.Context, w *Withdrawal) error {
 		return nil
 	})
 	return err
-}
-
-// together works on withdrawals, at most Config.Workers side by side.
-func (s *Service) together(list []*Withdrawal, work func(*Withdrawal)) {
-	var group sync.WaitGroup
-	slots := make(chan struct{}, s.config.Workers)
-	for _, w := range list {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			work(w)
-		})
-	}
-	group.Wait()
-}
-
-// failures collects results of many withdrawals and keeps the first few errors.
-type failures struct {
-	mu     sync.Mutex
-	good   int
-	count  int
-	causes []error
-}
-
-func (f *failures) add(number string, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err == nil {
-		f.good++
-		return
-	}
-	if f.count++; len(f.causes) < 5 {
-		f.causes = append(f.causes, fmt.Errorf("withdrawal %s: %w", number, err))
-	}
-}
-
-func (f *failures) err() error {
-	if f.count == 0 {
-		return nil
-	}
-	return fmt.Errorf("%d withdrawals failed: %w", f.count, errors.Join(f.causes...))
 }

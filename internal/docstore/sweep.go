@@ -1,0 +1,76 @@
+package docstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Sweep bounds one walk over what is due. All fields are required.
+type Sweep struct {
+	Most    int // documents of one call
+	Page    int // documents read at once
+	Workers int // worked on side by side
+}
+
+const keptErrors = 5
+
+// Sweep gives the documents of a query to work, in order, page by page, several at a time. One that fails does not stop
+// the others: the first few errors are returned together, at the end. Moved counts the documents work has moved; work must
+// be safe for concurrent use.
+func (c *Collection[T]) Sweep(ctx context.Context, q Query, s Sweep, work func(*T) (moved bool, err error)) (moved int, err error) {
+	sum, seen := swept{}, 0
+	for q = q.First(min(s.Page, s.Most)); ; {
+		page, err := c.Find(ctx, q)
+		if err != nil {
+			return sum.moved, errors.Join(err, sum.err(c.spec.Name))
+		}
+		var group sync.WaitGroup
+		slots := make(chan struct{}, s.Workers)
+		for _, doc := range page.Items {
+			slots <- struct{}{}
+			group.Go(func() {
+				defer func() { <-slots }()
+				moved, err := work(doc)
+				sum.add(c.meta(doc).ID, moved, err)
+			})
+		}
+		group.Wait()
+		seen += len(page.Items)
+		left := s.Most - seen
+		if page.Next == "" || left <= 0 || ctx.Err() != nil {
+			return sum.moved, sum.err(c.spec.Name)
+		}
+		q = q.First(min(s.Page, left)).Continue(page.Next)
+	}
+}
+
+// swept adds up what became of many documents.
+type swept struct {
+	mu     sync.Mutex
+	moved  int
+	failed int
+	causes []error
+}
+
+func (s *swept) add(docID string, moved bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if moved {
+		s.moved++
+	}
+	if err == nil {
+		return
+	}
+	if s.failed++; len(s.causes) < keptErrors {
+		s.causes = append(s.causes, fmt.Errorf("%s: %w", docID, err))
+	}
+}
+
+func (s *swept) err(collection string) error {
+	if s.failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %s failed: %w", s.failed, collection, errors.Join(s.causes...))
+}
