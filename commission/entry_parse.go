@@ -15,7 +15,7 @@ var errText = errors.New("commission: the text of the document is not readable")
 
 // parseEntry reads a stored entry.
 func parseEntry(doc *entryDoc) (*Entry, error) {
-	e := &Entry{ID: doc.ID, Seal: doc.Seal}
+	e := &Entry{ID: doc.ID, Seal: doc.Seal, unsealed: doc.Unsealed}
 	copy(e.Hash[:], doc.Hash)
 	if err := e.parse(doc.Text); err != nil {
 		return nil, fmt.Errorf("entry %s: %w", doc.ID, err)

@@ -21,16 +21,17 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	now := s.clock.Now()
 	s.sealer.flight.begin(now)
 	defer s.sealer.flight.end(now)
-	docs, key := make([]*entryDoc, len(entries)), unsealedAt(s.config.Book, now)
+	docs := make([]*entryDoc, len(entries))
 	for i, e := range entries {
 		e.Book = s.config.Book
-		docs[i] = e.doc(key)
+		e.unsealed = e.turn(now)
+		docs[i] = e.doc(e.unsealed)
 	}
 	results := s.entries.InsertMany(ctx, docs)
 	for i, err := range results {
 		switch {
 		case err == nil && s.config.Alone:
-			s.sealer.fresh.add(unsealedEntry{entries[i], key})
+			s.sealer.fresh.add(unsealedEntry{entries[i], entries[i].unsealed})
 		case docstore.Exists(err):
 			results[i] = s.compare(ctx, entries[i])
 		case err != nil: // it may be there all the same
@@ -72,6 +73,19 @@ func (s *Service) entry(ctx context.Context, id string) (*Entry, error) {
 func unsealedAt(book string, at time.Time) string {
 	return book + "/" + strconv.FormatInt(1e14+at.UnixMilli(), 10)
 }
+
+// turn is the entry's key in the unsealed index. What follows from an entry is sealed behind it, also within one
+// millisecond, and when the clock of the process that posted the first is ahead of ours.
+func (e *Entry) turn(now time.Time) string {
+	at := unsealedAt(e.Book, now)
+	if len(e.after) > len(at) {
+		at = max(at, e.after[:len(at)])
+	}
+	return at + turns[e.Kind]
+}
+
+// turns orders the kinds that follow from each other; all others stand first.
+var turns = map[Kind]string{Withdraw: "a", Confirm: "b", Fail: "b", TaxWithheld: "c", Return: "d"}
 
 func unsealedEnd(book string) string { return book + "0" } // "0" follows "/"
 

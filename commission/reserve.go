@@ -25,6 +25,8 @@ type Payout struct {
 	Amount, Tax    money.Fen
 	At             time.Time
 	Notes          []Note
+
+	after string // key of the entry the next one follows from
 }
 
 // Spendable is what a member could ask for at this moment.
@@ -186,6 +188,7 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 	if paid == nil || paid.Kind != Confirm || !paid.moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
 		return fmt.Errorf("return payout: %w", ErrPayoutUnknown)
 	}
+	p.after = max(p.after, paid.unsealed)
 	postings := []Posting{{Account: Withdrawn.Of(p.Member), Amount: p.Tax - p.Amount}}
 	if p.Tax > 0 {
 		postings = append(postings, Posting{Account: TaxPayable, Amount: -p.Tax})
@@ -208,6 +211,7 @@ func (s *Service) reserved(ctx context.Context, p *Payout) error {
 	if asked == nil || !asked.moves(Withdrawing.Of(p.Member), p.Amount) {
 		return ErrPayoutUnknown
 	}
+	p.after = asked.unsealed
 	return nil
 }
 
@@ -217,7 +221,7 @@ func (e *Entry) moves(account Account, amount money.Fen) bool {
 }
 
 func (p *Payout) entry(kind Kind, postings []Posting) *Entry {
-	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings}
+	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings, after: p.after}
 }
 
 // postInTurn posts one after the other: what comes later is only there when what comes first is.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guanxi/internal/clock"
 	"guanxi/internal/money"
 )
 
@@ -226,5 +227,36 @@ func TestBadReservationsAreRefused(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// An outcome may reach the ledger in the same millisecond as its reservation, or through a process whose clock is behind.
+func TestAnOutcomeIsSealedBehindItsReservation(t *testing.T) {
+	t.Parallel()
+	for _, behind := range []time.Duration{0, time.Hour} {
+		w := newWorld(t, Config{SealBatch: 1})
+		w.publish(t)
+		rich(t, w, 10)
+		late := open(t, w.store, clock.NewManual(w.clock.Now().Add(-behind)), Config{SealBatch: 1})
+		must(t, w.Reserve(t.Context(), hold("W1", 1000)))
+		must(t, late.ConfirmPayout(t.Context(), payout("W1", 1000, 200)))
+		must(t, late.ReturnPayout(t.Context(), payout("W1", 1000, 200)))
+		var order []string
+		for {
+			n, err := late.SealOnce(t.Context())
+			must(t, err)
+			if n == 0 {
+				break
+			}
+			purse, err := w.Purse(t.Context(), "alice")
+			must(t, err)
+			order = append(order, purse.Newest[0].Entry)
+			if purse.Withdrawing < 0 || purse.Withdrawn < 0 {
+				t.Errorf("%v behind, after %v: %+v", behind, order, purse.Balance)
+			}
+		}
+		if diff := cmp.Diff([]string{"withdraw/W1", "outcome/W1", "tax/W1", "return/W1"}, order); diff != "" {
+			t.Errorf("%v behind: %s", behind, diff)
+		}
 	}
 }
