@@ -91,7 +91,7 @@ func (d *Driver) backfill(ctx context.Context, spec docstore.Spec, states []inde
 }
 
 func (d *Driver) readBatch(ctx context.Context, spec docstore.Spec, missing []int, from int64) (batch []filling, last int64, err error) {
-	err = d.read(ctx, func(c *connection) error {
+	err = d.read(ctx, d.many, func(c *connection) error {
 		s, err := c.prepare("SELECT rowid, version, body, id FROM " + quote("c_"+spec.Name) + " WHERE rowid > ? ORDER BY rowid LIMIT ?")
 		if err != nil {
 			return err

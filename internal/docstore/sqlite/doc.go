@@ -16,8 +16,9 @@
 // readers and writers; its progress is stored, so a killed process goes on where it was. Creating the empty index
 // makes SQLite walk the table once (about a second per million documents); only then are writers held up.
 //
-// Readers map the file into memory (Options.MapMiB): reads then cost at a million documents what they cost at a
-// thousand, but a disk that cannot be read ends the process instead of answering an error. Writes are never mapped.
+// Long reads map the file into memory (Options.MapMiB): they then cost at a million documents what they cost at a
+// thousand, but a disk that cannot be read ends the process instead of answering an error. Writes are never mapped, nor are
+// short reads while documents are being written: every commit makes a reader map the file anew.
 //
 // It never spans documents with a transaction that a caller could see, and never deletes or rewrites the file on its
 // own account.

@@ -14,18 +14,23 @@ import (
 	"guanxi/internal/docstore"
 )
 
+// fewDocuments is the longest read that is no scan: what a scan finds is not worth remembering.
+const fewDocuments = 64
+
 // Options say where the store is and how much it may use.
 type Options struct {
 	// Dir is the folder of guanxi.db and its lock file; it is made when missing.
 	Dir string
-	// Readers is the number of connections that read at the same time. Default 4.
+	// Readers is the number of connections that read a few documents at the same time, and of those that read many.
+	// Default 4.
 	Readers int
 	// CacheMiB is the page cache of the writer; every reader has an eighth of it. Default 32.
 	CacheMiB int
 	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and lets it begin anew. Default 8.
 	WALLimitMiB int
-	// MapMiB is how much of the file every reader maps into memory, which keeps reads as cheap at a million documents as
-	// at a thousand; the kernel takes the memory back when it needs it. Default 1024; negative = nothing.
+	// MapMiB is how much of the file those who read many documents map into memory, which keeps that as cheap at a
+	// million documents as at a thousand; the kernel takes the memory back when it needs it. Default 1024; negative =
+	// nothing.
 	MapMiB int
 	// RecentMiB bounds the records kept in memory for readings by id. Default 16; negative = none.
 	RecentMiB int
@@ -39,7 +44,9 @@ type Driver struct {
 	path    string
 	lock    *os.File
 	writer  *writer
-	readers chan *connection
+	few     chan *connection                    // for reads of a few documents
+	many    chan *connection                    // for longer ones: their connections map the file, which every commit makes them do anew
+	calm    struct{ since, reads atomic.Int64 } // the writer's groups, and the reads since the last of them
 	recent  *recent
 	closing chan struct{}
 	flusher sync.WaitGroup
@@ -83,8 +90,8 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 	}
 	d := &Driver{
 		options: options, path: filepath.Join(options.Dir, "guanxi.db"), lock: locked,
-		readers: make(chan *connection, options.Readers), closing: make(chan struct{}),
-		recent: newRecent(options.RecentMiB),
+		few: make(chan *connection, options.Readers), many: make(chan *connection, options.Readers),
+		closing: make(chan struct{}), recent: newRecent(options.RecentMiB),
 	}
 	d.tables.Store(&map[string]*table{})
 	if err := d.start(ctx); err != nil {
@@ -101,16 +108,8 @@ func (d *Driver) start(ctx context.Context) error {
 	}
 	go d.writer.loop()
 	err := d.writer.run(ctx, prepareFile)
-	for range d.options.Readers {
-		if err != nil {
-			break
-		}
-		var c *connection
-		c, err = connect(d.path, "query_only=ON", "mmap_size="+strconv.Itoa(d.options.MapMiB<<20),
-			"cache_size=-"+strconv.Itoa(d.options.CacheMiB<<10/8))
-		if err == nil {
-			d.readers <- c
-		}
+	if err == nil {
+		err = errors.Join(d.openReaders(d.few, 0), d.openReaders(d.many, d.options.MapMiB))
 	}
 	var checkpoints *connection
 	if err == nil {
@@ -118,13 +117,32 @@ func (d *Driver) start(ctx context.Context) error {
 	}
 	if err != nil {
 		d.writer.shut()
-		for range len(d.readers) {
-			(<-d.readers).close()
-		}
+		d.closeReaders(len(d.few), len(d.many))
 		return fmt.Errorf("sqlite: open %s: %w", d.path, err)
 	}
 	d.flusher.Go(func() { d.flush(checkpoints) })
 	return nil
+}
+
+func (d *Driver) openReaders(to chan *connection, mapMiB int) error {
+	for range d.options.Readers {
+		c, err := connect(d.path, "query_only=ON", "mmap_size="+strconv.Itoa(mapMiB<<20),
+			"cache_size=-"+strconv.Itoa(d.options.CacheMiB<<10/8))
+		if err != nil {
+			return err
+		}
+		to <- c
+	}
+	return nil
+}
+
+func (d *Driver) closeReaders(few, many int) {
+	for range few {
+		(<-d.few).close()
+	}
+	for range many {
+		(<-d.many).close()
+	}
 }
 
 func (d *Driver) openWriter() (*connection, error) {
@@ -205,7 +223,7 @@ func fill(results []error, err error) {
 
 // Ping reads one row.
 func (d *Driver) Ping(ctx context.Context) error {
-	return d.read(ctx, func(c *connection) error {
+	return d.read(ctx, d.few, func(c *connection) error {
 		s, err := c.prepare("SELECT value FROM guanxi_meta WHERE name = 'format'")
 		if err != nil {
 			return err
@@ -223,21 +241,33 @@ func (d *Driver) isClosing() bool {
 	}
 }
 
+// desk is where the connections for reading n documents are lent. While nothing is written, mapping the file pays for
+// short reads, too.
+func (d *Driver) desk(n int) chan *connection {
+	if now := d.writer.groups.Load(); d.calm.since.Swap(now) != now {
+		d.calm.reads.Store(0)
+	}
+	if d.calm.reads.Add(1) > fewDocuments || n > fewDocuments {
+		return d.many
+	}
+	return d.few
+}
+
 // read lends a reading connection to use.
-func (d *Driver) read(ctx context.Context, use func(*connection) error) error {
+func (d *Driver) read(ctx context.Context, desk chan *connection, use func(*connection) error) error {
 	var c *connection
 	if d.isClosing() {
 		return fmt.Errorf("%w: closed", docstore.ErrUnavailable)
 	}
 	select {
-	case c = <-d.readers:
+	case c = <-desk:
 	case <-d.closing:
 		return fmt.Errorf("%w: closed", docstore.ErrUnavailable)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: no reader free: %w", docstore.ErrUnavailable, ctx.Err())
 	}
 	err := use(c)
-	d.readers <- c
+	desk <- c
 	var f *fault
 	if errors.As(err, &f) {
 		return fmt.Errorf("%w: %w", docstore.ErrUnavailable, err)
@@ -255,9 +285,7 @@ func (d *Driver) Close() error {
 	d.closed = true
 	close(d.closing)
 	d.flusher.Wait()
-	for range d.options.Readers {
-		(<-d.readers).close()
-	}
+	d.closeReaders(d.options.Readers, d.options.Readers)
 	d.writer.shut()
 	return unlock(d.lock)
 }

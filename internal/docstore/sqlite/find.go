@@ -30,7 +30,9 @@ func (d *Driver) Get(ctx context.Context, collection string, ids []string) ([]do
 	for _, id := range ids {
 		record, found, epoch := d.recent.get(recordName{collection, id})
 		if found {
-			records = append(records, record)
+			if record.Version > 0 {
+				records = append(records, record)
+			}
 			continue
 		}
 		missing, epochs[id] = append(missing, id), epoch
@@ -39,22 +41,26 @@ func (d *Driver) Get(ctx context.Context, collection string, ids []string) ([]do
 		return records, nil
 	}
 	known := len(records)
-	err := d.read(ctx, func(c *connection) error {
-		for len(missing) > 0 {
-			n := min(len(missing), maxTogether)
+	err := d.read(ctx, d.desk(len(missing)), func(c *connection) error {
+		for rest := missing; len(rest) > 0; {
+			n := min(len(rest), maxTogether)
 			var err error
-			if records, err = t.get(c, missing[:n], records); err != nil {
+			if records, err = t.get(c, rest[:n], records); err != nil {
 				return err
 			}
-			missing = missing[n:]
+			rest = rest[n:]
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || len(missing) > fewDocuments {
+		return records, err
 	}
 	for _, r := range records[known:] {
 		d.recent.keep(recordName{collection, r.ID}, r, epochs[r.ID])
+		delete(epochs, r.ID)
+	}
+	for id, epoch := range epochs {
+		d.recent.keep(recordName{collection, id}, docstore.Record{}, epoch)
 	}
 	return records, nil
 }
@@ -126,7 +132,7 @@ func (d *Driver) Find(ctx context.Context, collection string, q docstore.Query) 
 	}
 	var records []docstore.Record
 	next := ""
-	err = d.read(ctx, func(c *connection) error {
+	err = d.read(ctx, d.desk(limit), func(c *connection) error {
 		s, err := sp.ask(c, "id, version, body, "+sp.column, limit+1)
 		if err != nil {
 			return err
@@ -152,7 +158,7 @@ func (d *Driver) Count(ctx context.Context, collection string, q docstore.Query,
 		return 0, err
 	}
 	n := 0
-	err = d.read(ctx, func(c *connection) error {
+	err = d.read(ctx, d.desk(max(limit, 0)), func(c *connection) error {
 		s, err := c.prepare("SELECT count(*) FROM (" + sp.sql("1", limit > 0, false) + ")")
 		if err != nil {
 			return err

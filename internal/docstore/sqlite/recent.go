@@ -7,9 +7,10 @@ import (
 	"guanxi/internal/docstore"
 )
 
-// recent keeps records that were written or read lately, so that most readings by id need no transaction of SQLite's:
-// beginning one costs more than the reading, because every commit makes each reader forget its pages. It can do so
-// because this process is the only one that writes (the lock file) and all writes pass the one writer.
+// recent keeps records that were written or read lately, and which ids were found to be absent, so that most readings by
+// id need no transaction of SQLite's: beginning one costs more than the reading, because every commit makes each reader
+// forget its pages. It can do so because this process is the only one that writes (the lock file) and all writes pass the
+// one writer.
 //
 // It never answers with anything older than the last acknowledged write: the writer forgets a record before its commit
 // and puts the new one after it, and a reader that has gone to SQLite in between does not keep what it found.
@@ -46,7 +47,8 @@ func (r *recent) shard(name recordName) *recentShard {
 	return &r.shards[maphash.String(r.seed, name.id)%recentShards]
 }
 
-// get answers a record, or the epoch to hand to keep after it has been read from SQLite. Nobody may change the body.
+// get answers a record, of version 0 when there is none, or the epoch to hand to keep after it has been read from SQLite.
+// Nobody may change the body.
 func (r *recent) get(name recordName) (record docstore.Record, found bool, epoch uint64) {
 	s := r.shard(name)
 	s.mu.Lock()
@@ -60,7 +62,7 @@ func (r *recent) get(name recordName) (record docstore.Record, found bool, epoch
 	return record, found, s.epoch
 }
 
-// keep remembers what was read, unless something was written since.
+// keep remembers what was read (the zero record: that there is none), unless something was written since.
 func (r *recent) keep(name recordName, record docstore.Record, epoch uint64) {
 	s := r.shard(name)
 	s.mu.Lock()
