@@ -15,7 +15,6 @@ import (
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
-	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 )
@@ -38,11 +37,7 @@ type trouble struct{ on atomic.Bool }
 
 func (tr *trouble) store(t testing.TB, c clock.Clock) *docstore.Store {
 	t.Helper()
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	flaky := docstoretest.NewFlaky(driver)
+	flaky := docstoretest.NewFlaky(docstoretest.Embedded(t))
 	flaky.Next = func(docstore.Op) docstoretest.Mishap {
 		if !tr.on.Load() || rand.IntN(10) > 0 {
 			return docstoretest.Fine

@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/google/go-cmp/cmp"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/edge"
+	"guanxi/internal/storytest"
 	"guanxi/staff"
 )
 
@@ -114,7 +113,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 // TestTheTableIsCommitted keeps docs/console.md equal to the code. GUANXI_UPDATE=1 writes it.
 func TestTheTableIsCommitted(t *testing.T) {
 	t.Parallel()
-	committed(t, "../docs/console.md", []byte(table(newWorld(t).console.Operations())))
+	storytest.Golden(t, "../docs/console.md", table(newWorld(t).console.Operations()))
 }
 
 func table(operations []edge.Operation) string {
@@ -162,7 +161,7 @@ func TestTheDescriptionIsCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	now.WriteByte('\n')
-	committed(t, "../docs/console.openapi.json", now.Bytes())
+	storytest.Golden(t, "../docs/console.openapi.json", now.String())
 	served := w.nobody().send("GET", "/console/openapi.json", nil)
 	if served.status != 200 || served.body != string(raw) {
 		t.Errorf("/console/openapi.json says something else: %d", served.status)
@@ -170,22 +169,6 @@ func TestTheDescriptionIsCommitted(t *testing.T) {
 	page := w.nobody().send("GET", "/console/docs", nil)
 	if page.status != 200 || !strings.Contains(page.body, "管理台接口") || strings.Contains(page.body, "{{") {
 		t.Errorf("/console/docs: %d", page.status)
-	}
-}
-
-func committed(t *testing.T, file string, now []byte) {
-	t.Helper()
-	if os.Getenv("GUANXI_UPDATE") == "1" {
-		if err := os.WriteFile(file, now, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stored, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(stored), string(now)); diff != "" {
-		t.Errorf("%s is stale; run GUANXI_UPDATE=1 go test ./console -run Committed (-stored +now):\n%s", file, diff)
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
-	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/edge"
 	"guanxi/internal/id"
 	"guanxi/member"
@@ -57,11 +56,7 @@ func newWorld(t *testing.T) *world { return limitedWorld(t, nil) }
 
 func limitedWorld(t *testing.T, limiter edge.Limiter) *world {
 	t.Helper()
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(driver), limiter: limiter, rail: &rail{}, bills: &bills{}}
+	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(docstoretest.Embedded(t)), limiter: limiter, rail: &rail{}, bills: &bills{}}
 	w.store = docstoretest.StoreOn(t, w.flaky, w.clock)
 	w.openDomains()
 	w.staff, w.console = w.process()

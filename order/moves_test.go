@@ -1,31 +1,11 @@
 package order
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"guanxi/internal/storytest"
 )
-
-// golden compares text with a file in testdata; GUANXI_UPDATE=1 writes it anew, for a person to read the diff.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("GUANXI_UPDATE") == "1" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 func TestOrderMovesAreExactlyTheTable(t *testing.T) {
 	t.Parallel()
@@ -45,10 +25,10 @@ func TestOrderMovesAreExactlyTheTable(t *testing.T) {
 			if err := o.move(by); err == nil {
 				to = string(o.State)
 			}
-			b.WriteString(pad(string(from), 10) + " + " + pad(string(by), 14) + " = " + to + "\n")
+			b.WriteString(storytest.Pad(string(from), 10) + " + " + storytest.Pad(string(by), 14) + " = " + to + "\n")
 		}
 	}
-	golden(t, "moves.txt", b.String())
+	storytest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 func TestRefundStepsAreExactlyTheTable(t *testing.T) {
@@ -63,10 +43,8 @@ func TestRefundStepsAreExactlyTheTable(t *testing.T) {
 			if r := (&Refund{Stage: from}); r.step(to) {
 				answer = "allowed"
 			}
-			b.WriteString(pad(string(from), 10) + " → " + pad(string(to), 10) + " = " + answer + "\n")
+			b.WriteString(storytest.Pad(string(from), 10) + " → " + storytest.Pad(string(to), 10) + " = " + answer + "\n")
 		}
 	}
-	golden(t, "refund_steps.txt", b.String())
+	storytest.Golden(t, "testdata/refund_steps.txt", b.String())
 }
-
-func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-len(s))) }

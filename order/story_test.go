@@ -2,45 +2,22 @@ package order
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"guanxi/internal/storytest"
 )
 
 // TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", its answer, where the order then
 // stands, its refunds and the events it told: the whole is compared.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/stories/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no stories", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &story{world: newWorld(t)}
-			var b strings.Builder
-			for line := range strings.Lines(string(text)) {
-				line = strings.TrimRight(line, "\n")
-				if line == "" || strings.HasPrefix(line, "#") {
-					b.WriteString(line + "\n")
-					continue
-				}
-				command, _, _ := strings.Cut(line, "=>")
-				command = strings.TrimSpace(command)
-				answer := s.play(strings.Fields(command))
-				b.WriteString(pad(command, 28) + " => " + strings.TrimRight(answer+s.stand(), " ") + "\n")
-			}
-			golden(t, "stories/"+filepath.Base(file), b.String())
-		})
-	}
+	storytest.Play(t, 28, func(t *testing.T) func([]string) string {
+		s := &story{world: newWorld(t)}
+		return func(words []string) string { return s.play(words) + s.stand() }
+	})
 }
 
 // story follows one order.

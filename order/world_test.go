@@ -12,7 +12,7 @@ import (
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
-	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
 )
@@ -54,10 +54,7 @@ type letter struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	driver := docstoretest.Embedded(t)
 	w := &world{t: t, clock: clock.NewManual(start), driver: &brittle{Driver: driver}}
 	ring, err := docstore.NewKeyRing(make([]byte, 32), docstore.Key{ID: "t1", Secret: make([]byte, 32)})
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
-	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
 )
@@ -80,11 +79,7 @@ func TestDyingBetweenAnyTwoWrites(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, dieAt int64) (picture []string, writes int64) {
 		w := &world{clock: clock.NewManual(at(t, nextDay, "10:00:00")), bills: newPlatform(), ours: newBooks()}
-		driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		flaky := docstoretest.NewFlaky(driver)
+		flaky := docstoretest.NewFlaky(docstoretest.Embedded(t))
 		w.store = docstoretest.StoreOn(t, flaky, w.clock)
 		config := Config{Since: theDay, Looks: -1}
 		w.Service = w.open(t, config)
@@ -95,7 +90,7 @@ func TestDyingBetweenAnyTwoWrites(t *testing.T) {
 				flaky.Away.Store(true)
 			}
 		}
-		_, err = w.Tend(t.Context())
+		_, err := w.Tend(t.Context())
 		if dieAt > 0 && err == nil {
 			return nil, count.Load()
 		}

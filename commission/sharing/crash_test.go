@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guanxi/commission"
-	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/money"
 )
 
@@ -29,12 +29,12 @@ func TestDyingAnywhereChangesNothing(t *testing.T) {
 				if err := p.Begin(t.Context(), "o1", w.clock.Now()); err != nil {
 					t.Fatal(err)
 				}
-				p.fuse, p.after = n, after
+				p.life.DieAt(n, after)
 				for range 3 {
 					_, _ = p.Tend(t.Context()) // it may be dead
 					w.clock.Advance(2 * time.Minute)
 				}
-				if n < 20 && !p.gone() {
+				if n < 20 && !p.life.Dead() {
 					t.Error("it should have died")
 				}
 				next := w.start()
@@ -56,11 +56,7 @@ func TestDyingAnywhereChangesNothing(t *testing.T) {
 
 func diskWorld(t *testing.T) *world {
 	t.Helper()
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = driver.Close() })
+	driver := docstoretest.Embedded(t)
 	return newWorld(t, driver, Config{})
 }
 
@@ -121,11 +117,7 @@ func TestManyProcessesShareOnce(t *testing.T) {
 // order has given away more than its ceiling.
 func TestWhateverHappensTheMoneyFits(t *testing.T) {
 	t.Parallel()
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = driver.Close() })
+	driver := docstoretest.Embedded(t)
 	serial := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, driver, Config{})
@@ -150,14 +142,14 @@ func TestWhateverHappensTheMoneyFits(t *testing.T) {
 			case 1:
 				w.platform.moods["end"] = rapid.SampledFrom([]string{"", "slow", "ACCOUNT_ABNORMAL"}).Draw(rt, "end")
 			case 2:
-				p.fuse, p.after = rapid.IntRange(0, 12).Draw(rt, "fuse"), rapid.Bool().Draw(rt, "after")
+				p.life.DieAt(rapid.IntRange(0, 12).Draw(rt, "fuse"), rapid.Bool().Draw(rt, "after"))
 			case 3:
 				w.ledger.busy = rapid.IntRange(0, 3).Draw(rt, "busy")
 			case 4:
 				w.orders[order].Refunded = min(100_00, w.orders[order].Refunded+money.Fen(rapid.Int64Range(0, 30_00).Draw(rt, "refund")))
 			}
 			_, _ = p.Tend(context.Background()) // trouble is wanted
-			if p.gone() {
+			if p.life.Dead() {
 				p = w.start()
 			}
 			w.clock.Advance(time.Duration(rapid.Int64Range(1, 200).Draw(rt, "pass")) * time.Second)

@@ -3,39 +3,16 @@ package sharing
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"guanxi/commission"
-	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/money"
+	"guanxi/internal/storytest"
 )
-
-// golden compares text with a file in testdata; GUANXI_UPDATE=1 writes it anew, for a person to read the diff.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("GUANXI_UPDATE") == "1" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
-func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-len([]rune(s)))) }
 
 func TestMovesAreExactlyTheTable(t *testing.T) {
 	t.Parallel()
@@ -44,7 +21,7 @@ func TestMovesAreExactlyTheTable(t *testing.T) {
 		for _, by := range causes() {
 			d := &Sharing{State: from}
 			if err := d.move(by); err == nil {
-				b.WriteString(pad(string(from), 9) + " + " + pad(string(by), 10) + " = " + string(d.State) + "\n")
+				b.WriteString(storytest.Pad(string(from), 9) + " + " + storytest.Pad(string(by), 10) + " = " + string(d.State) + "\n")
 			}
 		}
 	}
@@ -52,52 +29,27 @@ func TestMovesAreExactlyTheTable(t *testing.T) {
 	for _, from := range states {
 		for _, to := range states {
 			if (&Part{State: from}).move(to) == nil {
-				b.WriteString("part " + pad(string(from), 8) + " → " + string(to) + "\n")
+				b.WriteString("part " + storytest.Pad(string(from), 8) + " → " + string(to) + "\n")
 			}
 		}
 	}
-	golden(t, "moves.txt", b.String())
+	storytest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 // TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", where the order then stands and what the
 // purses hold.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/stories/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no stories", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = driver.Close() })
-			s := &story{world: newWorld(t, driver, Config{})}
-			s.process = s.start()
-			var b strings.Builder
-			for line := range strings.Lines(string(text)) {
-				line = strings.TrimRight(line, "\n")
-				if line == "" || strings.HasPrefix(line, "#") {
-					b.WriteString(line + "\n")
-					continue
-				}
-				command, _, _ := strings.Cut(line, "=>")
-				command = strings.TrimSpace(command)
-				b.WriteString(strings.TrimRight(pad(command, 30)+" => "+s.play(strings.Fields(command)), " ") + "\n")
-			}
-			golden(t, "stories/"+filepath.Base(file), b.String())
+	storytest.Play(t, 30, func(t *testing.T) func([]string) string {
+		s := &story{world: newWorld(t, docstoretest.Embedded(t), Config{})}
+		s.process = s.start()
+		t.Cleanup(func() {
 			if s.platform.complain != "" {
 				t.Error(s.platform.complain)
 			}
 		})
-	}
+		return s.play
+	})
 }
 
 // story follows one order, "o1".
@@ -150,10 +102,10 @@ func (s *story) play(words []string) string {
 	default:
 		s.t.Fatalf("unknown command %q", words[0])
 	}
-	if s.process.gone() {
+	if s.process.life.Dead() {
 		answer = "the process dies "
 	}
-	if s.process.gone() || s.process.fuse >= 0 {
+	if s.process.life.Doomed() {
 		s.process = s.start()
 	}
 	return answer + s.stand("o1") + s.purses()
@@ -217,7 +169,7 @@ func (s *story) setUp(words []string, arg func(int) string) bool {
 		s.world.clock.Advance(d)
 	case "die": // die <before | after> <n-th call to the outside of the next command>
 		n, _ := strconv.Atoi(arg(2))
-		s.process.fuse, s.process.after = n-1, arg(1) == "after"
+		s.process.life.DieAt(n-1, arg(1) == "after")
 	default:
 		return false
 	}

@@ -19,7 +19,6 @@ import (
 )
 
 var (
-	errDead    = errors.New("the process is dead")
 	errSilence = errors.New("no answer")
 	errNobody  = fault.Define("TST_NOBODY", fault.NotFound, "没有", "nobody")
 )
@@ -58,15 +57,13 @@ type process struct {
 	*world
 	*Service
 
-	fuse  int  // calls left before it dies; negative = lives
-	after bool // the call that kills it still happens
-	dead  bool
+	life docstoretest.Mortal
 }
 
 func (w *world) start() *process {
 	w.t.Helper()
-	p := &process{world: w, fuse: -1}
-	store, err := docstore.New(docstore.Config{Driver: &mortalDriver{w.driver, p}, Clock: w.clock, Keys: docstoretest.Keys(w.t)})
+	p := &process{world: w}
+	store, err := docstore.New(docstore.Config{Driver: p.life.Driver(w.driver), Clock: w.clock, Keys: docstoretest.Keys(w.t)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -80,70 +77,11 @@ func (w *world) start() *process {
 	return p
 }
 
-// call lets one call to the outside happen, or be the last thing the process does.
-func (p *process) call(do func() error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.dead {
-		return errDead
-	}
-	if p.fuse == 0 {
-		p.dead = true
-		if p.after {
-			_ = do()
-		}
-		return errDead
-	}
-	if p.fuse > 0 {
-		p.fuse--
-	}
-	return do()
-}
-
-func (p *process) gone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.dead
-}
-
-type mortalDriver struct {
-	docstore.Driver
-	p *process
-}
-
-func (d *mortalDriver) Get(ctx context.Context, c string, ids []string) ([]docstore.Record, error) {
-	if d.p.gone() {
-		return nil, docstore.ErrUnavailable
-	}
-	return d.Driver.Get(ctx, c, ids)
-}
-
-func (d *mortalDriver) Find(ctx context.Context, c string, q docstore.Query) ([]docstore.Record, string, error) {
-	if d.p.gone() {
-		return nil, "", docstore.ErrUnavailable
-	}
-	return d.Driver.Find(ctx, c, q)
-}
-
-func (d *mortalDriver) Write(ctx context.Context, ops []docstore.Op) []error {
-	answers := make([]error, len(ops))
-	_ = d.p.call(func() error {
-		answers = d.Driver.Write(ctx, ops)
-		return nil
-	})
-	if d.p.gone() {
-		for i := range answers {
-			answers[i] = docstore.ErrUnavailable // whatever happened, nobody is left to hear of it
-		}
-	}
-	return answers
-}
-
 // mortal is the world's ports as a process sees them.
 type mortal struct{ p *process }
 
 func (m mortal) ShareOut(_ context.Context, order string) (out commission.Plan, err error) {
-	err = m.p.call(func() error {
+	err = m.p.life.Call(func() error {
 		if plan := m.p.ledger.plans[order]; plan != nil {
 			out = *plan
 			out.Shares = slices.Clone(plan.Shares)
@@ -155,7 +93,7 @@ func (m mortal) ShareOut(_ context.Context, order string) (out commission.Plan, 
 }
 
 func (m mortal) Order(_ context.Context, order string) (out Order, err error) {
-	err = m.p.call(func() error {
+	err = m.p.life.Call(func() error {
 		out = *m.p.orders[order]
 		return nil
 	})
@@ -207,7 +145,7 @@ func (l *ledger) post(id string, content any, fn func()) error {
 }
 
 func (m mortal) Reserve(_ context.Context, h commission.Hold) error {
-	return m.p.call(func() error {
+	return m.p.life.Call(func() error {
 		l := m.p.ledger
 		pot := l.pots[h.Member]
 		if _, known := l.entries["withdraw/"+h.Number]; !known && pot.Available < h.Amount {
@@ -218,7 +156,7 @@ func (m mortal) Reserve(_ context.Context, h commission.Hold) error {
 }
 
 func (m mortal) settle(kind string, p commission.Payout, fn func(pot *commission.Balance)) error {
-	return m.p.call(func() error {
+	return m.p.life.Call(func() error {
 		l := m.p.ledger
 		h, ok := l.entries["withdraw/"+p.Number].(commission.Hold)
 		if !ok || h.Member != p.Member || h.Amount != p.Amount || p.Tax != 0 || p.At.IsZero() {
@@ -280,7 +218,7 @@ func (pl *platform) mood(call string) (before, after error) {
 }
 
 func (m mortal) ask(call string, do func(*platform) (Answer, error)) (a Answer, err error) {
-	err = m.p.call(func() error {
+	err = m.p.life.Call(func() error {
 		pl := m.p.platform
 		if pl.away > 0 {
 			pl.away--

@@ -26,7 +26,7 @@ func TestTheRealLedgerAgreesWithEveryEnd(t *testing.T) {
 	ledger := must(commission.New(ctx, commission.Deps{Store: store, Clock: w.clock, IDs: id.Random{}}))(t)
 	book := must(tax.OpenBook(ctx, store, w.clock))(t)
 	must(book.Publish(ctx, tax.CumulativeTable()))(t)
-	rail := mortalRail{&process{world: w, fuse: -1}}
+	rail := mortalRail{&process{world: w}}
 	s := must(New(ctx, Deps{Store: store, Clock: w.clock, Ledger: ledger, Rail: rail, Payees: w, Taxes: book, Config: w.config}))(t)
 	must(s.SetPayee(ctx, PayeeInput{Member: "mia", RealName: "米亚", By: "mia"}))(t)
 	earn(t, ledger, w, 90) // 90 × 800 yuan × 20 % = 14,400 yuan

@@ -104,16 +104,11 @@ func (m *machine) with(play func(ctx context.Context, p *process)) {
 	i := rapid.IntRange(0, 1).Draw(m.r, "process")
 	p := m.processes[i]
 	if rapid.IntRange(0, 4).Draw(m.r, "mortal") == 0 {
-		p.mu.Lock()
-		p.fuse, p.after = rapid.IntRange(0, 9).Draw(m.r, "fuse"), rapid.Bool().Draw(m.r, "after")
-		p.mu.Unlock()
+		p.life.DieAt(rapid.IntRange(0, 9).Draw(m.r, "fuse"), rapid.Bool().Draw(m.r, "after"))
 	}
 	play(context.Background(), p)
-	p.mu.Lock()
-	p.fuse = -1
-	dead := p.dead
-	p.mu.Unlock()
-	if dead {
+	p.life.Spare()
+	if p.life.Dead() {
 		m.processes[i], m.deaths = m.start(), m.deaths+1
 	}
 }

@@ -3,41 +3,18 @@ package withdrawal
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"guanxi/commission/tax"
-	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
+	"guanxi/internal/storytest"
 )
-
-// golden compares text with a file in testdata; GUANXI_UPDATE=1 writes it anew, for a person to read the diff.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("GUANXI_UPDATE") == "1" {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
-func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-len([]rune(s)))) }
 
 func TestMovesAreExactlyTheTable(t *testing.T) {
 	t.Parallel()
@@ -46,49 +23,22 @@ func TestMovesAreExactlyTheTable(t *testing.T) {
 		for _, by := range causes() {
 			w := &Withdrawal{State: from}
 			if err := w.move(by); err == nil {
-				b.WriteString(pad(string(from), 9) + " + " + pad(string(by), 10) + " = " + string(w.State) + "\n")
+				b.WriteString(storytest.Pad(string(from), 9) + " + " + storytest.Pad(string(by), 10) + " = " + string(w.State) + "\n")
 			}
 		}
 	}
-	golden(t, "moves.txt", b.String())
+	storytest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 // TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", its answer, where the withdrawal then
 // stands and what the purse holds: the whole is compared.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/stories/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no stories", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = driver.Close() })
-			s := &story{world: newWorld(t, driver, Config{}), owners: map[string]string{}}
-			s.process = s.start()
-			var b strings.Builder
-			for line := range strings.Lines(string(text)) {
-				line = strings.TrimRight(line, "\n")
-				if line == "" || strings.HasPrefix(line, "#") {
-					b.WriteString(line + "\n")
-					continue
-				}
-				command, _, _ := strings.Cut(line, "=>")
-				command = strings.TrimSpace(command)
-				b.WriteString(pad(command, 34) + " => " + strings.TrimRight(s.play(strings.Fields(command)), " ") + "\n")
-			}
-			golden(t, "stories/"+filepath.Base(file), b.String())
-		})
-	}
+	storytest.Play(t, 34, func(t *testing.T) func([]string) string {
+		s := &story{world: newWorld(t, docstoretest.Embedded(t), Config{}), owners: map[string]string{}}
+		s.process = s.start()
+		return s.play
+	})
 }
 
 // story follows withdrawals by their keys.
@@ -112,14 +62,14 @@ func (s *story) play(words []string) string {
 	if answer == "" {
 		answer, about = s.act(ctx, words[0], arg), arg(1)
 	}
-	if s.process.gone() {
+	if s.process.life.Dead() {
 		answer = "the process dies"
 	}
-	if s.process.gone() || s.process.fuse >= 0 && words[0] != "die" {
+	if s.process.life.Dead() || s.process.life.Doomed() && words[0] != "die" {
 		s.process = s.start()
 	}
 	if about != "" && s.owners[about] != "" {
-		answer = pad(answer, 4) + s.stand(ctx, about)
+		answer = storytest.Pad(answer, 4) + s.stand(ctx, about)
 	}
 	return answer
 }
@@ -160,7 +110,7 @@ func (s *story) setUp(word string, arg func(int) string) string {
 		s.world.clock.Advance(d)
 	case "die": // die <before | after> <n-th call to the outside of the next command>
 		n, _ := strconv.Atoi(arg(2))
-		s.process.fuse, s.process.after = n-1, arg(1) == "after"
+		s.process.life.DieAt(n-1, arg(1) == "after")
 	default:
 		return ""
 	}

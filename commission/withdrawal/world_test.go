@@ -17,8 +17,6 @@ import (
 	"guanxi/internal/money"
 )
 
-var errDead = errors.New("the process is dead")
-
 // world is what outlives a process: the store, the ledger, the platform and the clock.
 type world struct {
 	t        testing.TB
@@ -67,16 +65,13 @@ type process struct {
 	*Service
 	book *tax.Book
 
-	mu    sync.Mutex
-	fuse  int  // calls left before it dies; negative = lives
-	after bool // the call that kills it still happens
-	dead  bool
+	life docstoretest.Mortal
 }
 
 func (w *world) start() *process {
 	w.t.Helper()
-	p := &process{world: w, fuse: -1}
-	store, err := docstore.New(docstore.Config{Driver: &mortalDriver{w.driver, p}, Clock: w.clock, Keys: docstoretest.Keys(w.t)})
+	p := &process{world: w}
+	store, err := docstore.New(docstore.Config{Driver: p.life.Driver(w.driver), Clock: w.clock, Keys: docstoretest.Keys(w.t)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -90,68 +85,6 @@ func (w *world) start() *process {
 		w.t.Fatal(err)
 	}
 	return p
-}
-
-// call lets one call to the outside happen, or be the last thing the process does.
-func (p *process) call(do func() error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.dead {
-		return errDead
-	}
-	if p.fuse == 0 {
-		p.dead = true
-		if p.after {
-			_ = do()
-		}
-		return errDead
-	}
-	if p.fuse > 0 {
-		p.fuse--
-	}
-	return do()
-}
-
-type mortalDriver struct {
-	docstore.Driver
-	p *process
-}
-
-func (d *mortalDriver) Get(ctx context.Context, c string, ids []string) ([]docstore.Record, error) {
-	if d.p.gone() {
-		return nil, docstore.ErrUnavailable
-	}
-	return d.Driver.Get(ctx, c, ids)
-}
-
-func (d *mortalDriver) Find(ctx context.Context, c string, q docstore.Query) ([]docstore.Record, string, error) {
-	if d.p.gone() {
-		return nil, "", docstore.ErrUnavailable
-	}
-	return d.Driver.Find(ctx, c, q)
-}
-
-func (d *mortalDriver) Write(ctx context.Context, ops []docstore.Op) []error {
-	answers := make([]error, len(ops))
-	for i := range ops {
-		answers[i] = docstore.ErrUnavailable
-	}
-	_ = d.p.call(func() error {
-		answers = d.Driver.Write(ctx, ops)
-		return nil
-	})
-	if d.p.gone() {
-		for i := range answers {
-			answers[i] = docstore.ErrUnavailable // whatever happened, nobody is left to hear of it
-		}
-	}
-	return answers
-}
-
-func (p *process) gone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.dead
 }
 
 func (w *world) OpenID(_ context.Context, member string) (string, error) {
@@ -197,7 +130,7 @@ type outcomeEntry struct {
 type mortalLedger struct{ p *process }
 
 func (m mortalLedger) with(fn func(l *ledger) error) error {
-	return m.p.call(func() error {
+	return m.p.life.Call(func() error {
 		l := m.p.world.ledger
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -405,7 +338,7 @@ func (p *platform) cancel(number string) (Outcome, error) {
 type mortalRail struct{ p *process }
 
 func (m mortalRail) ask(fn func(*platform) (Outcome, error)) (o Outcome, err error) {
-	err = m.p.call(func() error {
+	err = m.p.life.Call(func() error {
 		var err error
 		o, err = fn(m.p.world.platform)
 		return err

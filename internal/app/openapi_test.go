@@ -3,19 +3,18 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/google/go-cmp/cmp"
+
+	"guanxi/internal/storytest"
 )
 
 // TestTheDescriptionIsCommitted keeps docs/openapi.json equal to the code. GUANXI_UPDATE=1 writes it.
 func TestTheDescriptionIsCommitted(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/openapi.json"
 	w := newWorld(t)
 	raw, err := w.API.OpenAPI()
 	if err != nil {
@@ -26,18 +25,7 @@ func TestTheDescriptionIsCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	now.WriteByte('\n')
-	if os.Getenv("GUANXI_UPDATE") == "1" {
-		if err := os.WriteFile(file, now.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stored, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(stored), now.String()); diff != "" {
-		t.Errorf("docs/openapi.json is stale; run GUANXI_UPDATE=1 go test ./internal/app -run Description (-stored +now):\n%s", diff)
-	}
+	storytest.Golden(t, "../../docs/openapi.json", now.String())
 	served := (&human{w: w}).send("GET", "/openapi.json", nil)
 	if served.status != 200 || served.body != string(raw) {
 		t.Errorf("/openapi.json says something else: %v", served)

@@ -27,7 +27,7 @@ func TestATransferInEveryState(t *testing.T) {
 		left  string
 	}{
 		{"accepted, then waiting, transferring and success", func(e *earner) string {
-			p.Sandbox.Inject(sandbox.Rule{Match: "transfer:accept", Action: sandbox.ActionDelay, DelayMS: 30})
+			p.Sandbox.Inject(sandbox.Rule{Match: "transfer:accept", Action: sandbox.ActionHold})
 			n := e.asks(1000)
 			e.stands(n, "sent", "accepted")
 			e.refused(10, "WDR_PURSE_SHORT")
@@ -63,7 +63,7 @@ func TestATransferInEveryState(t *testing.T) {
 		}, "failed", "failed", "withdraw fail", "1000 0 0"},
 		{"canceling, then cancelled", func(e *earner) string {
 			n := e.asks(1000)
-			p.Sandbox.Inject(sandbox.Rule{Match: "transfer:cancel", Action: sandbox.ActionDelay, DelayMS: 30})
+			p.Sandbox.Inject(sandbox.Rule{Match: "transfer:cancel", Action: sandbox.ActionHold})
 			e.cancels(n)
 			e.stands(n, "waiting", "canceling")
 			if e.taps(n) {

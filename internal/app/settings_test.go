@@ -11,29 +11,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/internal/app"
+	"guanxi/internal/storytest"
 )
 
 // TestSettingsArePrinted keeps docs/settings.md equal to the code. GUANXI_UPDATE=1 writes it.
 func TestSettingsArePrinted(t *testing.T) {
 	t.Parallel()
-	const file = "../../docs/settings.md"
 	var now bytes.Buffer
 	now.WriteString("# Settings\n\nFrom the environment, or from a file given with `--env-file` (the environment wins). Printed by `guanxi doctor --settings`.\n\n")
 	if err := app.WriteSettings(&now); err != nil {
 		t.Fatal(err)
 	}
-	if os.Getenv("GUANXI_UPDATE") == "1" {
-		if err := os.WriteFile(file, now.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stored, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(stored), now.String()); diff != "" {
-		t.Errorf("docs/settings.md is stale; run GUANXI_UPDATE=1 go test ./internal/app (-stored +now):\n%s", diff)
-	}
+	storytest.Golden(t, "../../docs/settings.md", now.String())
 }
 
 func TestATypingMistakeInASettingIsAnError(t *testing.T) {

@@ -10,18 +10,13 @@ import (
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
-	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/event"
 )
 
 // The store refuses, loses replies and goes away altogether while the fast path and the sweeper run.
 func TestABadStoreLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	flaky := docstoretest.NewFlaky(driver)
+	flaky := docstoretest.NewFlaky(docstoretest.Embedded(t))
 	var bad atomic.Bool
 	flaky.Next = func(op docstore.Op) docstoretest.Mishap {
 		if !bad.Load() || op.Collection == "things" && op.Kind == docstore.Insert {
@@ -64,7 +59,7 @@ func TestABadStoreLosesAndDoublesNothing(t *testing.T) {
 	r.drain(relay)
 	equal(t, 2*events, len(r.seen()))
 	equal(t, events, len(r.history(relay, "thing.Happened")))
-	err = r.things.Each(t.Context(), docstore.All(), func(one *thing) error {
+	err := r.things.Each(t.Context(), docstore.All(), func(one *thing) error {
 		if len(one.Outbox) > 0 || !one.Waiting.IsZero() {
 			t.Errorf("%s still waits: %v", one.ID, one.Outbox)
 		}

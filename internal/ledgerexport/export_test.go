@@ -3,7 +3,6 @@ package ledgerexport
 import (
 	"bytes"
 	"encoding/csv"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"guanxi/commission"
 	"guanxi/internal/money"
+	"guanxi/internal/storytest"
 )
 
 func TestAccountNamesAreReversibleAndFitBeancount(t *testing.T) {
@@ -304,14 +304,6 @@ func TestGoldenFiles(t *testing.T) {
 		"odd-member.beancount": {Format: Beancount, From: november(), Member: odd},
 	} {
 		got, _ := w.export(o)
-		file := filepath.Join("testdata", name)
-		if os.Getenv("GUANXI_UPDATE") == "1" {
-			must(t, os.WriteFile(file, got, 0o644))
-		}
-		want, err := os.ReadFile(file)
-		must(t, err)
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s (-golden +now):\n%s", name, diff)
-		}
+		storytest.Golden(t, filepath.Join("testdata", name), string(got))
 	}
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ const (
 	ActionReorder     = "reorder"              // notification: hold it until the next one has been sent
 	ActionLose        = "lose"                 // notification: never send it; request: cut the connection before doing anything
 	ActionDelay       = "delay"                // wait DelayMS first
+	ActionHold        = "hold"                 // outcome: only when Drain is called
 	ActionRateLimit   = "ratelimit"            // 429 FREQUENCY_LIMITED, or errcode 45009
 	ActionExpire      = "expire"               // errcode 42001, and the token really dies
 	ActionFail        = "fail"                 // 500 SYSTEM_ERROR or errcode -1, or Code with Status; nothing is done
@@ -30,7 +32,7 @@ const (
 type Rule struct {
 	// Match is a prefix: of a request path (/v3/pay/transactions/jsapi), of a notification
 	// (notify:TRANSACTION.SUCCESS, notify:REFUND), or of an outcome: refund; transfer:accept, transfer:confirm,
-	// transfer:cancel and transfer:expire (fail with Code as the reason, delay, lose); sharing:order, sharing:return.
+	// transfer:cancel and transfer:expire (fail with Code as the reason, delay, hold, lose); sharing:order, sharing:return.
 	Match   string `json:"match"`
 	Action  string `json:"action"`
 	Times   int    `json:"times"` // 0 means once
@@ -39,7 +41,21 @@ type Rule struct {
 	Status  int    `json:"status,omitempty"` // fail: HTTP status; default 500
 }
 
-const maxRules = 1000
+const (
+	maxRules = 1000
+	heldBack = time.Duration(math.MaxInt64) // until Drain
+)
+
+// wait is how long an outcome takes that takes d by itself.
+func (r *Rule) wait(d time.Duration) time.Duration {
+	switch r.Action {
+	case ActionDelay:
+		return d + time.Duration(r.DelayMS)*time.Millisecond
+	case ActionHold:
+		return heldBack
+	}
+	return d
+}
 
 // faults holds the rules; when there is none, asking costs one atomic read.
 type faults struct {
@@ -127,7 +143,7 @@ func (s *Sandbox) handFaults(w http.ResponseWriter, body []byte) {
 
 func knownAction(action string) bool {
 	switch action {
-	case ActionDuplicate, ActionReorder, ActionLose, ActionDelay, ActionRateLimit, ActionExpire, ActionFail,
+	case ActionDuplicate, ActionReorder, ActionLose, ActionDelay, ActionHold, ActionRateLimit, ActionExpire, ActionFail,
 		ActionAfterAccept, ActionProbe, ActionStranger, ActionAbnormal, ActionClosed, ActionUnsigned:
 		return true
 	}

@@ -26,6 +26,7 @@ type postOffice struct {
 	pending int64
 	idle    chan struct{} // closed while nothing is pending
 	held    func()        // a reordered notification waiting for the next one
+	waiting []func()      // outcomes waiting for drain
 	wake    chan struct{} // tells drain that something is held
 
 	delivered, refused, lost atomic.Int64
@@ -76,11 +77,14 @@ func (p *postOffice) pendingNow() int64 {
 func (p *postOffice) drain(ctx context.Context) error {
 	for {
 		p.mu.Lock()
-		idle, release := p.idle, p.held
-		p.held = nil
+		idle, release, waiting := p.idle, p.held, p.waiting
+		p.held, p.waiting = nil, nil
 		p.mu.Unlock()
 		if release != nil { // nobody else is coming: what was held back goes out now
 			release()
+		}
+		for _, run := range waiting {
+			run()
 		}
 		select {
 		case <-idle:
@@ -94,7 +98,7 @@ func (p *postOffice) drain(ctx context.Context) error {
 	}
 }
 
-// later runs work after d of real time, counted as pending until it is done.
+// later runs work after d of real time (heldBack: in drain), counted as pending until it is done.
 func (p *postOffice) later(d time.Duration, work func()) {
 	if !p.begin() {
 		return
@@ -105,11 +109,24 @@ func (p *postOffice) later(d time.Duration, work func()) {
 			work()
 		}
 	}
-	if d <= 0 {
+	switch {
+	case d <= 0:
 		go run()
-		return
+	case d == heldBack:
+		p.hold(run)
+	default:
+		time.AfterFunc(d, run)
 	}
-	time.AfterFunc(d, run)
+}
+
+func (p *postOffice) hold(run func()) {
+	p.mu.Lock()
+	p.waiting = append(p.waiting, run)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
 }
 
 type notification struct {

@@ -57,11 +57,11 @@ func (s *Sandbox) planTransfer(t *transfer) {
 			if final, reason = transferFailed, rule.Code; reason == "" {
 				reason = "PAYEE_ACCOUNT_ABNORMAL"
 			}
-		case ActionDelay:
-			delay += time.Duration(rule.DelayMS) * time.Millisecond
 		case ActionLose:
 			t.stuck = true
 			return
+		default:
+			delay = rule.wait(delay)
 		}
 	}
 	s.laterTransfer(delay, t, transferMoving, func() { s.finishTransfer(t, final, reason) })

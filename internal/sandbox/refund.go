@@ -181,8 +181,8 @@ func (s *Sandbox) planRefund(r *refund) {
 			final, event, words = "ABNORMAL", "REFUND.ABNORMAL", "退款异常"
 		case ActionClosed:
 			final, event, words = "CLOSED", "REFUND.CLOSED", "退款关闭"
-		case ActionDelay:
-			delay += time.Duration(rule.DelayMS) * time.Millisecond
+		default:
+			delay = rule.wait(delay)
 		}
 	}
 	s.post.later(delay, func() {

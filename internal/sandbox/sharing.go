@@ -297,8 +297,8 @@ func (s *Sandbox) planShare(sh *share) {
 			if reason = rule.Code; reason == "" {
 				reason = "ACCOUNT_ABNORMAL"
 			}
-		case ActionDelay:
-			delay += time.Duration(rule.DelayMS) * time.Millisecond
+		default:
+			delay = rule.wait(delay)
 		}
 	}
 	s.post.later(delay, func() {

@@ -199,8 +199,8 @@ func (s *Sandbox) planReturn(back *shareReturn) {
 			if result, reason = "FAILED", rule.Code; reason == "" {
 				reason = "ACCOUNT_ABNORMAL"
 			}
-		case ActionDelay:
-			delay += time.Duration(rule.DelayMS) * time.Millisecond
+		default:
+			delay = rule.wait(delay)
 		}
 	}
 	s.post.later(delay, func() {

@@ -184,8 +184,8 @@ func (s *Sandbox) acceptTransfer(t *transfer) {
 			if reason = rule.Code; reason == "" {
 				reason = "PAYEE_ACCOUNT_ABNORMAL"
 			}
-		case ActionDelay:
-			delay += time.Duration(rule.DelayMS) * time.Millisecond
+		default:
+			delay = rule.wait(delay)
 		}
 	}
 	switch {
@@ -347,10 +347,10 @@ func (s *Sandbox) planCancel(t *transfer) {
 	delay, final := s.cfg.TransferDelay, transferCancelled
 	if rule, ok := s.faults.take("transfer:cancel"); ok {
 		switch {
-		case rule.Action == ActionDelay:
-			delay += time.Duration(rule.DelayMS) * time.Millisecond
 		case rule.Action == ActionFail && t.locked:
 			final = transferDone
+		default:
+			delay = rule.wait(delay)
 		}
 	}
 	s.laterTransfer(delay, t, transferCanceling, func() { s.finishTransfer(t, final, "") })

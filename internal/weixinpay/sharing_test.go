@@ -233,7 +233,7 @@ func TestPartsThatCannotBePaidAreClosed(t *testing.T) {
 	}
 	wrong := d.toHong(100)
 	wrong.Name = "绿"
-	d.box.Inject(sandbox.Rule{Match: "sharing:order", Action: sandbox.ActionDelay, DelayMS: 1})
+	d.box.Inject(sandbox.Rule{Match: "sharing:order", Action: sandbox.ActionHold})
 	for number, c := range map[string]struct {
 		part   weixinpay.SharePart
 		reason string

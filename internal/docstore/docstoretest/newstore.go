@@ -15,11 +15,19 @@ import (
 // test ends.
 func NewStore(t testing.TB, c clock.Clock) *docstore.Store {
 	t.Helper()
+	return StoreOn(t, Embedded(t), c)
+}
+
+// Embedded is a fresh embedded store below the typed contract, for tests that open stores on it themselves. It is closed when
+// the test ends.
+func Embedded(t testing.TB) docstore.Driver {
+	t.Helper()
 	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return StoreOn(t, driver, c)
+	t.Cleanup(func() { _ = driver.Close() })
+	return driver
 }
 
 // StoreOn opens a store with fixed keys on the given driver and closes it when the test ends.
