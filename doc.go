@@ -11,8 +11,8 @@
 //	         internal/redisx        the accelerator that may vanish
 //	         internal/crosscheck    the domains held against the ledger; internal/auditor: every purse a second time
 //	         internal/ledgerexport  the ledger for finance: csv, xlsx, beancount, hledger
-//	floor 1  member community catalog groupbuy order distribution reconcile staff
-//	         commission             the ledger, with the rooms withdrawal and tax
+//	floor 1  member community catalog groupbuy order distribution outreach reconcile staff
+//	         commission             the ledger, with the rooms withdrawal, sharing and tax
 //	floor 0  internal/docstore internal/event internal/money internal/fault internal/id internal/clock
 //
 // A floor imports only floors below it; domains (floor 1) never import each other. house_test.go checks it.

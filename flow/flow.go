@@ -14,12 +14,14 @@ import (
 	"guanxi/catalog"
 	"guanxi/commission"
 	"guanxi/commission/sharing"
+	"guanxi/commission/withdrawal"
 	"guanxi/community"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/internal/event"
 	"guanxi/member"
 	"guanxi/order"
+	"guanxi/outreach"
 )
 
 // Shipping tells the payment platform that goods are on their way (internal/weixin).
@@ -56,6 +58,7 @@ type Deps struct {
 	Distribution *distribution.Service
 	Commission   *commission.Service
 	Sharings     *sharing.Service
+	Outreach     *outreach.Service
 	Shipping     Shipping
 }
 
@@ -87,6 +90,12 @@ func Table(d Deps) []event.Consumer {
 		on(order.EventRefunded, "commission.clawBack", event.Inside, d.clawBack),
 		on(order.EventOpened, "commission.holdLines", event.Inside, d.holdLines),
 		on(order.EventEnded, "commission.releaseLines", event.Inside, d.releaseLines),
+
+		tell(withdrawal.EventWaiting, "outreach.withdrawalWaiting", d, waitingWords),
+		tell(withdrawal.EventPaid, "outreach.withdrawalPaid", d, paidWords),
+		tell(withdrawal.EventReturned, "outreach.withdrawalReturned", d, returnedWords),
+		tell(sharing.EventDone, "outreach.sharingDone", d, sharedWords),
+		tell(sharing.EventLeft, "outreach.sharingLeft", d, leftWords),
 	}
 }
 

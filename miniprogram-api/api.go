@@ -20,6 +20,7 @@ import (
 	"guanxi/internal/edge"
 	"guanxi/member"
 	"guanxi/order"
+	"guanxi/outreach"
 )
 
 // Notifications turns what WeChat Pay posts into verified facts, or refuses (internal/weixinpay).
@@ -60,6 +61,7 @@ type Deps struct {
 	Distribution  *distribution.Service
 	Commission    *commission.Service
 	Withdrawals   *withdrawal.Service
+	Outreach      *outreach.Service
 	Wallet        Wallet
 	Notifications Notifications
 	Codes         CodeImages
@@ -84,6 +86,7 @@ type API struct {
 	distribution  *distribution.Service
 	commission    *commission.Service
 	withdrawals   *withdrawal.Service
+	outreach      *outreach.Service
 	wallet        Wallet
 	notifications Notifications
 	codes         CodeImages
@@ -98,7 +101,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 		pages: newPages(),
 		log:   d.Log, store: d.Store, members: d.Members, communities: d.Communities,
 		catalog: d.Catalog, campaigns: d.Campaigns, orders: d.Orders, distribution: d.Distribution,
-		commission: d.Commission, withdrawals: d.Withdrawals, wallet: d.Wallet, notifications: d.Notifications, codes: d.Codes,
+		commission: d.Commission, withdrawals: d.Withdrawals, outreach: d.Outreach, wallet: d.Wallet, notifications: d.Notifications, codes: d.Codes,
 	}
 	var err error
 	a.edge, err = edge.New(ctx, edge.Config{
@@ -145,6 +148,7 @@ func (a *API) declare() {
 	a.declareWithdrawals()
 	a.declarePayees()
 	a.declareDisputes()
+	a.declareNotices()
 	a.declareNotifications()
 	a.declareHealth()
 }

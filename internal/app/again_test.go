@@ -163,6 +163,7 @@ func TestTheSameKeyWithAnotherBodyIsAConflict(t *testing.T) {
 		"copy-campaign": {"starts_at": w.clock.Now(), "ends_at": w.clock.Now().Add(time.Hour)},
 		"ship":          {"kind": "city"}, "host-refund": {"reason": "别的"}, "refuse-refund": {"words": "别的"},
 		"ask-withdrawal": {"amount_fen": 50}, "set-payee": {"real_name": "别人"}, "open-dispute": {"words": "别的"},
+		"report-subscriptions": {"answers": []any{map[string]any{"template": waitingTemplate, "answer": "reject"}}},
 	}
 	for _, op := range writes() {
 		a, key := op.make(e), w.freshKey()

@@ -32,6 +32,7 @@ import (
 	"guanxi/member"
 	miniprogramapi "guanxi/miniprogram-api"
 	"guanxi/order"
+	"guanxi/outreach"
 	"guanxi/reconcile"
 	"guanxi/staff"
 )
@@ -50,6 +51,7 @@ type Config struct {
 	Bills         reconcile.Bills
 	Notifications miniprogramapi.Notifications
 	Shipping      flow.Shipping
+	Messages      outreach.Sender
 	Codes         miniprogramapi.CodeImages
 
 	Sessions member.SessionCache    // optional
@@ -62,6 +64,7 @@ type Config struct {
 	Commission   commission.Config
 	Withdrawal   withdrawal.Config
 	Sharing      sharing.Config // On together with the payment adapter's
+	Outreach     outreach.Config
 	Reconcile    reconcile.Config
 	Staff        staff.Config
 	Passwords    console.Cost
@@ -88,6 +91,7 @@ type App struct {
 	Taxes        *tax.Book
 	Withdrawals  *withdrawal.Service
 	Sharings     *sharing.Service
+	Outreach     *outreach.Service
 	Reconcile    *reconcile.Service
 	Staff        *staff.Service
 	Console      *console.Console
@@ -111,13 +115,13 @@ func New(ctx context.Context, c Config) (*App, error) {
 		c.IDs = id.Random{}
 	}
 	a := &App{Store: c.Store, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
-	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOffice, a.joinEdge} {
+	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
 	}
 	if c.Metrics != nil {
-		if err := c.Metrics.Register(newGauges(a)); err != nil {
+		if err := errors.Join(c.Metrics.Register(newGauges(a)), c.Metrics.Register(newNoticeGauges(a.Outreach))); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
 	}
@@ -214,7 +218,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	relay.Store, relay.Clock, relay.Log = c.Store, c.Clock, c.Log
 	relay.Consumers = flow.Table(flow.Deps{
 		Members: a.Members, Communities: a.Communities, Catalog: a.Catalog, Campaigns: a.Campaigns, Orders: a.Orders,
-		Distribution: a.Distribution, Commission: a.Commission, Sharings: a.Sharings, Shipping: c.Shipping,
+		Distribution: a.Distribution, Commission: a.Commission, Sharings: a.Sharings, Outreach: a.Outreach, Shipping: c.Shipping,
 	})
 	relay.Consumers = append(relay.Consumers, c.Listeners...)
 	if a.Relay, err = event.NewRelay(ctx, relay); err != nil {
@@ -227,7 +231,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	a.API, err = miniprogramapi.New(ctx, miniprogramapi.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Members: a.Members, Communities: a.Communities, Catalog: a.Catalog,
 		Campaigns: a.Campaigns, Orders: a.Orders, Distribution: a.Distribution, Commission: a.Commission,
-		Withdrawals: a.Withdrawals, Wallet: c.Wallet, Notifications: c.Notifications, Codes: c.Codes, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
+		Withdrawals: a.Withdrawals, Outreach: a.Outreach, Wallet: c.Wallet, Notifications: c.Notifications, Codes: c.Codes, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	if err != nil {
 		return err

@@ -215,6 +215,11 @@ func operations() []operationCase {
 			return map[string]any{"kind": "marketing", "version": fmt.Sprint(e.serial()), "granted": true}
 		}), anyMember},
 		{"my-bond", "GET", shopper, to("/v1/me/bond", nil), anyMember},
+		{"subscriptions", "GET", friend, to("/v1/me/subscriptions", nil), anyMember},
+		{"report-subscriptions", "POST", friend, to("/v1/me/subscriptions", map[string]any{
+			"answers": []any{map[string]any{"template": waitingTemplate, "answer": "accept"}},
+		}), anyMember},
+		{"notices", "GET", friend, to("/v1/me/notices", nil), anyMember},
 
 		{"my-communities", "GET", shopper, to("/v1/communities", nil), anyMember},
 		{"community", "GET", shopper, to("/v1/communities/{community}", nil), anyMember},

@@ -15,6 +15,7 @@ type Pace struct {
 	Settle    time.Duration // commission whose window is over; default 10 s
 	Payouts   time.Duration // withdrawals under way; default 2 s
 	Sharings  time.Duration // commission paid out of orders' payments; default 5 s
+	Notices   time.Duration // messages to members; default 1 s
 	Office    time.Duration // vouchers, closing months, checkpoints; default 5 s
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
@@ -31,6 +32,7 @@ func (p Pace) withDefaults() Pace {
 		{&p.Settle, 10 * time.Second},
 		{&p.Payouts, 2 * time.Second},
 		{&p.Sharings, 5 * time.Second},
+		{&p.Notices, time.Second},
 		{&p.Office, 5 * time.Second},
 		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},
@@ -58,6 +60,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.every(ctx, "settle", a.pace.Settle, a.Commission.SettleDue)
 	a.every(ctx, "payouts", a.pace.Payouts, a.Withdrawals.Tend)
 	a.every(ctx, "sharings", a.pace.Sharings, a.Sharings.Tend)
+	a.every(ctx, "notices", a.pace.Notices, a.Outreach.Tend)
 	a.every(ctx, "office", a.pace.Office, func(ctx context.Context) (int, error) { return 0, a.Commission.Tend(ctx) })
 	a.every(ctx, "bills", a.pace.Bills, a.Reconcile.Tend)
 	a.every(ctx, "tidy", a.pace.Tidy, func(ctx context.Context) (int, error) {

@@ -76,6 +76,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	if c.Sharing, _, err = v.sharing(); err != nil {
 		return nil, err
 	}
+	if c.Outreach, err = v.outreach(); err != nil {
+		return nil, err
+	}
 	rate, err := strconv.Atoi(v["GUANXI_RATE"])
 	if err != nil {
 		return nil, fmt.Errorf("GUANXI_RATE: %w", err)

@@ -49,7 +49,7 @@ func newPayday(t *testing.T, platform sandbox.Config, tune func(*app.Config)) *p
 	return &payday{world: startWorld(t, c, app.SandboxedConfig{
 		Store: docstoretest.NewStore(t, c), Clock: c, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Sandbox: platform,
 		Tune: func(a *app.Config) {
-			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Office: -1, Bills: -1, Tidy: -1, Sharings: -1}
+			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Office: -1, Bills: -1, Tidy: -1, Notices: -1, Sharings: -1}
 			a.Reconcile = reconcile.Config{Since: clock.Day(c.Now()), Expected: []string{"充值 充值"}}
 			a.Withdrawal.AutoLimit = withdrawal.NoLimit
 			if tune != nil {

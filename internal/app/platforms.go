@@ -27,6 +27,7 @@ func (c *Config) Use(p Platforms) {
 	c.Platform, c.Codes, c.Shipping = p.Weixin, codes{p.Weixin}, shipping{p.Weixin}
 	c.Payments, c.Notifications = p.Pay, notifications{p.Pay}
 	c.Rail, c.Bills = p.Pay.Transfers(), bills{p.Pay}
+	c.Messages = messages{p.Weixin}
 	if p.Relation == "" {
 		p.Relation = "DISTRIBUTOR"
 	}

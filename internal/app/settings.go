@@ -25,7 +25,7 @@ type Setting struct {
 
 // Settings lists everything that can be set; docs/settings.md is printed from it.
 func Settings() []Setting {
-	return append([]Setting{
+	return append(append([]Setting{
 		{Name: "GUANXI_LISTEN", Default: "127.0.0.1:8080", Words: "address of the public edge"},
 		{Name: "GUANXI_OPS_LISTEN", Default: "127.0.0.1:9090", Words: "address of metrics and profiles; keep it private"},
 		{Name: "GUANXI_PUBLIC_URL", Required: true, Words: "https URL under which WeChat Pay reaches this service, without a trailing slash"},
@@ -47,7 +47,7 @@ func Settings() []Setting {
 		{Name: "GUANXI_TRUST_PROXY", Default: "false", Words: "true when a proxy of yours sets X-Forwarded-For"},
 		{Name: "GUANXI_LOG", Default: "info", Words: "debug, info, warn or error"},
 		{Name: "GUANXI_OTLP_URL", Words: "OTLP/HTTP endpoint for traces; empty = no traces"},
-	}, moneySettings()...)
+	}, moneySettings()...), noticeSettings()...)
 }
 
 // Values are settings by name.
@@ -141,6 +141,9 @@ func (v Values) Check() []string {
 				add(name, "cannot be read: "+errors.Unwrap(err).Error())
 			}
 		}
+	}
+	if _, err := v.outreach(); err != nil {
+		wrong = append(wrong, err.Error())
 	}
 	return append(wrong, v.checkMoney()...)
 }

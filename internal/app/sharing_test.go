@@ -49,7 +49,7 @@ func newDividing(t *testing.T, direct money.BasisPoints, tune func(*app.Config))
 		Store: d.store, Clock: c, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Platform: d.platform,
 		Sandbox: sandbox.Config{Keys: keys(), NotifyRetries: []time.Duration{time.Millisecond}}, Sharing: sharing.Config{On: true},
 		Tune: func(a *app.Config) {
-			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Sharings: -1, Office: -1, Bills: -1, Tidy: -1}
+			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Sharings: -1, Office: -1, Bills: -1, Tidy: -1, Notices: -1}
 			a.Reconcile = reconcile.Config{Since: clock.Day(c.Now())}
 			if tune != nil {
 				tune(a)

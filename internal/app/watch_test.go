@@ -110,7 +110,7 @@ func watchedWorld(t *testing.T, tune func(*app.SandboxedConfig)) (*world, *watch
 		Store: docstoretest.StoreOn(t, store, c), Clock: c, Sandbox: sandbox.Config{Keys: keys()},
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Tune: func(a *app.Config) {
-			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Office: -1, Bills: -1, Tidy: -1, Sharings: -1}
+			a.Pace = app.Pace{Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Office: -1, Bills: -1, Tidy: -1, Notices: -1, Sharings: -1}
 		},
 	}
 	if tune != nil {

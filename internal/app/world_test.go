@@ -59,6 +59,7 @@ func startWorld(t *testing.T, c *clock.Manual, config app.SandboxedConfig) *worl
 		c.Withdrawal = withdrawal.Config{
 			NewAccountDays: withdrawal.NoLimit, Several: true, MaxCount: withdrawal.NoLimit, VelocityCount: withdrawal.NoLimit,
 		}
+		c.Outreach, c.Pace.Notices = noticeTemplates(), -1 // told_test.go looks when it wants to
 		c.Passwords = console.Cost{MemoryKiB: 64, Passes: 1}
 		if tune != nil {
 			tune(c)

@@ -190,6 +190,8 @@ func withdraws(b *browser) {
 	b.until("it is back", fmt.Sprintf(`document.querySelector('#withdraw') && %s === %v && document.querySelector('#my-list [data-state=cancelled]')`, fen("available"), available))
 	ask("8.88")
 	b.until("it waits again", `document.querySelector('#receive')`)
+	b.until("WeChat says so", `document.querySelector('#my-phone').innerText.includes('请确认收款')`)
+	b.until("so does the program", `document.querySelector('#my-told [data-state=sent]')`)
 	b.eval(`document.querySelector('#receive').click()`)
 	b.until("paid", fmt.Sprintf(`document.querySelector('#my-list [data-state=paid]') && document.querySelector('#withdraw') && %s === %v - 888 && %s === %v + 888 && %s === 0`,
 		fen("available"), available, fen("withdrawn"), withdrawn, fen("withdrawing")))

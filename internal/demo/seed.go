@@ -107,7 +107,7 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 		Tune: func(c *app.Config) {
 			tune(c, in.folder, in.secrets, clock.Day(s.start))
 			c.Pace = app.Pace{
-				Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Office: -1, Bills: -1, Tidy: -1,
+				Campaigns: -1, Orders: -1, Stock: -1, Settle: -1, Payouts: -1, Notices: -1, Office: -1, Bills: -1, Tidy: -1,
 			}
 			c.Reconcile.Runs = maxBills
 		},
@@ -139,6 +139,7 @@ func tune(c *app.Config, f *folder, keys *secrets, since string) {
 		}
 	}
 	c.Reconcile.Since = since
+	c.Outreach = noticeTemplates()
 }
 
 // platform is the sandbox's configuration.

@@ -17,6 +17,7 @@ import (
 	"guanxi/member"
 	miniprogramapi "guanxi/miniprogram-api"
 	"guanxi/order"
+	"guanxi/outreach"
 	"guanxi/reconcile"
 	"guanxi/staff"
 )
@@ -28,7 +29,7 @@ func TestTheCatalogueOfFaultsIsClean(t *testing.T) {
 	for prefix, list := range map[string][]*fault.Fault{
 		"API_": miniprogramapi.Faults(), "MEM_": member.Faults(), "COMM_": community.Faults(), "CAT_": catalog.Faults(), "GRP_": groupbuy.Faults(),
 		"ORD_": order.Faults(), "DIST_": distribution.Faults(), "COM_": commission.Faults(),
-		"WDR_": withdrawal.Faults(), "TAX_": tax.Faults(), "REC_": reconcile.Faults(), "STF_": staff.Faults(), "CON_": console.Faults(),
+		"WDR_": withdrawal.Faults(), "TAX_": tax.Faults(), "REC_": reconcile.Faults(), "STF_": staff.Faults(), "OUT_": outreach.Faults(), "CON_": console.Faults(),
 	} {
 		for _, f := range list {
 			if seen[f.Code] || !strings.HasPrefix(f.Code, prefix) || f.Code != strings.ToUpper(f.Code) {

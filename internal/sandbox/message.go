@@ -3,16 +3,17 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 const (
 	maxCredits = 200_000
 	maxOutbox  = 1000
+	maxShown   = 20
 	activeFor  = 2 * time.Hour // msg_sec_check wants a user seen lately
 )
 
@@ -26,8 +27,11 @@ type messages struct {
 
 // SentMessage is a subscribe message that arrived.
 type SentMessage struct {
-	OpenID, Template, Page string
-	Data                   map[string]string
+	OpenID   string            `json:"openid"`
+	Template string            `json:"template_id"`
+	Page     string            `json:"page,omitempty"`
+	Data     map[string]string `json:"data"`
+	At       time.Time         `json:"at"`
 }
 
 func (m *messages) init() { m.credits = map[[2]string]int{} }
@@ -47,6 +51,31 @@ func (s *Sandbox) Sent() []SentMessage {
 	s.messages.mu.Lock()
 	defer s.messages.mu.Unlock()
 	return slices.Clone(s.messages.sent)
+}
+
+// Credits are the messages of a template a person can still be sent.
+func (s *Sandbox) Credits(person, template string) int {
+	s.messages.mu.Lock()
+	defer s.messages.mu.Unlock()
+	return s.messages.credits[[2]string{s.OpenID(person), template}]
+}
+
+// ServiceMessages gives what a person's phone shows under service notifications, newest first, at most limit.
+func (s *Sandbox) ServiceMessages(openID string, limit int) []SentMessage {
+	found := []SentMessage{}
+	for _, m := range slices.Backward(s.Sent()) {
+		if m.OpenID == openID && len(found) < limit {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// handMessages looks at the service notifications of a person's phone.
+func (s *Sandbox) handMessages(w http.ResponseWriter, body []byte) {
+	if in, ok := readPerson(w, body); ok {
+		writeJSON(w, http.StatusOK, map[string]any{"messages": s.ServiceMessages(s.OpenID(in.Person), maxShown)})
+	}
 }
 
 func (s *Sandbox) handSubscribe(w http.ResponseWriter, body []byte) {
@@ -88,7 +117,7 @@ func (s *Sandbox) serveSubscribeSend(w http.ResponseWriter, body []byte) {
 		wxError(w, 47003)
 		return
 	}
-	message := SentMessage{in.ToUser, in.TemplateID, in.Page, map[string]string{}}
+	message := SentMessage{in.ToUser, in.TemplateID, in.Page, map[string]string{}, s.now.Now()}
 	for key, item := range in.Data {
 		value, ok := item.Value.(string)
 		if !ok || !validTemplateValue(key, value) {
@@ -123,12 +152,23 @@ func (m *messages) spend(message SentMessage) (int64, int) {
 	return m.number, 0
 }
 
-// validTemplateValue knows the limits by the kind that a key begins with: thing1, amount2 …
+// templateValues are the limits by the kind that a key begins with: thing1, amount2 … Other kinds must only not be empty.
+var templateValues = map[string]*regexp.Regexp{
+	"thing":            regexp.MustCompile(`^.{1,20}$`),
+	"character_string": regexp.MustCompile(`^[!-~]{1,32}$`),
+	"phrase":           regexp.MustCompile(`^\p{Han}{1,5}$`),
+	"name":             regexp.MustCompile(`^(\p{Han}{1,10}|[ -~]{1,20})$`),
+	"letter":           regexp.MustCompile(`^[A-Za-z]{1,32}$`),
+	"symbol":           regexp.MustCompile(`^[^\p{Han}A-Za-z0-9]{1,5}$`),
+	"number":           regexp.MustCompile(`^-?[0-9.]{1,32}$`),
+	"amount":           regexp.MustCompile(`^[¥$€]?-?[0-9]{1,10}(\.[0-9]+)?元?$`),
+	"time":             regexp.MustCompile(`^([0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日 ?)?([0-9]{1,2}:[0-9]{2})?$`),
+	"date":             regexp.MustCompile(`^[0-9]{4}年[0-9]{1,2}月[0-9]{1,2}日( [0-9]{1,2}:[0-9]{2})?$`),
+}
+
 func validTemplateValue(key, value string) bool {
-	limits := map[string]int{"thing": 20, "character_string": 32, "phrase": 5, "name": 10, "letter": 32, "symbol": 5}
-	limit, ok := limits[strings.TrimRight(key, "0123456789")]
-	n := utf8.RuneCountInString(value)
-	return n > 0 && (!ok || n <= limit)
+	limit, known := templateValues[strings.TrimRight(key, "0123456789")]
+	return value != "" && (!known || limit.MatchString(value))
 }
 
 // risky says which words get which label; anything else passes.

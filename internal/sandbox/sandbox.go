@@ -157,7 +157,7 @@ func (s *Sandbox) serveHands(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	serve, ok := map[string]func(http.ResponseWriter, []byte){
-		"wx-login": s.handLogin, "phone-code": s.handPhone, "subscribe": s.handSubscribe, "pay": s.handPay,
+		"wx-login": s.handLogin, "phone-code": s.handPhone, "subscribe": s.handSubscribe, "messages": s.handMessages, "pay": s.handPay,
 		"faults": s.handFaults, "wecom-event": s.handWeComEvent, "transfer-confirm": s.handConfirm,
 		"transfers": s.handTransfers, "top-up": s.handTopUp, "real-name": s.handRealName,
 	}[path]

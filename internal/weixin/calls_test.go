@@ -98,7 +98,7 @@ func TestSubscribeMessagesCostOneAcceptanceEach(t *testing.T) {
 	}
 	want := []sandbox.SentMessage{{
 		OpenID: m.OpenID, Template: "tmpl", Page: m.Page,
-		Data: map[string]string{"thing1": "您的桃子到了", "character_string2": "A-12"},
+		Data: map[string]string{"thing1": "您的桃子到了", "character_string2": "A-12"}, At: d.clock.Now(),
 	}}
 	if diff := cmp.Diff(want, d.box.Sent()); diff != "" {
 		t.Error(diff)

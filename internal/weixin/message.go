@@ -2,7 +2,10 @@ package weixin
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http/httptrace"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/silenceper/wechat/v2/miniprogram/security"
@@ -19,8 +22,16 @@ type Message struct {
 	State    string            // formal (default), trial, developer
 }
 
-// SendSubscribe sends a subscribe message. When the outcome is unknown (ErrAway) it may have arrived: sending again
-// may send twice, so the caller marks before it sends. Errors: ErrNotAccepted, ErrRefused, ErrAway.
+// ErrNotSent: the message surely did not reach WeChat, or WeChat did not look at it (connection refused, token, quota): it
+// may be sent again. It stands beside ErrAway; an ErrAway without it leaves a doubt.
+var ErrNotSent = errors.New("weixin: surely not sent")
+
+// codeBusy is WeChat's "system error": it does not say whether anything was done.
+const codeBusy = -1
+
+// SendSubscribe sends a subscribe message. When the outcome is unknown (ErrAway without ErrNotSent) it may have arrived:
+// sending again may send twice, so the caller marks before it sends. Errors: ErrNotAccepted, ErrRefused, ErrAway, ErrAway
+// with ErrNotSent.
 func (c *Client) SendSubscribe(ctx context.Context, m Message) error {
 	data := make(map[string]*subscribe.DataItem, len(m.Data))
 	for key, value := range m.Data {
@@ -29,11 +40,31 @@ func (c *Client) SendSubscribe(ctx context.Context, m Message) error {
 	if m.State == "" {
 		m.State = "formal"
 	}
-	var out struct{ util.CommonError }
-	return c.post(ctx, "subscribe message", "/cgi-bin/message/subscribe/send", &subscribe.Message{
+	message := &subscribe.Message{
 		ToUser: m.OpenID, TemplateID: m.Template, Page: m.Page, Data: data, MiniprogramState: m.State, Lang: "zh_CN",
-	}, &out)
+	}
+	var doubt atomic.Bool // a connection was there to send on, and no clear answer came
+	err := c.withToken(ctx, "subscribe message", func(ctx context.Context, token string) error {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { doubt.Store(true) }})
+		body, err := util.PostJSONContext(ctx, host+"/cgi-bin/message/subscribe/send?access_token="+token, message)
+		if err != nil {
+			return err
+		}
+		var out struct{ util.CommonError }
+		err = util.DecodeWithError(body, &out, "subscribe message")
+		if out.ErrCode != 0 && out.ErrCode != codeBusy {
+			doubt.Store(false)
+		}
+		return err
+	})
+	if errors.Is(err, ErrAway) && !doubt.Load() {
+		return fmt.Errorf("%w: %w", ErrNotSent, err)
+	}
+	return err
 }
+
+// CodeOf is the platform's errcode in an error's chain, or 0.
+func CodeOf(err error) int64 { return codeOf(err) }
 
 // TextCheck is a text that a person wrote for others to read.
 type TextCheck struct {

@@ -89,6 +89,9 @@ export async function call(person, method, path, body, options = {}) {
 export const mine = async (method, path, body, options) => (await call(state.person, method, path, body, options)).json;
 export const tapPay = async (person, params) => (await send('POST', '/demo/pay', {}, { person, ...params })).json;
 export const tapReceive = async (person, params) => (await send('POST', '/demo/receive', {}, { person, ...params })).json;
+// What a person does with the phone when wx.requestSubscribeMessage asks, and what the phone shows under service notifications.
+export const tapSubscribe = async (person, template) => (await send('POST', '/demo/sandbox/subscribe', {}, { person, template_id: template })).json[template];
+export const phoneMessages = async (person) => (await send('POST', '/demo/sandbox/messages', {}, { person })).json.messages;
 export const loadWorld = async () => (await send('GET', '/demo/world', {})).json;
 
 // act runs what a tap does: the button rests meanwhile, a refusal is shown in the server's words.

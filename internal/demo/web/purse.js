@@ -1,5 +1,5 @@
 // The purse: four amounts, what can be withdrawn and why not more, withdrawals, and every line with its reason.
-import { act, call, clock, face, h, key, mine, poll, show, signed, state, tapReceive, toast, yuan } from './core.js';
+import { act, call, clock, face, h, key, mine, phoneMessages, poll, show, signed, state, tapReceive, tapSubscribe, toast, yuan } from './core.js';
 import { did, track } from './demo.js';
 
 const pots = [['pending_fen', '待结算'], ['available_fen', '可提现'], ['withdrawing_fen', '提现中'], ['withdrawn_fen', '已提现']];
@@ -52,7 +52,7 @@ function doubt(l) {
 let slots = {}, wanted = '', watched = ''; // wanted: the amount typed; watched: the withdrawal under way
 
 export function purse() {
-  slots = Object.fromEntries(['pots', 'ask', 'list', 'lines', 'disputes', 'months', 'bond'].map((name) => [name, h('div', { id: 'my-' + name })]));
+  slots = Object.fromEntries(['pots', 'ask', 'phone', 'list', 'told', 'lines', 'disputes', 'months', 'bond'].map((name) => [name, h('div', { id: 'my-' + name })]));
   wanted = '';
   show(h('h2', {}, '我的钱包'), Object.values(slots));
   const explained = new Set();
@@ -63,6 +63,7 @@ export function purse() {
     was = p;
     await Promise.all([document.activeElement?.id !== 'amount' && drawAsk(), drawLines(explained)]); // nobody is disturbed while typing
   }));
+  track(poll(state.person, '/v1/me/notices?limit=5', drawNotices, 1500));
   drawDisputes().catch(() => {});
   drawMonths();
   mine('GET', '/v1/me/bond').then((b) => slots.bond.replaceChildren(h('div.card', {}, h('h3', {}, '我的消费记在谁名下'), h('p', {}, b.summary), b.lines.map((l) => h('p.grey', {}, `${clock(l.at)} ${l.text}`))))).catch(() => {});
@@ -90,6 +91,8 @@ async function drawAsk() {
 
 function form(o) {
   const amount = h('input', { id: 'amount', type: 'number', min: o.min_fen / 100, step: '0.01', value: wanted || (o.now_fen / 100).toFixed(2), 'aria-label': '提现金额（元）', oninput: () => { wanted = amount.value; } });
+  const notify = h('input', { id: 'notify', type: 'checkbox', checked: true });
+  notify.style.width = 'auto';
   let tried = { key: key(), value: '' }; // the same amount tried again is the same request
   return h('div.card', { id: 'outlook' }, h('div.row.between', {}, h('h3', {}, '现在最多可提'), h('b.big', {}, yuan(o.now_fen))),
     o.reasons.map((r) => h('p.grey', { class: 'reason' }, '· ' + r)),
@@ -97,12 +100,32 @@ function form(o) {
     h('div.row', {}, h('span', {}, '¥'), h('div.grow', {}, amount), h('button.main', { id: 'withdraw', onclick: act(async () => {
       if (tried.value && tried.value !== amount.value) tried = { key: key(), value: '' };
       tried.value = amount.value;
+      if (notify.checked) await subscribe().catch(() => {}); // who cannot be told may withdraw all the same
       const w = await mine('POST', '/v1/purse/withdrawals', { amount_fen: fen(amount.value) }, { key: tried.key });
       did('withdraw');
       wanted = '';
       toast(w.state_text);
       await drawAsk();
-    }) }, '申请提现')));
+    }) }, '申请提现')),
+    h('label.row', {}, notify, h('span.grey', {}, '结果用微信通知我：订阅消息，同意一次发一条')));
+}
+
+// subscribe stands for wx.requestSubscribeMessage in the tap: it asks for what has run out, and reports what was answered.
+async function subscribe() {
+  const { subscriptions } = await mine('GET', '/v1/me/subscriptions');
+  const wanted = [...new Set(subscriptions.filter((s) => !s.credits && s.answer !== 'ban').map((s) => s.template))].slice(0, 3);
+  const answers = [];
+  for (const template of wanted) answers.push({ template, answer: await tapSubscribe(state.person, template) });
+  if (answers.length) await mine('POST', '/v1/me/subscriptions', { answers });
+}
+
+// drawNotices shows what there was to tell, and what of it the phone shows.
+async function drawNotices({ notices }) {
+  slots.told.replaceChildren(...(notices.length ? [h('div.card', {}, h('h3', {}, '我的通知'), notices.map((n) => h('div.item', { 'data-topic': n.topic, 'data-state': n.state },
+    h('div.row.between', {}, h('b', {}, n.title), h('span.' + (n.state === 'sent' ? 'tag' : 'tag.off'), {}, n.state_text)), h('p', {}, n.text), h('p.grey', {}, clock(n.at)))))] : []));
+  const messages = (await phoneMessages(state.person)).slice(0, 2);
+  slots.phone.replaceChildren(...(messages.length ? [h('div.card', {}, h('h3', {}, '微信 · 服务通知（沙箱）'), messages.map((m) => h('div.item', {},
+    Object.keys(m.data).sort().map((k) => h('div', {}, m.data[k])), h('p.grey', {}, clock(m.at)))))] : []));
 }
 
 // fen reads yuan without a float in between.
