@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,21 +29,6 @@ func newShop(t testing.TB, config Config) *shop {
 	c := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC))
 	store := docstoretest.NewStore(t, c)
 	return &shop{second(t, store, c, config), c, store}
-}
-
-// trouble is a store in which one write in ten goes wrong while it is on.
-type trouble struct{ on atomic.Bool }
-
-func (tr *trouble) store(t testing.TB, c clock.Clock) *docstore.Store {
-	t.Helper()
-	flaky := docstoretest.NewFlaky(docstoretest.Embedded(t))
-	flaky.Next = func(docstore.Op) docstoretest.Mishap {
-		if !tr.on.Load() || rand.IntN(10) > 0 {
-			return docstoretest.Fine
-		}
-		return []docstoretest.Mishap{docstoretest.Refused, docstoretest.ReplyLost, docstoretest.AskedLost}[rand.IntN(3)]
-	}
-	return docstoretest.StoreOn(t, flaky, c)
 }
 
 func second(t testing.TB, store *docstore.Store, c clock.Clock, config Config) *Service {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guanxi/internal/clock"
-	"guanxi/internal/fault"
+	"guanxi/internal/docstore/docstoretest"
 )
 
 // world is the auditor: what must be true whatever was done, and by how many at once.
@@ -112,13 +112,12 @@ func (w *world) audit(t testing.TB, r *rapid.T) {
 
 func TestStockAddsUpWhateverHappensInWhateverOrder(t *testing.T) {
 	t.Parallel()
-	c, faults := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)), &trouble{}
-	store := faults.store(t, c)
+	c, faults := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)), &docstoretest.Trouble{}
+	store := faults.Store(t, c)
 	s := &shop{second(t, store, c, Config{BucketUnits: 16}), c, store}
 	other := second(t, store, c, Config{BucketUnits: 16})
 	runs := atomic.Int64{}
 	rapid.Check(t, func(r *rapid.T) {
-		faults.on.Store(false) // a run that was given up in the middle leaves bad weather behind
 		run := runs.Add(1)
 		in := tea()
 		in.Key = fmt.Sprint("run", run)
@@ -142,26 +141,12 @@ func TestStockAddsUpWhateverHappensInWhateverOrder(t *testing.T) {
 			}
 		}
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
-			var at sync.WaitGroup
-			var broken []func(context.Context) error
-			var mu sync.Mutex
-			faults.on.Store(true)
+			var deeds []func(context.Context) error
 			for range rapid.IntRange(1, 6).Draw(r, "at once") {
-				do := w.draw(r)
-				at.Go(func() {
-					if err := do(t.Context()); err != nil && fault.Of(err) == nil {
-						mu.Lock()
-						defer mu.Unlock()
-						broken = append(broken, do)
-					}
-				})
+				deeds = append(deeds, w.draw(r))
 			}
-			at.Wait()
-			faults.on.Store(false)
-			for _, do := range broken { // the event comes again
-				if err := do(t.Context()); err != nil && fault.Of(err) == nil {
-					r.Fatal(err)
-				}
+			if err := faults.AtOnce(t.Context(), deeds); err != nil {
+				r.Fatal(err)
 			}
 			s.clock.Advance(time.Duration(rapid.IntRange(0, 25).Draw(r, "minutes pass")) * time.Minute)
 			w.audit(t, r)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -67,21 +66,6 @@ func newMarketOn(t testing.TB, c *clock.Manual, store *docstore.Store) *market {
 	}}
 	m.Service = m.second(t)
 	return m
-}
-
-// trouble is a store in which one write in ten goes wrong while it is on.
-type trouble struct{ on atomic.Bool }
-
-func (tr *trouble) store(t testing.TB, c clock.Clock) *docstore.Store {
-	t.Helper()
-	flaky := docstoretest.NewFlaky(docstoretest.Embedded(t))
-	flaky.Next = func(docstore.Op) docstoretest.Mishap {
-		if !tr.on.Load() || rand.IntN(10) > 0 {
-			return docstoretest.Fine
-		}
-		return []docstoretest.Mishap{docstoretest.Refused, docstoretest.ReplyLost, docstoretest.AskedLost}[rand.IntN(3)]
-	}
-	return docstoretest.StoreOn(t, flaky, c)
 }
 
 // second is another process on the same store, so to say.

@@ -14,7 +14,7 @@ import (
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
-	"guanxi/internal/fault"
+	"guanxi/internal/docstore/docstoretest"
 )
 
 func TestSpansAreASet(t *testing.T) {
@@ -225,12 +225,11 @@ func (f *fair) auditQuotas(r *rapid.T) {
 
 func TestSeatsAndLimitsHoldWhateverHappensInWhateverOrder(t *testing.T) {
 	t.Parallel()
-	now, faults := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)), &trouble{}
-	m := newMarketOn(t, now, faults.store(t, now))
+	now, faults := clock.NewManual(time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)), &docstoretest.Trouble{}
+	m := newMarketOn(t, now, faults.Store(t, now))
 	other := m.second(t)
 	runs := atomic.Int64{}
 	rapid.Check(t, func(r *rapid.T) {
-		faults.on.Store(false) // a run that was given up in the middle leaves bad weather behind
 		run := runs.Add(1)
 		f := &fair{
 			market: m, other: other, member: map[string]string{}, lines: map[string][]Wish{}, seated: map[string]int64{},
@@ -248,26 +247,12 @@ func TestSeatsAndLimitsHoldWhateverHappensInWhateverOrder(t *testing.T) {
 			f.lines[order] = []Wish{{[]string{"pear-1", "tea-1"}[i%3%2], int64(1 + i%3)}}
 		}
 		for range rapid.IntRange(1, 14).Draw(r, "steps") {
-			var at sync.WaitGroup
-			var broken []func(context.Context) error
-			var mu sync.Mutex
-			faults.on.Store(true)
+			var deeds []func(context.Context) error
 			for range rapid.IntRange(1, 5).Draw(r, "at once") {
-				do := f.draw(r)
-				at.Go(func() {
-					if err := do(t.Context()); err != nil && fault.Of(err) == nil {
-						mu.Lock()
-						defer mu.Unlock()
-						broken = append(broken, do)
-					}
-				})
+				deeds = append(deeds, f.draw(r))
 			}
-			at.Wait()
-			faults.on.Store(false)
-			for _, do := range broken { // the event comes again
-				if err := do(t.Context()); err != nil && fault.Of(err) == nil {
-					r.Fatal(err)
-				}
+			if err := faults.AtOnce(t.Context(), deeds); err != nil {
+				r.Fatal(err)
 			}
 			m.clock.Advance(time.Duration(rapid.IntRange(0, 12).Draw(r, "minutes pass")) * time.Minute)
 			f.audit(r)

@@ -48,34 +48,61 @@ func (s *Service) Needs(w *Withdrawal) int {
 	return 1
 }
 
-// Approve is one reviewer's yes to a held withdrawal; with the last one needed it is sent. Repeating the yes that sent it
-// answers the withdrawal. Errors: ErrBadInput, ErrNotFound, ErrWrongState, ErrSameReviewer.
-func (s *Service) Approve(ctx context.Context, in ReviewInput) (*Withdrawal, error) {
+// ballot is a decision that takes several people, each once.
+type ballot struct {
+	name   string
+	voices func(*Withdrawal) *[]Opinion
+	taken  func(*Withdrawal) bool                   // it has been decided: who said so may say it again
+	open   func(*Withdrawal) bool                   // it can be decided
+	needs  int                                      // voices; 0 = as many as the amount asks for
+	decide func(w *Withdrawal, now time.Time) error // with the last voice
+}
+
+// vote adds one voice to a ballot. Errors: ErrBadInput, ErrNotFound, ErrWrongState, ErrSameReviewer.
+func (s *Service) vote(ctx context.Context, in ReviewInput, b ballot) (*Withdrawal, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	w, err := s.change(ctx, in.Number, func(w *Withdrawal, now time.Time) error {
+		voices, needs := b.voices(w), b.needs
+		if needs == 0 {
+			needs = s.Needs(w)
+		}
 		switch {
 		case w.own(in.By):
 			return ErrSameReviewer
-		case w.State != Held && said(w.Approvals, in.By):
+		case b.taken(w) && said(*voices, in.By):
 			return errUnchanged
-		case w.State != Held:
+		case !b.open(w):
 			return ErrWrongState
-		case said(w.Approvals, in.By):
+		case said(*voices, in.By):
 			return ErrSameReviewer
 		}
-		w.Approvals = append(w.Approvals, Opinion{in.By, now, in.Why})
-		if len(w.Approvals) < s.Needs(w) {
+		*voices = append(*voices, Opinion{in.By, now, in.Why})
+		if len(*voices) < needs {
 			return nil
 		}
-		w.DecidedAt = now
-		return w.move(byApproval)
+		return b.decide(w, now)
 	})
 	if err != nil {
-		return nil, wrap("approve", err)
+		return nil, wrap(b.name, err)
 	}
 	return s.onward(ctx, w)
+}
+
+// Approve is one reviewer's yes to a held withdrawal; with the last one needed it is sent. Repeating the yes that sent it
+// answers the withdrawal. Errors: ErrBadInput, ErrNotFound, ErrWrongState, ErrSameReviewer.
+func (s *Service) Approve(ctx context.Context, in ReviewInput) (*Withdrawal, error) {
+	return s.vote(ctx, in, ballot{
+		name:   "approve",
+		voices: func(w *Withdrawal) *[]Opinion { return &w.Approvals },
+		taken:  func(w *Withdrawal) bool { return w.State != Held },
+		open:   func(w *Withdrawal) bool { return w.State == Held },
+		decide: func(w *Withdrawal, now time.Time) error {
+			w.DecidedAt = now
+			return w.move(byApproval)
+		},
+	})
 }
 
 // Reject is a reviewer's no: the money goes back. Errors: ErrBadInput, ErrNotFound, ErrWrongState, ErrSameReviewer.
@@ -103,61 +130,31 @@ func (s *Service) Reject(ctx context.Context, in ReviewInput) (*Withdrawal, erro
 // must say so; the second puts it into the purse, tax included. Errors: ErrBadInput, ErrNotFound, ErrWrongState,
 // ErrSameReviewer.
 func (s *Service) Return(ctx context.Context, in ReviewInput) (*Withdrawal, error) {
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	w, err := s.change(ctx, in.Number, func(w *Withdrawal, now time.Time) error {
-		switch {
-		case w.own(in.By):
-			return ErrSameReviewer
-		case w.State == Returned && said(w.Returning, in.By):
-			return errUnchanged
-		case w.State != Paid || w.Posted != Paid: // the payment's own entry comes first
-			return ErrWrongState
-		case said(w.Returning, in.By):
-			return ErrSameReviewer
-		}
-		w.Returning = append(w.Returning, Opinion{in.By, now, in.Why})
-		if len(w.Returning) < 2 {
-			return nil
-		}
-		w.ReturnedAt = now
-		return w.move(byReturn)
+	return s.vote(ctx, in, ballot{
+		name: "return", needs: 2,
+		voices: func(w *Withdrawal) *[]Opinion { return &w.Returning },
+		taken:  func(w *Withdrawal) bool { return w.State == Returned },
+		open:   func(w *Withdrawal) bool { return w.State == Paid && w.Posted == Paid }, // the payment's own entry comes first
+		decide: func(w *Withdrawal, now time.Time) error {
+			w.ReturnedAt = now
+			return w.move(byReturn)
+		},
 	})
-	if err != nil {
-		return nil, wrap("return", err)
-	}
-	return s.onward(ctx, w)
 }
 
 // DeclareLost says that the platform never moved anything under a number it has forgotten: two different people who have
 // looked into the platform's bills must say so, then the money goes back. It is refused as long as the platform can be
 // asked. Errors: ErrBadInput, ErrNotFound, ErrWrongState, ErrSameReviewer.
 func (s *Service) DeclareLost(ctx context.Context, in ReviewInput) (*Withdrawal, error) {
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	w, err := s.change(ctx, in.Number, func(w *Withdrawal, now time.Time) error {
-		switch {
-		case w.own(in.By):
-			return ErrSameReviewer
-		case w.State == Failed && said(w.Lost, in.By):
-			return errUnchanged
-		case w.State != Sent && w.State != Waiting || !w.suffered(Forgotten):
-			return ErrWrongState
-		case said(w.Lost, in.By):
-			return ErrSameReviewer
-		}
-		w.Lost = append(w.Lost, Opinion{in.By, now, in.Why})
-		if len(w.Lost) < 2 {
-			return nil
-		}
-		return w.end(byFailure, now, codeLost, "平台确认没有转账记录，金额已退回可提现")
+	return s.vote(ctx, in, ballot{
+		name: "declare lost", needs: 2,
+		voices: func(w *Withdrawal) *[]Opinion { return &w.Lost },
+		taken:  func(w *Withdrawal) bool { return w.State == Failed },
+		open:   func(w *Withdrawal) bool { return (w.State == Sent || w.State == Waiting) && w.suffered(Forgotten) },
+		decide: func(w *Withdrawal, now time.Time) error {
+			return w.end(byFailure, now, codeLost, "平台确认没有转账记录，金额已退回可提现")
+		},
 	})
-	if err != nil {
-		return nil, wrap("declare lost", err)
-	}
-	return s.onward(ctx, w)
 }
 
 // onward goes on with a withdrawal whose change is written. Trouble from here on is the sweep's: the caller's wish is

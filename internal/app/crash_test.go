@@ -42,6 +42,7 @@ type victim struct {
 	Buyers      []person2
 	Round       int
 	Start       time.Time
+	clock       *clock.Manual // the child's own
 }
 
 type person2 struct{ Name, OpenID string }
@@ -51,34 +52,41 @@ const victimEnv = "GUANXI_TEST_APP_VICTIM"
 // TestVictim is the child: the real program on the embedded store, with its loops, under load until it is killed. It
 // prints its address and what the buyers were told.
 func TestVictim(t *testing.T) {
-	raw := os.Getenv(victimEnv)
-	if raw == "" {
-		t.Skip("runs only as the child of TestKilledUnderLoad…")
+	v := victim{}
+	url, _ := v.rise(t, victimEnv)
+	var all sync.WaitGroup
+	for i, buyer := range v.Buyers {
+		all.Go(func() { v.shop(t, url, buyer, i) })
 	}
-	var v victim
-	if err := json.Unmarshal([]byte(raw), &v); err != nil {
+	all.Wait()
+}
+
+// rise starts the program the parent has described in env, in a child; anywhere else the test is skipped.
+func (v *victim) rise(t *testing.T, env string) (url string, program *app.App) {
+	t.Helper()
+	raw := os.Getenv(env)
+	if raw == "" {
+		t.Skip("runs only as the child of a test that kills it")
+	}
+	if err := json.Unmarshal([]byte(raw), v); err != nil {
 		t.Fatal(err)
 	}
 	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: v.Dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := clock.NewManual(v.Start)
-	store, err := docstore.New(docstore.Config{Driver: driver, Clock: c, Keys: docstoretest.Keys(t)})
+	v.clock = clock.NewManual(v.Start)
+	store, err := docstore.New(docstore.Config{Driver: driver, Clock: v.clock, Keys: docstoretest.Keys(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := v.open(t, store, c)
+	program = v.open(t, store, v.clock)
 	if err := program.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(program.Handler())
 	fmt.Println("listens", server.URL)
-	var all sync.WaitGroup
-	for i, buyer := range v.Buyers {
-		all.Go(func() { v.shop(t, server.URL, buyer, i) })
-	}
-	all.Wait()
+	return server.URL, program
 }
 
 // open builds the production program on the parent's platform.

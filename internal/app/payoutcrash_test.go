@@ -18,10 +18,7 @@ import (
 
 	"guanxi/commission"
 	"guanxi/commission/withdrawal"
-	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
-	"guanxi/internal/docstore/docstoretest"
-	"guanxi/internal/docstore/sqlite"
 	"guanxi/internal/money"
 	"guanxi/internal/sandbox"
 )
@@ -31,39 +28,18 @@ const payoutVictimEnv = "GUANXI_TEST_PAYOUT_VICTIM"
 // TestPayoutVictim is the child: the real program on the embedded store, with its loops and a clock that runs fast, while
 // many people withdraw, confirm and cancel and staff approves, until it is killed. It prints what they were told.
 func TestPayoutVictim(t *testing.T) {
-	raw := os.Getenv(payoutVictimEnv)
-	if raw == "" {
-		t.Skip("runs only as the child of TestKilledInTheMiddleOfTransfers…")
-	}
-	var v victim
-	if err := json.Unmarshal([]byte(raw), &v); err != nil {
-		t.Fatal(err)
-	}
-	driver, err := sqlite.Open(t.Context(), sqlite.Options{Dir: v.Dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := clock.NewManual(v.Start)
-	store, err := docstore.New(docstore.Config{Driver: driver, Clock: c, Keys: docstoretest.Keys(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := v.open(t, store, c)
-	if err := program.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(program.Handler())
-	fmt.Println("listens", server.URL)
+	v := victim{}
+	url, program := v.rise(t, payoutVictimEnv)
 	go func() { // what is asked for again after minutes is asked for again after moments
 		for range time.Tick(20 * time.Millisecond) {
-			c.Advance(2 * time.Second)
+			v.clock.Advance(2 * time.Second)
 			approve(t.Context(), program.Withdrawals)
 			_, _ = program.Withdrawals.Tend(t.Context()) // trouble is the test's doing
 		}
 	}()
 	var all sync.WaitGroup
 	for i, who := range v.Buyers {
-		all.Go(func() { v.withdraw(t, server.URL, who, i) })
+		all.Go(func() { v.withdraw(t, url, who, i) })
 	}
 	all.Wait()
 	fmt.Println("done")
