@@ -3,6 +3,7 @@ package commission
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"guanxi/internal/money"
 )
@@ -79,8 +80,8 @@ func newTallies(most int) *tallies {
 	return t
 }
 
-// sale takes one accrual as it was and as it would be.
-func (t *tallies) sale(was, would *Entry) {
+// sale takes one accrual as it was and what it would be.
+func (t *tallies) sale(was *Entry, would []Posting) {
 	t.Sales++
 	t.Lines += int64(len(was.Lines))
 	for i := range was.Lines {
@@ -92,38 +93,38 @@ func (t *tallies) sale(was, would *Entry) {
 	if was.Grade == "" {
 		t.WithoutGrade++
 	}
-	if !samePay(was, would) {
+	if !samePay(was.Postings, would) {
 		t.Changed++
 	}
-	if len(was.Postings)+len(would.Postings) > 0 {
+	if len(was.Postings)+len(would) > 0 {
 		t.Total.Sales++
 	}
 	for i := range was.Postings {
 		p := &was.Postings[i]
 		t.add(p, was, Compared{Old: p.Amount}, t.Sales)
 	}
-	for i := range would.Postings {
-		p := &would.Postings[i]
+	for i := range would {
+		p := &would[i]
 		t.add(p, was, Compared{New: p.Amount}, t.Sales)
 	}
 }
 
 // samePay tells whether the same people are paid the same for the same, by whatever rule.
-func samePay(a, b *Entry) bool {
-	return slices.EqualFunc(a.Postings, b.Postings, func(p, q Posting) bool {
+func samePay(a, b []Posting) bool {
+	return slices.EqualFunc(a, b, func(p, q Posting) bool {
 		return p.Account == q.Account && p.Amount == q.Amount && p.Line == q.Line && p.Role == q.Role
 	})
 }
 
 // refund takes one claw-back, in proportion to what the lines paid and would have paid.
-func (t *tallies) refund(e, was, would *Entry) {
+func (t *tallies) refund(e, was *Entry, would []Posting) {
 	t.Refunds++
 	for i := range was.Postings {
 		p := &was.Postings[i]
 		t.add(p, was, Compared{Old: -e.takes(p)}, 0)
 	}
-	for i := range would.Postings {
-		p := &would.Postings[i]
+	for i := range would {
+		p := &would[i]
 		t.add(p, was, Compared{New: -e.takes(p)}, 0)
 	}
 }
@@ -173,7 +174,7 @@ func (c *column) row(name string) *tally {
 	t := c.rows[name]
 	if t == nil {
 		t = &tally{}
-		c.rows[name] = t
+		c.rows[strings.Clone(name)] = t // what the name was cut from can go
 	}
 	return t
 }

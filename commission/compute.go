@@ -26,67 +26,117 @@ type share struct {
 //     one with what staff gets.
 func Compute(policy *Policy, sale Sale) *Entry { return compute(policy, &sale, policy.find) }
 
-func compute(policy *Policy, sale *Sale, find func(*Sale, *SaleLine) *namedRule) *Entry {
+func compute(policy *Policy, sale *Sale, find finder) *Entry {
 	e := &Entry{
 		ID: accrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
 		Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
 		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
-	shares := fullShares(policy, sale, find)
-	total := money.Fen(0)
-	for _, s := range shares {
-		total += s.amount
-	}
-	limit := policy.limit(sale)
-	paid := make([]money.Fen, len(shares))
-	for i, s := range shares {
-		paid[i] = s.amount
-	}
-	if total > limit {
-		e.Capped, e.Cap = true, limit
-		paid = capped(limit, paid)
-	}
-	taken := make([]Posting, 0, len(shares))
-	for i, s := range shares {
-		if paid[i] == 0 {
-			continue
-		}
-		p := Posting{Account: Pending.Of(s.member), Amount: paid[i], Line: s.line, Role: s.role, Rule: s.rule}
-		if paid[i] != s.amount {
-			p.Full = s.amount
-		}
-		taken = append(taken, p)
-	}
-	e.Postings = atExpense(taken)
+	var w workings
+	e.Postings, e.Capped, e.Cap = w.work(policy, sale, find)
 	return e
 }
 
-// atExpense puts the brand's side before the beneficiaries' postings: members' commission and staff's incentive are two
-// expenses.
-func atExpense(postings []Posting) []Posting {
-	commission, incentive := money.Fen(0), money.Fen(0)
-	for i := range postings {
-		if postings[i].Role == StaffRole {
-			incentive -= postings[i].Amount
-		} else {
-			commission -= postings[i].Amount
+// finder gives the rule that counts for a line; nil when none does.
+type finder func(*Sale, *SaleLine) *namedRule
+
+// workings is what working a sale out needs. Who works out very many keeps one for all of them.
+type workings struct {
+	shares   []share
+	paid     []money.Fen
+	postings []Posting
+	// like are postings that will probably come out: the texts of their accounts need not be made anew.
+	like []Posting
+}
+
+// work gives the postings of a sale, until it is called again, and whether and at what the cap bit.
+func (w *workings) work(policy *Policy, sale *Sale, find finder) (postings []Posting, capping bool, limit money.Fen) {
+	w.fullShares(policy, sale, find)
+	w.paid = w.paid[:0]
+	total := money.Fen(0)
+	for i := range w.shares {
+		total += w.shares[i].amount
+		w.paid = append(w.paid, w.shares[i].amount)
+	}
+	paid := w.paid
+	if limit = policy.limit(sale); total > limit {
+		capping, paid = true, capped(limit, paid)
+	} else {
+		limit = 0
+	}
+	w.expenses(paid)
+	for i := range w.shares {
+		if paid[i] == 0 {
+			continue
 		}
+		s := &w.shares[i]
+		p := Posting{Amount: paid[i], Line: s.line, Role: s.role, Rule: s.rule}
+		if at := len(w.postings); at < len(w.like) && w.like[at].Account.is(Pending, s.member) {
+			p.Account = w.like[at].Account
+		} else {
+			p.Account = Pending.Of(s.member)
+		}
+		if paid[i] != s.amount {
+			p.Full = s.amount
+		}
+		w.postings = append(w.postings, p)
 	}
-	all := make([]Posting, 0, len(postings)+2)
-	if commission != 0 {
-		all = append(all, Posting{Account: CommissionExpense, Amount: commission})
+	if len(w.postings) == 0 {
+		return nil, capping, limit
 	}
-	if incentive != 0 {
-		all = append(all, Posting{Account: StaffIncentive, Amount: incentive})
+	return w.postings, capping, limit
+}
+
+// expenses begins the postings with the brand's side.
+func (w *workings) expenses(paid []money.Fen) {
+	var spent expense
+	for i := range w.shares {
+		spent.add(w.shares[i].role, paid[i])
 	}
+	if w.postings = w.postings[:0]; cap(w.postings) == 0 {
+		w.postings = make([]Posting, 0, len(w.shares)+2)
+	}
+	w.postings = spent.append(w.postings)
+}
+
+// expense is the brand's side: members' commission and staff's incentive are two.
+type expense struct{ commission, incentive money.Fen }
+
+func (x *expense) add(role Role, amount money.Fen) {
+	if role == StaffRole {
+		x.incentive -= amount
+	} else {
+		x.commission -= amount
+	}
+}
+
+func (x *expense) append(postings []Posting) []Posting {
+	if x.commission != 0 {
+		postings = append(postings, Posting{Account: CommissionExpense, Amount: x.commission})
+	}
+	if x.incentive != 0 {
+		postings = append(postings, Posting{Account: StaffIncentive, Amount: x.incentive})
+	}
+	return postings
+}
+
+// atExpense puts the brand's side before the beneficiaries' postings.
+func atExpense(postings []Posting) []Posting {
+	var spent expense
+	for i := range postings {
+		spent.add(postings[i].Role, postings[i].Amount)
+	}
+	all := spent.append(make([]Posting, 0, len(postings)+2))
 	if len(all) == 0 {
 		return nil
 	}
 	return append(all, postings...)
 }
 
-func fullShares(policy *Policy, sale *Sale, find func(*Sale, *SaleLine) *namedRule) []share {
-	shares := make([]share, 0, 4*len(sale.Lines))
+func (w *workings) fullShares(policy *Policy, sale *Sale, find finder) {
+	if w.shares = w.shares[:0]; cap(w.shares) == 0 {
+		w.shares = make([]share, 0, 4*len(sale.Lines))
+	}
 	for i := range sale.Lines {
 		line := &sale.Lines[i]
 		if line.Paid == 0 {
@@ -100,11 +150,10 @@ func fullShares(policy *Policy, sale *Sale, find func(*Sale, *SaleLine) *namedRu
 			member := sale.beneficiary(pay.Role, policy)
 			amount := pay.full(line)
 			if member != "" && amount > 0 {
-				shares = append(shares, share{member, line.Line, pay.Role, rule.name, amount})
+				w.shares = append(w.shares, share{member, line.Line, pay.Role, rule.name, amount})
 			}
 		}
 	}
-	return shares
 }
 
 // full is what a role gets for a line before the cap.

@@ -131,32 +131,32 @@ func (r *dryRun) readSeal(ctx context.Context, n int64) comparedSeal {
 			wanted = append(wanted, entry)
 		}
 	}
-	entries, err := r.entriesOf(ctx, &Seal{Number: n, Entries: wanted})
-	if err != nil {
-		part.err = err
-		return part
-	}
-	accruals, refunds := map[string]*Entry{}, entries[:0:0]
-	for _, e := range entries {
-		if e.Kind == ClawBack {
-			refunds = append(refunds, e)
-			continue
-		}
-		part.tallies.sale(e, r.again(e))
-	}
-	if len(refunds) > 0 {
-		for _, e := range entries {
-			accruals[e.ID] = e
-		}
-		part.err = r.refunds(ctx, part.tallies, refunds, accruals)
-	}
+	part.err = r.read(ctx, &Seal{Number: n, Entries: wanted}, part.tallies)
 	return part
 }
 
-// again computes an accrual under the draft.
-func (r *dryRun) again(e *Entry) *Entry {
-	sale := e.sale()
-	return r.draft.compute(&sale)
+// read counts accruals and claw-backs.
+func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
+	again, e, refunds := reckoner{book: r.draft}, &Entry{}, []*Entry(nil)
+	err := r.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
+		if doc == nil {
+			return seal.without(i)
+		}
+		if err := e.read(doc); err != nil {
+			return err
+		}
+		if e.Kind == ClawBack {
+			refunds, e = append(refunds, e), &Entry{}
+			return nil
+		}
+		would, _, _ := again.postings(e)
+		t.sale(e, would)
+		return nil
+	})
+	if err != nil || len(refunds) == 0 {
+		return err
+	}
+	return r.refunds(ctx, t, &again, refunds)
 }
 
 // sale is the sale an accrual was made from.
@@ -167,34 +167,26 @@ func (e *Entry) sale() Sale {
 	}
 }
 
-// refunds takes the claw-backs of a seal into account. Their accruals may stand in the same seal, or anywhere.
-func (r *dryRun) refunds(ctx context.Context, t *tallies, refunds []*Entry, here map[string]*Entry) error {
-	var missing []string
-	for _, e := range refunds {
-		if id := accrueID(e.Order); here[id] == nil {
-			missing = append(missing, id)
+// refunds takes the claw-backs of a seal into account. Their accruals may stand anywhere.
+func (r *dryRun) refunds(ctx context.Context, t *tallies, again *reckoner, refunds []*Entry) error {
+	ids := make([]string, len(refunds))
+	for i, e := range refunds {
+		ids[i] = accrueID(e.Order)
+	}
+	accrual := &Entry{}
+	return r.eachEntry(ctx, ids, func(i int, doc *entryDoc) error {
+		if doc == nil {
+			return fmt.Errorf("%w: %s", errGone, ids[i])
 		}
-	}
-	docs, err := r.entries.GetMany(ctx, missing)
-	if err != nil {
-		return err
-	}
-	for _, e := range refunds {
-		id := accrueID(e.Order)
-		accrual := here[id]
-		if accrual == nil {
-			if docs[id] == nil {
-				return fmt.Errorf("%w: %s", errGone, id)
-			}
-			if accrual, err = parseEntry(docs[id]); err != nil {
-				return err
-			}
-			if in := accrual.Seal; in != 0 && (in < r.first || in > r.last) || in == 0 && !r.open[id] {
-				t.Earlier++
-				continue
-			}
+		if err := accrual.read(doc); err != nil {
+			return err
 		}
-		t.refund(e, accrual, r.again(accrual))
-	}
-	return nil
+		if in := accrual.Seal; in != 0 && (in < r.first || in > r.last) || in == 0 && !r.open[ids[i]] {
+			t.Earlier++
+			return nil
+		}
+		would, _, _ := again.postings(accrual)
+		t.refund(refunds[i], accrual, would)
+		return nil
+	})
 }

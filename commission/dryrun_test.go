@@ -258,7 +258,7 @@ func TestRowsBeyondTheLimitAreSummedAndTheTotalStaysExact(t *testing.T) {
 			s.Host, s.Referral.Direct, s.Referral.Upline = fmt.Sprintf("h%d", part*1000+n), "", ""
 			was := Compute(&p, s)
 			would := Compute(&Policy{Cap: 2000, Rules: []Rule{{Pays: []Pay{{Role: Host, Fixed: money.Fen(1 + n)}}}}}, s)
-			one.sale(was, would)
+			one.sale(was, would.Postings)
 			want.add(Compared{Old: was.Postings[1].Amount, New: would.Postings[1].Amount, Sales: 1})
 		}
 		all.merge(one)

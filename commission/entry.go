@@ -2,6 +2,7 @@ package commission
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,10 +47,10 @@ const (
 )
 
 // BrandAccounts lists the brand's accounts, as the trial balance shows them.
-func BrandAccounts() []Account {
-	return []Account{
-		CommissionExpense, StaffIncentive, TaxPayable, TaxPaid, Adjustment, MerchantBalance, Bank, Payroll,
-	}
+func BrandAccounts() []Account { return slices.Clone(brandAccounts) }
+
+var brandAccounts = []Account{
+	CommissionExpense, StaffIncentive, TaxPayable, TaxPaid, Adjustment, MerchantBalance, Bank, Payroll,
 }
 
 // Pot is one of a member's accounts.
@@ -75,6 +76,19 @@ func (p Pot) Of(member string) Account {
 		return Account(member + ":" + string(p))
 	}
 	return Account("member:" + member + ":" + string(p))
+}
+
+// is tells whether a is p.Of(member), without making it.
+func (a Account) is(p Pot, member string) bool {
+	rest := a
+	if !strings.HasPrefix(member, staffPrefix) {
+		if !strings.HasPrefix(string(a), "member:") {
+			return false
+		}
+		rest = a[len("member:"):]
+	}
+	n := len(member)
+	return len(rest) == n+1+len(p) && string(rest[:n]) == member && rest[n] == ':' && string(rest[n+1:]) == string(p)
 }
 
 // Member splits the account of a member or of a person of staff; ok is false for the brand's.
@@ -192,8 +206,8 @@ func numberID(kind Kind, number string) string {
 const outcome = "outcome"
 
 func hashOf(id, text string) [sha256.Size]byte {
-	b := make([]byte, 0, len(id)+1+len(text))
-	b = append(append(append(b, id...), '\n'), text...)
+	var short [2048]byte
+	b := append(append(append(short[:0], id...), '\n'), text...)
 	return sha256.Sum256(b)
 }
 

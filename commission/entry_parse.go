@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"guanxi/internal/money"
 )
@@ -15,12 +14,25 @@ var errText = errors.New("commission: the text of the document is not readable")
 
 // parseEntry reads a stored entry.
 func parseEntry(doc *entryDoc) (*Entry, error) {
-	e := &Entry{ID: doc.ID, Seal: doc.Seal, unsealed: doc.Unsealed}
-	copy(e.Hash[:], doc.Hash)
-	if err := e.parse(doc.Text); err != nil {
-		return nil, fmt.Errorf("entry %s: %w", doc.ID, err)
+	e := &Entry{}
+	if err := e.read(doc); err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+// read makes e the stored entry. What e was before is lost, but for the memory of its lists: who reads millions of entries
+// reads them all into one.
+func (e *Entry) read(doc *entryDoc) error {
+	*e = Entry{
+		ID: doc.ID, Seal: doc.Seal, unsealed: doc.Unsealed,
+		Postings: e.Postings[:0], Lines: e.Lines[:0], Notes: e.Notes[:0], Refunded: e.Refunded[:0],
+	}
+	copy(e.Hash[:], doc.Hash)
+	if err := e.parse(doc.Text); err != nil {
+		return fmt.Errorf("entry %s: %w", doc.ID, err)
+	}
+	return nil
 }
 
 func (e *Entry) parse(text string) error {
@@ -34,7 +46,9 @@ func (e *Entry) parse(text string) error {
 		return errText
 	}
 	e.Kind, e.Book = Kind(kind), book
-	e.Postings = make([]Posting, 0, strings.Count(rest, "\npost "))
+	if e.Postings == nil {
+		e.Postings = make([]Posting, 0, strings.Count(rest, "\npost "))
+	}
 	for rest != "" {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
@@ -55,7 +69,7 @@ func (e *Entry) parseLine(line string) (err error) {
 	case "post":
 		e.Postings = append(e.Postings, r.posting())
 	case "at":
-		if e.At, err = time.Parse(textTime, value); err != nil {
+		if e.At, err = parseTime(value); err != nil {
 			return errText
 		}
 	case "order":
@@ -73,7 +87,7 @@ func (e *Entry) parseLine(line string) (err error) {
 		e.Notes = append(e.Notes, Note{key, r.word(key)})
 	case "sale":
 		e.Campaign, e.Host, e.Pickup = r.word("campaign"), r.word("host"), r.word("pickup")
-		r.optional(map[string]*string{"community": &e.Community, "grade": &e.Grade, "help": &e.HelpSeller, "staff": &e.Staff})
+		e.optional(&r)
 	case "referral":
 		e.Referral = Referral{
 			Why: r.word("why"), Direct: r.word("direct"), Upline: r.word("upline"),
@@ -124,11 +138,21 @@ func (r *reader) word(key string) string {
 	return s
 }
 
-// optional takes the words that may follow, each once at most.
-func (r *reader) optional(fields map[string]*string) {
+// optional takes the words about the sale that may follow, each once at most.
+func (e *Entry) optional(r *reader) {
 	for r.rest != "" && r.err == nil {
 		key, _, _ := strings.Cut(r.rest, "=")
-		field := fields[key]
+		var field *string
+		switch key {
+		case "community":
+			field = &e.Community
+		case "grade":
+			field = &e.Grade
+		case "help":
+			field = &e.HelpSeller
+		case "staff":
+			field = &e.Staff
+		}
 		if field == nil || *field != "" {
 			r.err = errText
 			return

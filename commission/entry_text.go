@@ -24,17 +24,14 @@ import "strconv"
 //	note rail=weixin-transfer
 //	post member:m1:available -297
 //	post member:m1:withdrawing 297
-const (
-	textMagic = "guanxi-entry 1 "
-	textTime  = "2006-01-02T15:04:05.000Z"
-)
+const textMagic = "guanxi-entry 1 "
 
 // text renders the entry. The same entry always gives the same bytes.
 func (e *Entry) text() string {
 	b := make([]byte, 0, 256+128*len(e.Lines)+96*len(e.Postings))
 	b = append(b, textMagic...)
 	b = append(append(append(append(b, e.Kind...), ' '), e.Book...), "\nat "...)
-	b = e.At.UTC().AppendFormat(b, textTime)
+	b = appendTime(b, e.At)
 	if e.Order != "" {
 		b = append(append(b, "\norder "...), e.Order...)
 	}

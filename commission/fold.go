@@ -11,22 +11,45 @@ import (
 	"guanxi/internal/docstore"
 )
 
+// readTogether is how many entries are loaded at once by who reads a whole seal: few enough to stay near the processor.
+const readTogether = 500
+
+// eachEntry visits the documents of a seal's entries, in its order; nil is one that is gone. They are the visitor's.
+func (s *Service) eachEntry(ctx context.Context, ids []string, visit func(i int, doc *entryDoc) error) error {
+	for from := 0; from < len(ids); from += readTogether {
+		part := ids[from:min(from+readTogether, len(ids))]
+		docs, err := s.entries.GetMany(ctx, part)
+		if err != nil {
+			return err
+		}
+		for i, id := range part {
+			if err := visit(from+i, docs[id]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // entriesOf loads the entries of a seal, in its order.
 func (s *Service) entriesOf(ctx context.Context, seal *Seal) ([]*Entry, error) {
-	docs, err := s.entries.GetMany(ctx, seal.Entries)
+	entries := make([]*Entry, len(seal.Entries))
+	err := s.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) (err error) {
+		if doc == nil {
+			return seal.without(i)
+		}
+		entries[i], err = parseEntry(doc)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]*Entry, len(seal.Entries))
-	for i, id := range seal.Entries {
-		if docs[id] == nil {
-			return nil, fmt.Errorf("%w: entry %s of seal %d is gone", errSeal, id, seal.Number)
-		}
-		if entries[i], err = parseEntry(docs[id]); err != nil {
-			return nil, err
-		}
-	}
 	return entries, nil
+}
+
+// without says that an entry is gone.
+func (s *Seal) without(i int) error {
+	return fmt.Errorf("%w: entry %s of seal %d is gone", errSeal, s.Entries[i], s.Number)
 }
 
 // errEpoch: the purses are being rebuilt since we looked at the bookmark.

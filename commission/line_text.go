@@ -2,7 +2,6 @@ package commission
 
 import (
 	"strings"
-	"time"
 
 	"guanxi/internal/money"
 )
@@ -11,8 +10,16 @@ import (
 //
 //	accrue/o1 2026-11-22T07:09:35.000Z direct,host pending=396
 func appendLine(b []byte, e *Entry, change Balance, roles []Role) []byte {
+	return appendShare(appendSubject(b, e), change, roles)
+}
+
+// appendSubject is what the lines of all members begin with.
+func appendSubject(b []byte, e *Entry) []byte {
 	b = append(append(b, e.ID...), ' ')
-	b = append(e.At.UTC().AppendFormat(b, textTime), ' ')
+	return append(appendTime(b, e.At), ' ')
+}
+
+func appendShare(b []byte, change Balance, roles []Role) []byte {
 	for i, role := range roles {
 		if i > 0 {
 			b = append(b, ',')
@@ -68,7 +75,7 @@ func (l *Line) subject() (kind Kind, order, number string) {
 func parseLine(row string) (Line, error) {
 	r := reader{rest: row}
 	l := Line{Entry: r.take("")}
-	at, err := time.Parse(textTime, r.take(""))
+	at, err := parseTime(r.take(""))
 	if err != nil {
 		return Line{}, errText
 	}

@@ -8,6 +8,7 @@ import (
 
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
+	"guanxi/internal/storytest"
 )
 
 // subjectWords says what each kind of rule names, in the order of precedence.
@@ -200,5 +201,5 @@ One role is paid once per line. One person may stand in several roles; each is a
 	} {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", f.Code, f.ZH, f.EN)
 	}
-	golden(t, "../docs/commission-policy.md", out.String())
+	storytest.Golden(t, "../docs/commission-policy.md", out.String())
 }

@@ -94,20 +94,6 @@ func (p *purseDoc) setMark(book string, number int64) {
 	p.Seals = append(p.Seals, bookMark{book, number})
 }
 
-// movement is what one seal does to one member.
-type movement struct {
-	change    Balance
-	lines     int
-	text      []byte
-	withdrawn []string // numbers of the withdrawals asked for
-}
-
-// numbered is a movement with the number of its seal.
-type numbered struct {
-	number int64
-	*movement
-}
-
 // fold takes the movement of a seal. Taking it again, or after a later one, changes nothing. A purse of an older epoch
 // begins anew; a sealer of an older epoch finds nothing to do here.
 func (p *purseDoc) fold(book string, epoch, number int64, m *movement) {
@@ -120,23 +106,38 @@ func (p *purseDoc) foldSeals(book string, epoch int64, seals []numbered) {
 	if p.Epoch > epoch {
 		return
 	}
-	taken, text := false, []byte(p.Tail[p.finished():])
+	var text strings.Builder
+	rest, taken := p.Tail[p.finished():], false
 	for _, s := range seals {
 		if p.mark(book) >= s.number {
 			continue
 		}
-		taken = true
+		if !taken {
+			taken = true
+			text.Grow(len(rest) + textOf(seals, s.number))
+			text.WriteString(rest)
+		}
 		p.setMark(book, s.number)
 		p.Balance.add(s.change)
-		text = append(text, s.text...)
+		text.Write(s.text)
 		p.Lines += int64(s.lines)
 		for _, number := range s.withdrawn {
 			p.spend(number)
 		}
 	}
 	if taken {
-		p.Tail = string(text)
+		p.Tail = text.String()
 	}
+}
+
+// textOf is how many bytes of lines the seals from a number on have.
+func textOf(seals []numbered, from int64) (n int) {
+	for _, s := range seals {
+		if s.number >= from {
+			n += len(s.text)
+		}
+	}
+	return n
 }
 
 // begin empties a purse of an older epoch. What is held for withdrawals stays held.
@@ -208,59 +209,4 @@ func (b *Balance) pot(p Pot) *money.Fen {
 		return &b.Withdrawn
 	}
 	return nil
-}
-
-// movements sums the entries of a seal by member: one statement line per entry and member.
-func movements(entries []*Entry) map[string]*movement {
-	all := make(map[string]*movement, len(entries))
-	type share struct {
-		member string
-		change Balance
-		roles  []Role
-	}
-	var shares []share // of one entry, in order of appearance
-	for _, e := range entries {
-		shares = shares[:0]
-		for i := range e.Postings {
-			p := &e.Postings[i]
-			member, pot, ok := p.Account.Member()
-			if !ok {
-				continue
-			}
-			at := 0
-			for at < len(shares) && shares[at].member != member {
-				at++
-			}
-			if at == len(shares) {
-				shares = append(shares, share{member: member})
-			}
-			if amount := shares[at].change.pot(pot); amount != nil {
-				*amount += p.Amount
-			}
-			shares[at].roles = withRole(shares[at].roles, p.Role)
-		}
-		for _, s := range shares {
-			m := all[s.member]
-			if m == nil {
-				m = &movement{}
-				all[s.member] = m
-			}
-			m.change.add(s.change)
-			m.lines++
-			if e.Kind == Withdraw {
-				m.withdrawn = append(m.withdrawn, e.Number)
-			}
-			m.text = appendLine(m.text, e, s.change, s.roles)
-		}
-	}
-	return all
-}
-
-func withRole(roles []Role, role Role) []Role {
-	for _, r := range roles {
-		if r == role {
-			return roles
-		}
-	}
-	return append(roles, role)
 }

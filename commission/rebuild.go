@@ -3,8 +3,6 @@ package commission
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"guanxi/internal/docstore"
 )
@@ -44,12 +42,9 @@ func (s *Service) dropStrangers(ctx context.Context, epoch int64) error {
 	})
 }
 
-// The bounds of one group of a rebuild: what is held in memory, and how long one purse's tail may become before it is
-// written by itself.
-const (
-	maxGroup = 1 << 17 // entries
-	maxTail  = 1 << 12 // statement lines
-)
+// maxGroup is how many entries one group of a rebuild holds: about 30 MB of statement lines in memory. What a
+// group writes is written at its end: every write makes the readers of an embedded store forget the pages they know.
+const maxGroup = 1 << 17
 
 // regroup gathers what many seals do, so that a purse is written once for all of them. Each seal is still taken by itself,
 // so that whoever comes in between, with groups of another size, takes none twice.
@@ -77,52 +72,43 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 		if err != nil {
 			return part{err: err}
 		}
-		all, err := s.entriesOf(ctx, seal)
-		return part{number: n, entries: len(all), moves: movements(all), err: err}
+		m, e := moves{of: map[string]*movement{}}, &Entry{}
+		err = s.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
+			if doc == nil {
+				return seal.without(i)
+			}
+			if err := e.read(doc); err != nil {
+				return err
+			}
+			m.take(e)
+			return nil
+		})
+		return part{number: n, entries: len(seal.Entries), moves: m.of, err: err}
 	}
 	g := &regroup{Service: s, epoch: book.Epoch, moves: map[string][]numbered{}, lines: map[string]int{}}
 	return inOrder(ctx, book.Folded+1, book.Target, read, func(p part) error {
 		if p.err != nil {
 			return p.err
 		}
-		var long []string
 		for member, m := range p.moves {
 			g.moves[member] = append(g.moves[member], numbered{p.number, m})
-			if g.lines[member] += m.lines; g.lines[member] > maxTail {
-				long = append(long, member)
-			}
-		}
-		if err := g.fold(ctx, long); err != nil {
-			return err
+			g.lines[member] += m.lines
 		}
 		if g.entries += p.entries; g.entries < maxGroup && p.number < book.Target {
 			return nil
 		}
-		g.entries = 0
-		if err := g.fold(ctx, slices.Collect(maps.Keys(g.moves))); err != nil {
+		if err := g.fold(ctx); err != nil {
 			return err
 		}
+		g.entries, g.moves, g.lines = 0, map[string][]numbered{}, map[string]int{}
 		return s.folded(ctx, g.epoch, p.number)
 	})
 }
 
-// fold writes these members' purses, and forgets what they have taken.
-func (g *regroup) fold(ctx context.Context, members []string) error {
-	if len(members) == 0 {
-		return nil
-	}
-	f := &folding{lines: make(map[string]int, len(members)), again: true, take: func(p *purseDoc) {
+// fold writes the purses of the group. A busy purse's full pages go before it (see foldPurses), so that however much one
+// group brings, it only ever carries an unfinished page.
+func (g *regroup) fold(ctx context.Context) error {
+	return g.foldPurses(ctx, &folding{lines: g.lines, again: true, take: func(p *purseDoc) {
 		p.foldSeals(g.config.Book, g.epoch, g.moves[p.ID])
-	}}
-	for _, member := range members {
-		f.lines[member] = g.lines[member]
-	}
-	if err := g.foldPurses(ctx, f); err != nil {
-		return err
-	}
-	for _, member := range members {
-		delete(g.moves, member)
-		delete(g.lines, member)
-	}
-	return nil
+	}})
 }

@@ -1,5 +1,7 @@
 package commission
 
+import "guanxi/internal/money"
+
 // namedRule is a rule with its name made once.
 type namedRule struct {
 	name string
@@ -61,18 +63,49 @@ func (s *Service) compute(p *Policy, sale *Sale) *Entry {
 	if len(p.Rules) <= fewRules {
 		return Compute(p, *sale)
 	}
+	return s.rulebook(p).compute(sale)
+}
+
+// rulebook is that of a published policy; it is kept.
+func (s *Service) rulebook(p *Policy) *rulebook {
 	c := &s.policyCache
 	c.mu.Lock()
 	book := c.books[p]
 	c.mu.Unlock()
-	if book == nil {
-		book = newRulebook(p)
-		c.mu.Lock()
-		if c.books == nil || len(c.books) >= maxBooks {
-			c.books = map[*Policy]*rulebook{}
-		}
-		c.books[p] = book
-		c.mu.Unlock()
+	if book != nil {
+		return book
 	}
-	return book.compute(sale)
+	book = newRulebook(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.books == nil || len(c.books) >= maxBooks {
+		c.books = map[*Policy]*rulebook{}
+	}
+	c.books[p] = book
+	return book
+}
+
+// known finds a version among the policies that are loaded; nil when it is not there.
+func (c *policyCache) known(version int) *Policy {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.policies {
+		if p.Version == version {
+			return p
+		}
+	}
+	return nil
+}
+
+// reckoner works accruals out again, one after the other, from their own facts.
+type reckoner struct {
+	book *rulebook
+	work workings
+	sale Sale
+}
+
+// postings are what the rulebook gives for the sale of an accrual, until they are asked for again.
+func (r *reckoner) postings(e *Entry) (postings []Posting, capped bool, limit money.Fen) {
+	r.sale, r.work.like = e.sale(), e.Postings
+	return r.work.work(r.book.policy, &r.sale, r.book.find)
 }

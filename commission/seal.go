@@ -59,11 +59,15 @@ func (s *Seal) digest() [sha256.Size]byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "guanxi-seal 1 %s %d %s\n", s.Book, s.Number, s.At.UTC().Format(textTime))
 	h.Write(s.Prev[:])
+	part := make([]byte, 0, 1<<13)
 	for i, id := range s.Entries {
-		h.Write([]byte(id))
-		h.Write([]byte{'\n'})
-		h.Write(s.Hashes[i][:])
+		part = append(append(append(part, id...), '\n'), s.Hashes[i][:]...)
+		if len(part) >= cap(part)/2 {
+			h.Write(part)
+			part = part[:0]
+		}
 	}
+	h.Write(part)
 	return [sha256.Size]byte(h.Sum(nil))
 }
 

@@ -1,14 +1,13 @@
 package commission
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"strings"
-
-	"guanxi/internal/money"
 )
 
 // lineKey hashes statements: a line by a keyed hash, a statement by a polynomial over its lines, so that stretches that
@@ -23,79 +22,101 @@ func newLineKey() lineKey { return lineKey{maphash.MakeSeed(), rand.Uint64() | 1
 // stretch is what one seal does to one member.
 type stretch struct {
 	change Balance
-	lines  int64
-	text   uint64
-	power  uint64 // base to the number of lines
+	hashed
 }
 
-func (v *verification) stretches(entries []*Entry) map[string]stretch {
-	moves := movements(entries)
-	all := make(map[string]stretch, len(moves))
-	for member, m := range moves {
-		s := stretch{change: m.change, lines: int64(m.lines), power: 1}
-		for text := m.text; len(text) > 0; {
-			end := bytes.IndexByte(text, '\n') + 1
-			s.text, s.power = s.text*v.key.base+maphash.Bytes(v.key.seed, text[:end]), s.power*v.key.base
-			text = text[end:]
-		}
-		all[member] = s
-	}
-	return all
+// hashed is a piece of a statement.
+type hashed struct {
+	lines int64
+	text  uint64
+	power uint64 // base to the number of lines
 }
 
-func brandSums(entries []*Entry) map[Account]money.Fen {
-	sums := map[Account]money.Fen{}
-	for _, e := range entries {
-		for i := range e.Postings {
-			if _, _, ok := e.Postings[i].Account.Member(); !ok {
-				sums[e.Postings[i].Account] += e.Postings[i].Amount
-			}
+func (h *hashed) add(key *lineKey, text string) {
+	for text != "" {
+		end := strings.IndexByte(text, '\n') + 1
+		if end == 0 {
+			end = len(text)
 		}
+		h.text, h.power = h.text*key.base+maphash.String(key.seed, text[:end]), h.power*key.base
+		h.lines++
+		text = text[end:]
 	}
-	return sums
 }
 
-// checkLines proves that a statement, page by page, is what the entries make.
-func (v *verification) checkLines(ctx context.Context, p *purseDoc, want uint64) error {
-	have, number := uint64(0), int64(0)
-	take := func(lines string) {
-		for lines != "" {
-			end := strings.IndexByte(lines, '\n') + 1
-			if end == 0 {
-				end = len(lines)
-			}
-			have = have*v.key.base + maphash.String(v.key.seed, lines[:end])
-			number, lines = number+1, lines[end:]
-		}
+func (h *hashed) join(next *hashed) {
+	h.text, h.power, h.lines = h.text*next.power+next.text, h.power*next.power, h.lines+next.lines
+}
+
+// pagesTogether is how many pages of a statement are read at once.
+const pagesTogether = 100
+
+// errDiffers ends the reading of a statement that is not right.
+var errDiffers = errors.New("commission: the statement differs")
+
+// checkLines proves that a statement, page by page, is what the entries make. A long one is read piece by piece, side by
+// side.
+func (c *checkedPurse) checkLines(ctx context.Context, v *verification, want uint64) error {
+	type piece struct {
+		hashed
+		found []Difference
+		err   error
 	}
-	first := p.first()
-	for from := int64(0); from*pageLines < first; from += 500 {
-		var ids []string
-		for n := from; n < from+500 && n*pageLines < first; n++ {
-			ids = append(ids, pageID(p.ID, n))
-		}
-		pages, err := v.pages.GetMany(ctx, ids)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if pages[id] == nil {
-				v.differ("statement", id, "the page is gone")
-				return nil
-			}
-			before := number
-			take(pages[id].Lines)
-			if number-before != pageLines {
-				v.differ("statement", id, "the page does not have %d lines", pageLines)
-				return nil
-			}
-		}
+	p, have := c.purse, hashed{power: 1}
+	pages := (p.first() + pageLines - 1) / pageLines
+	pieces := (pages + pagesTogether - 1) / pagesTogether
+	read := func(ctx context.Context, n int64) (one piece) {
+		one.hashed.power = 1
+		one.found, one.err = v.hashPages(ctx, p.ID, n*pagesTogether, min((n+1)*pagesTogether, pages), &one.hashed)
+		return one
 	}
-	take(p.Tail)
-	if number != p.Lines || have != want {
-		v.differ("statement", p.ID, "its lines are not what its entries make%s", v.firstWrongLine(ctx, p))
+	take := func(one piece) error {
+		c.found = append(c.found, one.found...)
+		if one.err == nil && len(one.found) > 0 {
+			return errDiffers
+		}
+		have.join(&one.hashed)
+		return one.err
+	}
+	var err error
+	switch {
+	case pieces == 1: // as nearly always: nothing to do side by side
+		err = take(read(ctx, 0))
+	case pieces > 1:
+		err = inOrder(ctx, 0, pieces-1, read, take)
+	}
+	if errors.Is(err, errDiffers) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if have.add(&v.key, p.Tail); have.lines != p.Lines || have.text != want {
+		c.differ("statement", p.ID, "its lines are not what its entries make"+v.firstWrongLine(ctx, p))
 	}
 	return nil
+}
+
+// hashPages adds the pages from … to-1 of a member's statement, up to the first that is not as it must be.
+func (v *verification) hashPages(ctx context.Context, member string, from, to int64, into *hashed) ([]Difference, error) {
+	ids := make([]string, 0, to-from)
+	for n := from; n < to; n++ {
+		ids = append(ids, pageID(member, n))
+	}
+	pages, err := v.pages.GetMany(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if pages[id] == nil {
+			return []Difference{{"statement", id, "the page is gone"}}, nil
+		}
+		before := into.lines
+		if into.add(&v.key, pages[id].Lines); into.lines-before != pageLines {
+			return []Difference{{"statement", id, fmt.Sprintf("the page does not have %d lines", pageLines)}}, nil
+		}
+	}
+	return nil, nil
 }
 
 // firstWrongLine looks for the line a clerk should look at.

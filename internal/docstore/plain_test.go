@@ -75,6 +75,47 @@ func TestThePlanDecodesWhatTheGeneralCodecDecodes(t *testing.T) {
 	}
 }
 
+// A damaged body is decoded as the general codec decodes it, or left to it.
+func TestThePlanTrustsNoLength(t *testing.T) {
+	t.Parallel()
+	p, decoded, refused := planOf(reflect.TypeFor[flat]()), 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		body, err := bson.Marshal(flat{
+			Doc: Doc{ID: "a", Version: 3}, Text: rapid.StringN(0, 5, 9).Draw(t, "text"), Named: "w", N: 5, Yes: true,
+			Raw: rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "raw"), At: time.UnixMilli(1234567890123).UTC(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "damages") {
+			at := rapid.IntRange(0, len(body)-1).Draw(t, "at")
+			switch rapid.IntRange(0, 3).Draw(t, "how") {
+			case 0:
+				body = body[:at+1]
+			case 1:
+				body = append(body, body[at])
+			default:
+				body[at] = rapid.OneOf(rapid.Byte(), rapid.ByteRange(0, 20)).Draw(t, "byte")
+			}
+		}
+		var fast, slow flat
+		if !p.decode(body, reflect.ValueOf(&fast).Elem()) {
+			refused++
+			return
+		}
+		if err := bson.UnmarshalWithRegistry(newRegistry(BlindKeyRing()), body, &slow); err != nil {
+			t.Fatalf("the general codec refuses it: %v", err)
+		}
+		if diff := cmp.Diff(slow, fast, cmpopts.IgnoreUnexported(Doc{}, flat{})); diff != "" {
+			t.Fatal(diff)
+		}
+		decoded++
+	})
+	if decoded == 0 || refused == 0 {
+		t.Errorf("%d decoded, %d refused", decoded, refused)
+	}
+}
+
 func TestTypesThatAreNotPlainHaveNoPlan(t *testing.T) {
 	t.Parallel()
 	type secret struct {

@@ -29,7 +29,7 @@ type Options struct {
 	// WALLimitMiB is the size of the write-ahead log at which the writer stops for a moment and lets it begin anew. Default 8.
 	WALLimitMiB int
 	// MapMiB is how much of the file those who read many documents map into memory, which keeps that as cheap at a
-	// million documents as at a thousand; the kernel takes the memory back when it needs it. Default 1024; negative =
+	// million documents as at a thousand; the kernel takes the memory back when it needs it. Default 2047; negative =
 	// nothing.
 	MapMiB int
 	// RecentMiB bounds the records kept in memory for readings by id. Default 16; negative = none.
@@ -72,7 +72,7 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 		options.CacheMiB = 32
 	}
 	if options.MapMiB == 0 {
-		options.MapMiB = 1024
+		options.MapMiB = 2047 // the most SQLite maps
 	}
 	options.MapMiB = max(0, options.MapMiB)
 	if options.RecentMiB == 0 {
