@@ -272,7 +272,7 @@ func (d *draft[T]) store(ctx context.Context, open *doubt) error {
 		return nil
 	}
 	emitted := len(meta.emitted)
-	op, err := d.successor(meta, body)
+	op, err := c.successor(d.doc, meta, body)
 	if err != nil {
 		return err
 	}

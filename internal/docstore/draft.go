@@ -32,14 +32,14 @@ func (d *draft[T]) unchanged(meta *Doc) (body bson.Raw, same bool, err error) {
 }
 
 // successor makes the write. A body that is encoded already needs only its version and token stamped.
-func (d *draft[T]) successor(meta *Doc, body bson.Raw) (Op, error) {
-	c, version := d.collection, meta.Version
+func (c *core) successor(doc any, meta *Doc, body bson.Raw) (Op, error) {
+	version := meta.Version
 	if body == nil || meta.Schema != c.spec.Schema {
-		return c.prepare(d.doc, version)
+		return c.prepare(doc, meta, version)
 	}
 	meta.Version, meta.Token = version+1, int64(rand.Uint64()>>1)
 	if err := errors.Join(stamp(body, "version", meta.Version), stamp(body, "token", meta.Token)); err != nil {
-		return Op{}, c.fail("update", d.id, err)
+		return Op{}, c.fail("update", meta.ID, err)
 	}
-	return c.op(d.id, version, body)
+	return c.op(meta.ID, version, body)
 }

@@ -36,7 +36,7 @@ func (c *Collection[T]) upsertChunk(ctx context.Context, ids []string, fn func(*
 			return err
 		}
 		emitted = append(emitted, len(c.meta(doc).emitted))
-		op, err := c.prepare(doc, c.meta(doc).Version)
+		op, err := c.prepare(doc, c.meta(doc), c.meta(doc).Version)
 		if err != nil {
 			return err
 		}

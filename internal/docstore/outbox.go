@@ -13,13 +13,14 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-type outbox[T any] struct{ *Collection[T] }
+// outbox is the relay's view of a collection.
+type outbox struct{ *core }
 
-func (o outbox[T]) Due(ctx context.Context, limit int) ([]string, error) {
+func (o outbox) Due(ctx context.Context, limit int) ([]string, error) {
 	return o.Waiting(ctx, o.store.clock.Now().Add(time.Millisecond), limit)
 }
 
-func (o outbox[T]) Waiting(ctx context.Context, until time.Time, limit int) ([]string, error) {
+func (o outbox) Waiting(ctx context.Context, until time.Time, limit int) ([]string, error) {
 	q := By(WaitingIndex).Between(nil, until).First(limit)
 	records, _, err := o.store.driver.Find(ctx, o.spec.Name, q)
 	if err != nil {
@@ -32,13 +33,24 @@ func (o outbox[T]) Waiting(ctx context.Context, until time.Time, limit int) ([]s
 	return ids, nil
 }
 
-func (o outbox[T]) Depth(ctx context.Context, limit int) (int, error) {
+func (o outbox) Depth(ctx context.Context, limit int) (int, error) {
 	return o.Count(ctx, By(WaitingIndex), limit)
 }
 
-func (o outbox[T]) Tend(ctx context.Context, docID string, edit func(*Doc) error) error {
-	_, err := o.Update(ctx, docID, func(doc *T) error { return tended(o.meta(doc), edit) })
+func (o outbox) Tend(ctx context.Context, docID string, edit func(*Doc) error) error {
+	return o.tend(ctx, docID, edit)
+}
+
+// tendOne changes an envelope together with what callers do to the document.
+func (c *Collection[T]) tendOne(ctx context.Context, docID string, edit func(*Doc) error) error {
+	_, err := c.Update(ctx, docID, func(doc *T) error { return tended(c.meta(doc), edit) })
 	return err
+}
+
+func (c *Collection[T]) updating(docID string) bool {
+	c.combiner.mu.Lock()
+	defer c.combiner.mu.Unlock()
+	return c.combiner.queues[docID] != nil
 }
 
 func tended(meta *Doc, edit func(*Doc) error) error {
@@ -53,7 +65,7 @@ func tended(meta *Doc, edit func(*Doc) error) error {
 
 // TendMany rewrites the envelopes of stored documents without decoding the rest of them: this is the relay's hot path,
 // and a document's own fields (encrypted ones above all) are none of its business.
-func (o outbox[T]) TendMany(ctx context.Context, ids []string, edit func(*Doc) error) []error {
+func (o outbox) TendMany(ctx context.Context, ids []string, edit func(*Doc) error) []error {
 	answers := make([]error, 0, len(ids))
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
@@ -63,7 +75,7 @@ func (o outbox[T]) TendMany(ctx context.Context, ids []string, edit func(*Doc) e
 	return answers
 }
 
-func (o outbox[T]) tendChunk(ctx context.Context, ids []string, edit func(*Doc) error) []error {
+func (o outbox) tendChunk(ctx context.Context, ids []string, edit func(*Doc) error) []error {
 	answers := make([]error, len(ids))
 	records, err := o.store.driver.Get(ctx, o.spec.Name, ids)
 	if err != nil {
@@ -113,7 +125,7 @@ func (o outbox[T]) tendChunk(ctx context.Context, ids []string, edit func(*Doc) 
 }
 
 // tendSlow takes the ordinary way, side by side, so that the driver can group the writes.
-func (o outbox[T]) tendSlow(ctx context.Context, ids []string, slow []int, answers []error, edit func(*Doc) error) {
+func (o outbox) tendSlow(ctx context.Context, ids []string, slow []int, answers []error, edit func(*Doc) error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex // edits of one TendMany never run at the same time
 	for _, i := range slow {
@@ -130,7 +142,7 @@ func (o outbox[T]) tendSlow(ctx context.Context, ids []string, slow []int, answe
 
 // envelope makes the write that edit asks for; a zero Op when it changes nothing, ErrStale when the document
 // must take the ordinary way.
-func (o outbox[T]) envelope(docID string, body bson.Raw, edit func(*Doc) error) (Op, int64, error) {
+func (o outbox) envelope(docID string, body bson.Raw, edit func(*Doc) error) (Op, int64, error) {
 	if o.busy(docID) {
 		return Op{}, 0, ErrStale
 	}
@@ -157,14 +169,8 @@ func (o outbox[T]) envelope(docID string, body bson.Raw, edit func(*Doc) error) 
 	return op, meta.Token, err
 }
 
-func (o outbox[T]) busy(docID string) bool {
-	o.combiner.mu.Lock()
-	defer o.combiner.mu.Unlock()
-	return o.combiner.queues[docID] != nil
-}
-
 // reshape returns body with the outbox, waiting time, version and token of meta; every other byte stays.
-func (o outbox[T]) reshape(body bson.Raw, meta *Doc) (next bson.Raw, changed bool, err error) {
+func (o outbox) reshape(body bson.Raw, meta *Doc) (next bson.Raw, changed bool, err error) {
 	elements, err := body.Elements()
 	if err != nil {
 		return nil, false, fmt.Errorf("read envelope: %w", err)

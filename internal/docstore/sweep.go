@@ -20,29 +20,43 @@ const keptErrors = 5
 // the others: the first few errors are returned together, at the end. Moved counts the documents work has moved; work must
 // be safe for concurrent use.
 func (c *Collection[T]) Sweep(ctx context.Context, q Query, s Sweep, work func(*T) (moved bool, err error)) (moved int, err error) {
+	var page Page[T]
+	return c.sweep(ctx, q, s, func(q Query) (n int, next string, err error) {
+		page, err = c.Find(ctx, q)
+		return len(page.Items), page.Next, err
+	}, func(i int) (docID string, moved bool, err error) {
+		doc := page.Items[i]
+		moved, err = work(doc)
+		return c.meta(doc).ID, moved, err
+	})
+}
+
+// sweep walks pages that load loads; work takes document i of the page.
+func (c *core) sweep(ctx context.Context, q Query, s Sweep, load func(Query) (n int, next string, err error),
+	work func(i int) (docID string, moved bool, err error),
+) (moved int, err error) {
 	sum, seen := swept{}, 0
 	for q = q.First(min(s.Page, s.Most)); ; {
-		page, err := c.Find(ctx, q)
+		n, next, err := load(q)
 		if err != nil {
 			return sum.moved, errors.Join(err, sum.err(c.spec.Name))
 		}
 		var group sync.WaitGroup
 		slots := make(chan struct{}, s.Workers)
-		for _, doc := range page.Items {
+		for i := range n {
 			slots <- struct{}{}
 			group.Go(func() {
 				defer func() { <-slots }()
-				moved, err := work(doc)
-				sum.add(c.meta(doc).ID, moved, err)
+				sum.add(work(i))
 			})
 		}
 		group.Wait()
-		seen += len(page.Items)
+		seen += n
 		left := s.Most - seen
-		if page.Next == "" || left <= 0 || ctx.Err() != nil {
+		if next == "" || left <= 0 || ctx.Err() != nil {
 			return sum.moved, sum.err(c.spec.Name)
 		}
-		q = q.First(min(s.Page, left)).Continue(page.Next)
+		q = q.First(min(s.Page, left)).Continue(next)
 	}
 }
 
