@@ -77,11 +77,20 @@ func (w *world) start() *process {
 	return p
 }
 
+// call reaches the world, which several processes share.
+func (p *process) call(do func() error) error {
+	return p.life.Call(func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return do()
+	})
+}
+
 // mortal is the world's ports as a process sees them.
 type mortal struct{ p *process }
 
 func (m mortal) ShareOut(_ context.Context, order string) (out commission.Plan, err error) {
-	err = m.p.life.Call(func() error {
+	err = m.p.call(func() error {
 		if plan := m.p.ledger.plans[order]; plan != nil {
 			out = *plan
 			out.Shares = slices.Clone(plan.Shares)
@@ -93,7 +102,7 @@ func (m mortal) ShareOut(_ context.Context, order string) (out commission.Plan, 
 }
 
 func (m mortal) Order(_ context.Context, order string) (out Order, err error) {
-	err = m.p.life.Call(func() error {
+	err = m.p.call(func() error {
 		out = *m.p.orders[order]
 		return nil
 	})
@@ -145,7 +154,7 @@ func (l *ledger) post(id string, content any, fn func()) error {
 }
 
 func (m mortal) Reserve(_ context.Context, h commission.Hold) error {
-	return m.p.life.Call(func() error {
+	return m.p.call(func() error {
 		l := m.p.ledger
 		pot := l.pots[h.Member]
 		if _, known := l.entries["withdraw/"+h.Number]; !known && pot.Available < h.Amount {
@@ -156,7 +165,7 @@ func (m mortal) Reserve(_ context.Context, h commission.Hold) error {
 }
 
 func (m mortal) settle(kind string, p commission.Payout, fn func(pot *commission.Balance)) error {
-	return m.p.life.Call(func() error {
+	return m.p.call(func() error {
 		l := m.p.ledger
 		h, ok := l.entries["withdraw/"+p.Number].(commission.Hold)
 		if !ok || h.Member != p.Member || h.Amount != p.Amount || p.Tax != 0 || p.At.IsZero() {
@@ -218,7 +227,7 @@ func (pl *platform) mood(call string) (before, after error) {
 }
 
 func (m mortal) ask(call string, do func(*platform) (Answer, error)) (a Answer, err error) {
-	err = m.p.life.Call(func() error {
+	err = m.p.call(func() error {
 		pl := m.p.platform
 		if pl.away > 0 {
 			pl.away--
