@@ -6,14 +6,9 @@ import (
 	"guanxi/internal/money"
 )
 
-// A statement line is stored as text:
+// A statement line is stored as text: what the lines of all members of an entry begin with, then what it does to one of them.
 //
 //	accrue/o1 2026-11-22T07:09:35.000Z direct,host pending=396
-func appendLine(b []byte, e *Entry, change Balance, roles []Role) []byte {
-	return appendShare(appendSubject(b, e), change, roles)
-}
-
-// appendSubject is what the lines of all members begin with.
 func appendSubject(b []byte, e *Entry) []byte {
 	b = append(append(b, e.ID...), ' ')
 	return append(appendTime(b, e.At), ' ')

@@ -188,7 +188,15 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 	if paid == nil || paid.Kind != Confirm || !paid.moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
 		return fmt.Errorf("return payout: %w", ErrPayoutUnknown)
 	}
-	p.after = max(p.after, paid.unsealed)
+	tax, err := s.entry(ctx, numberID(TaxWithheld, p.Number))
+	if err != nil {
+		return fmt.Errorf("return payout: %w", err)
+	}
+	for _, before := range []*Entry{paid, tax} {
+		if before != nil {
+			p.after = max(p.after, before.unsealed)
+		}
+	}
 	postings := []Posting{{Account: Withdrawn.Of(p.Member), Amount: p.Tax - p.Amount}}
 	if p.Tax > 0 {
 		postings = append(postings, Posting{Account: TaxPayable, Amount: -p.Tax})

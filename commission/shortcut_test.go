@@ -276,7 +276,7 @@ func TestASealsSumsAreThoseOfItsLines(t *testing.T) {
 			seen[member] = true
 			line, b := e.lineOf(member), balances[member]
 			b.add(line.Change)
-			balances[member], texts[member] = b, texts[member]+string(appendLine(nil, e, line.Change, line.Roles))
+			balances[member], texts[member] = b, texts[member]+string(appendShare(appendSubject(nil, e), line.Change, line.Roles))
 		}
 	}
 	moves := movements(all)

@@ -27,12 +27,7 @@ type story struct {
 }
 
 func (s *story) play(words []string) string {
-	ctx, arg := s.t.Context(), func(n int) string {
-		if n < len(words) {
-			return words[n]
-		}
-		return ""
-	}
+	ctx, arg := s.t.Context(), func(n int) string { return storytest.Arg(words, n) }
 	switch words[0] {
 	case "place": // place [key [sku:units …]]
 		in := PlaceInput{Key: "k", Member: "mia", Campaign: "spring"}

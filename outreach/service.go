@@ -54,12 +54,6 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	return s, nil
 }
 
-// On tells whether a topic has a template.
-func (s *Service) On(topic Topic) bool {
-	_, on := s.config.Templates[topic]
-	return on
-}
-
 // Plan writes down that a member is to be told something; Tend sends it. The same topic and number again change nothing,
 // and a topic that is off costs nothing. Error: ErrBadInput.
 func (s *Service) Plan(ctx context.Context, t Told) error {

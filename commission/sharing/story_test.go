@@ -60,12 +60,7 @@ type story struct {
 
 func (s *story) play(words []string) string {
 	ctx := context.Background()
-	arg := func(n int) string {
-		if n < len(words) {
-			return words[n]
-		}
-		return ""
-	}
+	arg := func(n int) string { return storytest.Arg(words, n) }
 	if s.setUp(words, arg) {
 		return "ok"
 	}

@@ -52,12 +52,7 @@ func (s *story) number(key string) string { return id.Derive("withdrawal", s.own
 
 func (s *story) play(words []string) string {
 	ctx := context.Background()
-	arg := func(n int) string {
-		if n < len(words) {
-			return words[n]
-		}
-		return ""
-	}
+	arg := func(n int) string { return storytest.Arg(words, n) }
 	answer, about := s.setUp(words[0], arg), ""
 	if answer == "" {
 		answer, about = s.act(ctx, words[0], arg), arg(1)

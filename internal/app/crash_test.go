@@ -114,33 +114,38 @@ func (v *victim) open(t testing.TB, store *docstore.Store, c clock.Clock) *app.A
 	return program
 }
 
+// send asks the program until the lights go out; 0 when there is no answer.
+func (v *victim) send(t *testing.T, url, method, token, key string, body any) (int, answer) {
+	raw, _ := json.Marshal(body)
+	var reader io.Reader
+	if body != nil {
+		reader = strings.NewReader(string(raw))
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, url, reader)
+	if err != nil {
+		t.Error(err)
+		return 0, nil
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", key)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0, nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	out := answer{}
+	_ = json.NewDecoder(response.Body).Decode(&out) // an empty answer is one too
+	return response.StatusCode, out
+}
+
 // shop is one buyer who logs in, orders and pays until the lights go out.
 func (v *victim) shop(t *testing.T, url string, buyer person2, number int) {
 	send := func(token, key, path string, body any) (int, answer) {
-		raw, _ := json.Marshal(body)
-		var reader io.Reader
-		if body != nil {
-			reader = strings.NewReader(string(raw))
-		}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+path, reader)
-		if err != nil {
-			t.Error(err)
-			return 0, nil
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", key)
-		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Error(err)
-			return 0, nil
-		}
-		defer func() { _ = response.Body.Close() }()
-		out := answer{}
-		_ = json.NewDecoder(response.Body).Decode(&out) // an empty answer is one too
-		return response.StatusCode, out
+		return v.send(t, url+path, http.MethodPost, token, key, body)
 	}
 	code := platformHand(t, v.Platform, "wx-login", map[string]any{"person": buyer.Name})
 	_, login := send("", fmt.Sprintf("login-%d-%d", v.Round, number), "/v1/login", map[string]any{"code": code.text("code")})

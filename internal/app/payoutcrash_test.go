@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -62,30 +60,7 @@ func approve(ctx context.Context, payouts *withdrawal.Service) {
 func (v *victim) withdraw(t *testing.T, url string, who person2, number int) {
 	token := ""
 	send := func(method, key, path string, body any) (int, answer) {
-		raw, _ := json.Marshal(body)
-		var reader io.Reader
-		if body != nil {
-			reader = strings.NewReader(string(raw))
-		}
-		r, err := http.NewRequestWithContext(t.Context(), method, url+path, reader)
-		if err != nil {
-			t.Error(err)
-			return 0, nil
-		}
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", fmt.Sprintf("%s-%d-%d", key, v.Round, number))
-		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Error(err)
-			return 0, nil
-		}
-		defer func() { _ = response.Body.Close() }()
-		out := answer{}
-		_ = json.NewDecoder(response.Body).Decode(&out) // an empty answer is one too
-		return response.StatusCode, out
+		return v.send(t, url+path, method, token, fmt.Sprintf("%s-%d-%d", key, v.Round, number), body)
 	}
 	code := platformHand(t, v.Platform, "wx-login", map[string]any{"person": who.Name})
 	_, login := send("POST", "login-key", "/v1/login", map[string]any{"code": code.text("code")})

@@ -16,7 +16,7 @@ const (
 	ActionReorder     = "reorder"              // notification: hold it until the next one has been sent
 	ActionLose        = "lose"                 // notification: never send it; request: cut the connection before doing anything
 	ActionDelay       = "delay"                // wait DelayMS first
-	ActionHold        = "hold"                 // outcome: only when Drain is called
+	ActionHold        = "hold"                 // outcome: only when Drain or ClearFaults is called
 	ActionRateLimit   = "ratelimit"            // 429 FREQUENCY_LIMITED, or errcode 45009
 	ActionExpire      = "expire"               // errcode 42001, and the token really dies
 	ActionFail        = "fail"                 // 500 SYSTEM_ERROR or errcode -1, or Code with Status; nothing is done
@@ -43,7 +43,7 @@ type Rule struct {
 
 const (
 	maxRules = 1000
-	heldBack = time.Duration(math.MaxInt64) // until Drain
+	heldBack = time.Duration(math.MaxInt64) // until Drain or ClearFaults
 )
 
 // wait is how long an outcome takes that takes d by itself.
@@ -89,12 +89,13 @@ func (s *Sandbox) Faults() []Rule {
 	return append([]Rule{}, s.faults.rules...)
 }
 
-// ClearFaults forgets every rule.
+// ClearFaults forgets every rule and lets go what was held back.
 func (s *Sandbox) ClearFaults() {
 	s.faults.mu.Lock()
-	defer s.faults.mu.Unlock()
 	s.faults.rules = nil
 	s.faults.active.Store(0)
+	s.faults.mu.Unlock()
+	s.post.release()
 }
 
 // take uses up one strike of the first matching rule.

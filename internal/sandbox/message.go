@@ -53,13 +53,6 @@ func (s *Sandbox) Sent() []SentMessage {
 	return slices.Clone(s.messages.sent)
 }
 
-// Credits are the messages of a template a person can still be sent.
-func (s *Sandbox) Credits(person, template string) int {
-	s.messages.mu.Lock()
-	defer s.messages.mu.Unlock()
-	return s.messages.credits[[2]string{s.OpenID(person), template}]
-}
-
 // ServiceMessages gives what a person's phone shows under service notifications, newest first, at most limit.
 func (s *Sandbox) ServiceMessages(openID string, limit int) []SentMessage {
 	found := []SentMessage{}

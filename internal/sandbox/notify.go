@@ -26,7 +26,7 @@ type postOffice struct {
 	pending int64
 	idle    chan struct{} // closed while nothing is pending
 	held    func()        // a reordered notification waiting for the next one
-	waiting []func()      // outcomes waiting for drain
+	waiting []func()      // outcomes waiting to be released
 	wake    chan struct{} // tells drain that something is held
 
 	delivered, refused, lost atomic.Int64
@@ -76,16 +76,7 @@ func (p *postOffice) pendingNow() int64 {
 
 func (p *postOffice) drain(ctx context.Context) error {
 	for {
-		p.mu.Lock()
-		idle, release, waiting := p.idle, p.held, p.waiting
-		p.held, p.waiting = nil, nil
-		p.mu.Unlock()
-		if release != nil { // nobody else is coming: what was held back goes out now
-			release()
-		}
-		for _, run := range waiting {
-			run()
-		}
+		idle := p.release() // nobody else is coming
 		select {
 		case <-idle:
 			if p.pendingNow() == 0 {
@@ -98,7 +89,22 @@ func (p *postOffice) drain(ctx context.Context) error {
 	}
 }
 
-// later runs work after d of real time (heldBack: in drain), counted as pending until it is done.
+// release lets everything go that was held back. It gives what closes when nothing is on its way.
+func (p *postOffice) release() (idle <-chan struct{}) {
+	p.mu.Lock()
+	idle, held, waiting := p.idle, p.held, p.waiting
+	p.held, p.waiting = nil, nil
+	p.mu.Unlock()
+	if held != nil {
+		held()
+	}
+	for _, run := range waiting {
+		run()
+	}
+	return idle
+}
+
+// later runs work after d of real time (heldBack: when released), counted as pending until it is done.
 func (p *postOffice) later(d time.Duration, work func()) {
 	if !p.begin() {
 		return

@@ -116,6 +116,26 @@ func TestTransferRules(t *testing.T) {
 	}
 }
 
+// Whoever holds an outcome back over the wire can let it go again.
+func TestAHeldOutcomeComesWhenTheFaultsAreCleared(t *testing.T) {
+	t.Parallel()
+	p := open(t, nil)
+	if code, answer, _ := p.do(httptest.NewRequest("POST", "/sandbox/faults", strings.NewReader(`{"match":"transfer:accept","action":"hold"}`))); code != 200 {
+		t.Fatal(code, answer)
+	}
+	if code, answer, _ := p.pay("POST", bills, p.transfer("H1")); code != 200 || !strings.Contains(answer, "ACCEPTED") {
+		t.Fatal(code, answer)
+	}
+	for _, state := range []string{"ACCEPTED", "WAIT_USER_CONFIRM"} {
+		if code, answer, _ := p.pay("GET", bills+"/out-bill-no/H1", ""); code != 200 || !strings.Contains(answer, state) {
+			t.Errorf("want %s: %d %s", state, code, answer)
+		}
+		if code, _, _ := p.do(httptest.NewRequest("DELETE", "/sandbox/faults", nil)); code != 204 {
+			t.Error(code)
+		}
+	}
+}
+
 // The name comes back encrypted for the merchant, and the package only while it is of use.
 func TestWhatAQueryTells(t *testing.T) {
 	t.Parallel()
