@@ -1,0 +1,269 @@
+package lease
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
+)
+
+var (
+	// ErrHeld: another process holds the lease, as far as one can see.
+	ErrHeld = errors.New("lease: held by another process")
+	// ErrLost: a newer holder has been here; stop, and seek the lease again.
+	ErrLost = errors.New("lease: lost to another process")
+)
+
+// Collection is where the leases are kept.
+const Collection = "leases"
+
+// Config is what a Keeper needs. Only Store is required.
+type Config struct {
+	Store *docstore.Store
+	// Beat is how often what is held is renewed and what is sought is looked at. All processes should have the same.
+	// Default 2.5 s.
+	Beat time.Duration
+	// Owner names this start of this process; it must be another the next time. Default: drawn at random.
+	Owner string
+	// Nanos is a monotonic counter. Default: the machine's.
+	Nanos func() int64
+}
+
+// DefaultBeat makes a dead holder's work go on within ten seconds.
+const DefaultBeat = 2500 * time.Millisecond
+
+// record is the stored form, id = the lease's name.
+type record struct {
+	docstore.Doc `bson:",inline"`
+	Holder       string `bson:"holder"` // Config.Owner; "" = given back
+	Fence        int64  `bson:"fence"`  // the holder's token; +1 with every new holder
+	Beats        int64  `bson:"beats"`  // +1 with every renewal
+}
+
+// Keeper is one process's share in the leases. Its methods are safe for concurrent use.
+type Keeper struct {
+	config  Config
+	records *docstore.Collection[record]
+
+	io     sync.Mutex // one talk with the store at a time
+	mu     sync.Mutex
+	leases map[string]*Lease
+}
+
+// Open checks the configuration. Nothing is sought before Seek.
+func Open(ctx context.Context, c Config) (*Keeper, error) {
+	if c.Store == nil || c.Beat < 0 {
+		return nil, errors.New("lease: a store is required")
+	}
+	if c.Beat == 0 {
+		c.Beat = DefaultBeat
+	}
+	if c.Owner == "" {
+		c.Owner = rand.Text()
+	}
+	if c.Nanos == nil {
+		c.Nanos = clock.Nanos()
+	}
+	k := &Keeper{config: c, leases: map[string]*Lease{}}
+	var err error
+	if k.records, err = docstore.Open[record](ctx, c.Store, docstore.Spec{Name: Collection}); err != nil {
+		return nil, fmt.Errorf("lease: %w", err)
+	}
+	return k, nil
+}
+
+// Lease is one lease as this process sees it.
+type Lease struct {
+	keeper *Keeper
+	name   string
+
+	// guarded by keeper.mu
+	sought  bool
+	token   int64         // 0 = not held
+	changed chan struct{} // closed when token changes
+	seen    sighting
+}
+
+// sighting is what an observer has seen of another's lease.
+type sighting struct {
+	fence, beats int64
+	at           int64 // when it was looked at last, on the observer's counter; 0 = never
+	quiet        int64 // for how long it has been watched without a move
+}
+
+// Seek gives the lease of that name and asks for it from now on: the heartbeat takes it when it can be had. The name is an id
+// of the store. Call Try to have it at once if it is free.
+func (k *Keeper) Seek(name string) *Lease {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.leases[name]
+	if l == nil {
+		l = &Lease{keeper: k, name: name, changed: make(chan struct{})}
+		k.leases[name] = l
+	}
+	l.sought = true
+	return l
+}
+
+// Token is what a write that only the holder may do must carry; ok is false when somebody else holds the lease. A process
+// that was stopped may believe for up to one beat what is no longer true; Fenced knows better.
+func (l *Lease) Token() (token int64, ok bool) {
+	l.keeper.mu.Lock()
+	defer l.keeper.mu.Unlock()
+	return l.token, l.token != 0
+}
+
+// Changed is closed when the answer of Token changes. Ask for the channel before the token.
+func (l *Lease) Changed() <-chan struct{} {
+	l.keeper.mu.Lock()
+	defer l.keeper.mu.Unlock()
+	return l.changed
+}
+
+// Try takes the lease now when it is free, was abandoned as far as this process has watched, or is held already, and gives
+// its token. Errors: ErrHeld, those of the store.
+func (l *Lease) Try(ctx context.Context) (token int64, err error) {
+	k := l.keeper
+	k.io.Lock()
+	defer k.io.Unlock()
+	if token, held := l.Token(); held {
+		return token, nil
+	}
+	k.mu.Lock()
+	l.sought = true
+	k.mu.Unlock()
+	if err := k.look(ctx, []*Lease{l}); err != nil {
+		return 0, err
+	}
+	token, held := l.Token()
+	if !held {
+		return 0, fmt.Errorf("lease %s: %w", l.name, ErrHeld)
+	}
+	return token, nil
+}
+
+// Check asks the store whether the token is still the newest. It narrows the time in which a late holder acts; where a
+// write can carry the token, Fenced closes it. Errors: ErrLost, those of the store.
+func (l *Lease) Check(ctx context.Context, token int64) error {
+	r, err := l.keeper.records.Get(ctx, l.name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("lease %s: %w", l.name, err)
+	case r.Fence != token || r.Holder != l.keeper.config.Owner:
+		l.set(0)
+		return fmt.Errorf("lease %s: %w", l.name, ErrLost)
+	}
+	return nil
+}
+
+// Lose tells the keeper that a write was refused for its token: the lease is sought anew.
+func (l *Lease) Lose(token int64) {
+	if now, _ := l.Token(); now == token {
+		l.set(0)
+	}
+}
+
+// Release gives the lease back, so that nobody has to wait for it, and seeks it no more. It is harmless when it is not held.
+func (l *Lease) Release(ctx context.Context) error {
+	k := l.keeper
+	k.io.Lock()
+	defer k.io.Unlock()
+	k.mu.Lock()
+	l.sought = false
+	k.mu.Unlock()
+	token, held := l.Token()
+	if !held {
+		return nil
+	}
+	l.set(0)
+	_, err := k.records.Update(ctx, l.name, func(r *record) error {
+		if r.Holder == k.config.Owner && r.Fence == token {
+			r.Holder = ""
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("lease %s: release: %w", l.name, err)
+	}
+	return nil
+}
+
+// Hold does work for as long as this process holds the lease, and again whenever it holds it anew. The work's context ends
+// when the lease is lost. It returns when ctx ends; the lease is then given back.
+func (l *Lease) Hold(ctx context.Context, work func(ctx context.Context, token int64)) {
+	for ctx.Err() == nil {
+		changed := l.Changed()
+		token, held := l.Token()
+		if !held {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		l.during(ctx, changed, token, work)
+	}
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.keeper.config.Beat)
+	defer cancel()
+	_ = l.Release(bye) // else the next one waits until it looks abandoned
+}
+
+func (l *Lease) during(ctx context.Context, changed <-chan struct{}, token int64, work func(context.Context, int64)) {
+	mine, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-changed:
+			cancel()
+		case <-stop:
+		}
+	}()
+	work(mine, token)
+	select { // work that ends by itself is not begun again under the same token
+	case <-changed:
+	case <-ctx.Done():
+	}
+}
+
+func (l *Lease) set(token int64) {
+	l.keeper.mu.Lock()
+	defer l.keeper.mu.Unlock()
+	l.seen = sighting{}
+	if l.token == token {
+		return
+	}
+	l.token = token
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// list gives the leases that are held, and those that are only sought, by name.
+func (k *Keeper) list() (held, sought []*Lease) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, l := range k.leases {
+		switch {
+		case l.token != 0:
+			held = append(held, l)
+		case l.sought:
+			sought = append(sought, l)
+		}
+	}
+	byName := func(a, b *Lease) int {
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	}
+	slices.SortFunc(held, byName)
+	slices.SortFunc(sought, byName)
+	return held, sought
+}
