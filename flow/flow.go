@@ -80,11 +80,11 @@ func Table(d Deps) []event.Consumer {
 		on(groupbuy.EventFailed, "order.refundCampaign", event.Inside, d.refundCampaign),
 
 		on(order.EventConfirmed, "commission.accrue", event.Inside, d.accrue),
-		on(order.EventShipped, "weixin.uploadShipping", event.SameNumber, d.uploadShipping),
+		calls("weixin", on(order.EventShipped, "weixin.uploadShipping", event.SameNumber, d.uploadShipping)),
 		on(order.EventReceived, "commission.startWindow", event.Inside, d.startWindow),
 		on(order.EventCompleted, "sharing.begin", event.Inside, d.beginSharing),
 
-		on(order.EventRefundAsked, "weixinpay.refund", event.SameNumber, d.submitRefund),
+		calls("weixinpay", on(order.EventRefundAsked, "weixinpay.refund", event.SameNumber, d.submitRefund)),
 		on(order.EventRefunded, "catalog.restock", event.Inside, d.restock),
 		on(order.EventRefunded, "groupbuy.leave", event.Inside, d.leaveSeat),
 		on(order.EventRefunded, "commission.clawBack", event.Inside, d.clawBack),
@@ -97,6 +97,12 @@ func Table(d Deps) []event.Consumer {
 		tell(sharing.EventDone, "outreach.sharingDone", d, sharedWords),
 		tell(sharing.EventLeft, "outreach.sharingLeft", d, leftWords),
 	}
+}
+
+// calls says which platform an outside consumer calls.
+func calls(platform string, row event.Consumer) event.Consumer {
+	row.Platform = platform
+	return row
 }
 
 // on makes a row from a function of the payload.

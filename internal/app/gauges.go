@@ -2,12 +2,48 @@ package app
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"guanxi/internal/event"
 )
 
 // gauges reads the relay's own counters when metrics are scraped.
 type gauges struct {
 	app                                                  *App
 	delivered, failed, parked, overflow, waiting, oldest *prometheus.Desc
+	consumers                                            []consumerGauge
+}
+
+// consumerGauge is one number of each consumer.
+type consumerGauge struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(event.ConsumerStats) float64
+}
+
+func consumerGauges() []consumerGauge {
+	gauge := func(name, help string, kind prometheus.ValueType, value func(event.ConsumerStats) float64) consumerGauge {
+		return consumerGauge{prometheus.NewDesc("guanxi_event_consumer_"+name, help, []string{"consumer", "platform"}, nil), kind, value}
+	}
+	const counter, level = prometheus.CounterValue, prometheus.GaugeValue
+	return []consumerGauge{
+		gauge("delivered_total", "Messages it has taken.", counter, func(c event.ConsumerStats) float64 { return float64(c.Delivered) }),
+		gauge("failed_total", "Calls that failed.", counter, func(c event.ConsumerStats) float64 { return float64(c.Failed) }),
+		gauge("put_off_total", "Messages put off because its line was full or its platform away.", counter,
+			func(c event.ConsumerStats) float64 { return float64(c.PutOff) }),
+		gauge("parked_total", "Messages it was given up on for: somebody must look.", counter,
+			func(c event.ConsumerStats) float64 { return float64(c.Parked) }),
+		gauge("queued", "Messages that wait for a call in this process.", level, func(c event.ConsumerStats) float64 { return float64(c.Queued) }),
+		gauge("running", "Calls at this moment.", level, func(c event.ConsumerStats) float64 { return float64(c.Running) }),
+		gauge("waiting", "Messages in the outboxes that it has not taken, as of the last sweep; a bounded look.", level,
+			func(c event.ConsumerStats) float64 { return float64(c.Waiting) }),
+		gauge("oldest_seconds", "Age of the oldest of them.", level, func(c event.ConsumerStats) float64 { return c.Oldest.Seconds() }),
+		gauge("circuit_open", "1 while its platform is left alone because it does not answer.", level, func(c event.ConsumerStats) float64 {
+			if c.CircuitOpen {
+				return 1
+			}
+			return 0
+		}),
+	}
 }
 
 func newGauges(a *App) *gauges {
@@ -22,6 +58,7 @@ func newGauges(a *App) *gauges {
 		overflow:  d("overflow_total", "Messages left to the sweeper because the queue was full."),
 		waiting:   d("waiting", "Documents with a waiting outbox."),
 		oldest:    d("oldest_seconds", "Age of the oldest waiting message."),
+		consumers: consumerGauges(),
 	}
 }
 
@@ -29,6 +66,9 @@ func newGauges(a *App) *gauges {
 func (g *gauges) Describe(into chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{g.delivered, g.failed, g.parked, g.overflow, g.waiting, g.oldest} {
 		into <- d
+	}
+	for _, c := range g.consumers {
+		into <- c.desc
 	}
 }
 
@@ -48,5 +88,10 @@ func (g *gauges) Collect(into chan<- prometheus.Metric) {
 		{g.oldest, prometheus.GaugeValue, s.Oldest.Seconds()},
 	} {
 		into <- prometheus.MustNewConstMetric(one.desc, one.kind, one.value)
+	}
+	for _, one := range g.consumers {
+		for _, c := range s.Consumers {
+			into <- prometheus.MustNewConstMetric(one.desc, one.kind, one.value(c), c.Name, c.Platform)
+		}
 	}
 }

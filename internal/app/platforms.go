@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"guanxi/flow"
+	"guanxi/internal/event"
 	"guanxi/internal/weixin"
 	"guanxi/internal/weixinpay"
 	miniprogramapi "guanxi/miniprogram-api"
@@ -61,17 +63,28 @@ type shipping struct{ weixin *weixin.Client }
 // UploadShipping tells WeChat once: a repeated event first asks whether WeChat knows already.
 func (s shipping) UploadShipping(ctx context.Context, p flow.Parcel) error {
 	if known, err := s.weixin.Shipped(ctx, p.TransactionID); err != nil || known {
-		return err
+		return lasting(err)
 	}
 	parcel := weixin.Parcel{Items: p.Words}
 	if p.Kind == order.ShipExpress {
 		parcel.Company, parcel.TrackingNo = p.Company, p.Tracking
 		parcel.Receiver, parcel.Sender = p.Receiver, p.Sender
 	}
-	return s.weixin.UploadShipping(ctx, weixin.Shipment{
+	return lasting(s.weixin.UploadShipping(ctx, weixin.Shipment{
 		TransactionID: p.TransactionID, OpenID: p.OpenID, Logistics: logistics(p.Kind), Parcels: []weixin.Parcel{parcel},
 		At: p.ShippedAt,
-	})
+	}))
+}
+
+// lasting tells the relay which of WeChat's answers do not pass by themselves, and which say nothing bad about WeChat.
+func lasting(err error) error {
+	switch {
+	case errors.Is(err, weixin.ErrRefused):
+		return fmt.Errorf("%w: %w", event.ErrPermanent, err)
+	case errors.Is(err, weixin.ErrNotYet):
+		return fmt.Errorf("%w: %w", event.ErrLater, err)
+	}
+	return err
 }
 
 func logistics(kind order.ShipKind) weixin.Logistics {

@@ -124,8 +124,9 @@ func (c *core) seal(meta *Doc) error {
 		})
 	}
 	meta.emitted = nil
-	if meta.Waiting.IsZero() {
-		meta.Waiting = now.Add(c.store.grace)
+	// An older message may be waiting for hours: the new one does not wait with it.
+	if soon := now.Add(c.store.grace); meta.Waiting.IsZero() || meta.Waiting.After(soon) {
+		meta.Waiting = soon
 	}
 	return nil
 }

@@ -56,6 +56,18 @@ type Message struct {
 	Done     []string  `bson:"done,omitempty"`     // consumers that have taken it
 	Attempts int       `bson:"attempts,omitempty"` // failed rounds so far
 	Error    string    `bson:"error,omitempty"`    // the last failure, for people
+	Tries    []Try     `bson:"tries,omitempty"`    // consumers that have failed, or are being called outside
+}
+
+// Try is how far one consumer has come with a message that it has not taken.
+type Try struct {
+	Consumer string    `bson:"consumer"`
+	Attempts int       `bson:"attempts,omitempty"` // rounds that failed or were put off
+	Refused  int       `bson:"refused,omitempty"`  // rounds that failed for a reason that does not pass by itself
+	Since    time.Time `bson:"since,omitempty"`    // the first of them
+	Next     time.Time `bson:"next,omitempty"`     // not to be called before
+	Parked   bool      `bson:"parked,omitempty"`   // given up on: a person decides
+	Error    string    `bson:"error,omitempty"`
 }
 
 type emission struct {

@@ -6,8 +6,14 @@
 // leaves the outbox for the history collection. What the fast path did not finish, because a consumer failed or the
 // process died, the sweeper finds again by the documents' Waiting time: it takes a lease by moving Waiting into
 // the future, calls the consumers that have not taken the message yet, and on failure backs off with jitter. After
-// Config.Attempts rounds the message is parked: moved to the parked collection, visible and countable, until
-// somebody sends it again.
+// Config.Attempts rounds the consumer is given up on and the message is parked: copied to the parked collection, visible
+// and countable, until somebody sends it again.
+//
+// Consumers run in lanes, one lane for each Effect, in lines of their own with a bounded number of calls (see lanes.go):
+// a slow platform keeps nothing waiting that only writes our own store. An outside call is claimed in the message first,
+// so that several processes do not make it side by side. A failure that may pass by itself (a platform or the store is
+// away) is never counted: it is tried again, with growing pauses up to Config.BackoffMax, for as long as Config.GiveUp;
+// meanwhile the platform's circuit keeps everybody from calling (see circuit.go).
 //
 // A consumer may see a message twice, late, or in another order than it was written. Its effects must be keyed
 // by Event.ID or by an id derived from the payload.
@@ -56,5 +62,11 @@ type Consumer struct {
 	Event  string // name of the event it takes
 	Name   string // groupbuy.takeSeat: unique, stable: success is remembered under it
 	Effect Effect
-	Take   func(ctx context.Context, e Event) error
+	// Platform names what an outside consumer calls; those of one platform share its circuit.
+	Platform string
+	// Take does it. An error that wraps ErrPermanent, or a fault of a kind that says no, will not pass by itself.
+	Take func(ctx context.Context, e Event) error
 }
+
+// outside reports whether the consumer calls somebody else.
+func (c Consumer) outside() bool { return c.Effect != Inside && c.Effect != "" }

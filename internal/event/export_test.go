@@ -17,6 +17,6 @@ func (r *Relay) WaitShut() { <-r.quit }
 // WaitEnd returns once every goroutine of the relay has ended, after a Stop that did not wait for it.
 func (r *Relay) WaitEnd() {
 	r.sweeper.Wait()
-	r.workers.Wait()
+	r.lanes.all.Wait()
 	r.retirers.Wait()
 }

@@ -6,46 +6,39 @@ import (
 	"guanxi/internal/docstore"
 )
 
-// parcel is one message on its way, with the consumers it still has to see.
+// parcel is one message on its way.
 type parcel struct {
 	collection, document string
 	message              docstore.Message
 }
 
-// hall is the waiting room of the fast path: a bounded queue and the set of messages that are queued, in
-// delivery or in retirement in this process.
+// hall knows the messages that are queued, in delivery or in retirement in this process, and bounds their number.
 type hall struct {
 	mu     sync.Mutex
-	queue  chan parcel
+	size   int
 	closed bool
 	inside map[string]bool // by message id
 	empty  chan struct{}   // closed when nobody is inside; nil while nobody asked
 }
 
-func (h *hall) open(size int) {
-	h.queue, h.inside = make(chan parcel, size), map[string]bool{}
-}
+func (h *hall) open(size int) { h.size, h.inside = size, map[string]bool{} }
 
-// enter queues a parcel without ever waiting; false when there is no room.
-func (h *hall) enter(p parcel) bool {
+// enter lets a fresh message in; full says that there is no room. A message that is inside already, or comes after the
+// doors were shut (the next start finds it), does not enter.
+func (h *hall) enter(messageID string) (entered, full bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
-		return true // the next start finds it
+	switch {
+	case h.closed || h.inside[messageID]:
+		return false, false
+	case len(h.inside) >= h.size:
+		return false, true
 	}
-	if h.inside[p.message.ID] {
-		return true
-	}
-	select {
-	case h.queue <- p:
-		h.inside[p.message.ID] = true
-		return true
-	default:
-		return false
-	}
+	h.inside[messageID] = true
+	return true, false
 }
 
-// claim takes a message for delivery outside the queue; false when it is on its way already.
+// claim takes a message that the sweeper found; false when it is on its way already.
 func (h *hall) claim(messageID string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -62,8 +55,8 @@ func (h *hall) holds(messageID string) bool {
 	return h.inside[messageID]
 }
 
-// leave says that a message is no longer this process's business.
-func (h *hall) leave(parcels ...parcel) {
+// leave says that messages are no longer this process's business, and how many still are.
+func (h *hall) leave(parcels ...parcel) (left int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, p := range parcels {
@@ -73,6 +66,7 @@ func (h *hall) leave(parcels ...parcel) {
 		close(h.empty)
 		h.empty = nil
 	}
+	return len(h.inside)
 }
 
 // vacant returns a channel that is closed once nobody is inside.
@@ -90,22 +84,15 @@ func (h *hall) vacant() <-chan struct{} {
 	return h.empty
 }
 
-// shut lets nobody in any more; the workers end when they see the closed queue, and what still waits in it is dropped.
+// shut lets nobody in any more.
 func (h *hall) shut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
-	close(h.queue)
 }
 
-func (h *hall) isShut() bool {
+func (h *hall) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.closed
-}
-
-func (h *hall) depth() (queued, inside int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.queue), len(h.inside)
+	return len(h.inside)
 }

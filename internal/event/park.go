@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -26,6 +27,7 @@ type parked struct {
 	Document     string    `bson:"document"`
 	Body         bson.Raw  `bson:"body"`
 	Done         []string  `bson:"done,omitempty"`
+	Missing      []string  `bson:"missing,omitempty"` // consumers that were given up on
 	Attempts     int       `bson:"attempts"`
 	Error        string    `bson:"error"`
 	ParkedAt     time.Time `bson:"parked_at"`
@@ -40,7 +42,7 @@ func parkedSpec() docstore.Spec {
 
 func parkedID(event string) string { return id.Derive("parked", event) }
 
-// Parked is a message that failed Config.Attempts rounds.
+// Parked is a message that at least one consumer was given up on for.
 type Parked struct {
 	ID       string // to Unpark it
 	Event    string // the event's id
@@ -48,28 +50,39 @@ type Parked struct {
 	Source   string // collection/document
 	At       time.Time
 	Done     []string // consumers that have taken it
-	Missing  []string // consumers that have not
+	Missing  []string // consumers that were given up on
 	Attempts int
 	Error    string
 	ParkedAt time.Time
 }
 
-func (r *Relay) park(ctx context.Context, collection, document string, m docstore.Message) error {
+// park copies a message for the consumers that are given up on; the others go on with it.
+func (r *Relay) park(ctx context.Context, d *delivery, tries []docstore.Try) error {
 	if err := r.at("before parking"); err != nil {
 		return err
 	}
-	now := r.config.Clock.Now()
+	m, now := d.message, r.config.Clock.Now()
+	attempts, names, errs := 0, []string{}, []string{}
+	for _, t := range tries {
+		attempts, names = max(attempts, t.Attempts), append(names, t.Consumer)
+		errs = append(errs, t.Consumer+": "+t.Error)
+	}
+	text := brief(errors.New(strings.Join(errs, "\n")))
 	_, err := r.parked.Upsert(ctx, parkedID(m.ID), func(p *parked) error {
 		p.Event, p.Name, p.At, p.Body = m.ID, m.Name, m.At, m.Body
-		p.Collection, p.Document = collection, document
-		p.Done, p.Attempts, p.Error, p.ParkedAt = union(p.Done, m.Done), m.Attempts, m.Error, now
+		p.Collection, p.Document = d.collection, d.document
+		p.Done, p.Missing = union(p.Done, d.taken), union(p.Missing, names)
+		p.Attempts, p.Error, p.ParkedAt = attempts, text, now
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	r.counts.parked.Add(1)
-	r.config.Log.Error("event parked", "event", m.ID, "name", m.Name, "attempts", m.Attempts, "error", m.Error)
+	for _, name := range names {
+		r.lanes.count(name, func(n *tally) { n.parked++ })
+	}
+	r.config.Log.Error("event parked", "event", m.ID, "name", m.Name, "consumers", names, "attempts", attempts, "error", text)
 	return r.at("after parking")
 }
 
@@ -90,8 +103,11 @@ func (r *Relay) Parked(ctx context.Context, limit int) ([]Parked, error) {
 }
 
 func (r *Relay) missing(p *parked) []string {
-	var names []string
-	for _, c := range r.consumers[p.Name] {
+	names := slices.Clone(p.Missing)
+	if len(names) > 0 {
+		return names
+	}
+	for _, c := range r.consumers[p.Name] { // parked as a whole, by an older program
 		if !slices.Contains(p.Done, c.Name) {
 			names = append(names, c.Name)
 		}
@@ -107,7 +123,13 @@ func (r *Relay) Unpark(ctx context.Context, parkedID string) error {
 		return fmt.Errorf("event: unpark: %w", err)
 	}
 	m := docstore.Message{
-		ID: p.Event, Name: p.Name, At: p.At, Body: p.Body, Done: p.Done, Error: unparkedMark + p.Error,
+		ID: p.Event, Name: p.Name, At: p.At, Body: p.Body, Error: unparkedMark + p.Error,
+	}
+	missing := r.missing(p)
+	for _, c := range r.consumers[p.Name] {
+		if !slices.Contains(missing, c.Name) {
+			m.Done = append(m.Done, c.Name) // taken, or still under way in the outbox
+		}
 	}
 	err = r.putBack(ctx, p, m)
 	if errors.Is(err, docstore.ErrNotFound) {
@@ -133,7 +155,11 @@ func (r *Relay) putBack(ctx context.Context, p *parked, m docstore.Message) erro
 	}
 	now := r.config.Clock.Now()
 	return box.Tend(ctx, p.Document, func(doc *docstore.Doc) error {
-		if slices.ContainsFunc(doc.Outbox, func(one docstore.Message) bool { return one.ID == m.ID }) {
+		if i := slices.IndexFunc(doc.Outbox, func(one docstore.Message) bool { return one.ID == m.ID }); i >= 0 {
+			for _, name := range r.missing(p) {
+				dropTry(&doc.Outbox[i], name)
+			}
+			doc.Outbox[i].Error, doc.Waiting = m.Error, now
 			return nil
 		}
 		doc.Outbox, doc.Waiting = append(doc.Outbox, m), now
@@ -148,8 +174,14 @@ func (r *Relay) sendOrphan(ctx context.Context, p *parked, m docstore.Message) e
 		return fmt.Errorf("event: unpark: %w", docstore.ErrContended)
 	}
 	defer r.hall.leave(one)
-	if _, err := r.deliver(ctx, one); err != nil {
-		return fmt.Errorf("event: unpark %s: %w", p.ID, err)
+	for _, c := range r.consumers[m.Name] {
+		if slices.Contains(m.Done, c.Name) {
+			continue
+		}
+		if err := r.hand(ctx, c, r.eventOf(one)); err != nil {
+			return fmt.Errorf("event: unpark %s: %s: %w", p.ID, c.Name, err)
+		}
+		r.counts.delivered.Add(1)
 	}
 	if len(r.remember(ctx, []parcel{one})) == 0 {
 		return fmt.Errorf("event: unpark %s: history: %w", p.ID, docstore.ErrUnavailable)

@@ -20,9 +20,12 @@ type RelayConfig struct {
 	Clock     clock.Clock
 	Consumers []Consumer
 
-	Workers    int           // messages delivered at the same time; default 8
-	Queue      int           // messages waiting for a worker before the rest is left to the sweeper; default 8192
-	Attempts   int           // failed rounds before a message is parked; default 12
+	Workers    int           // calls of one consumer at the same time, of an outside one half as many; default 8
+	Queue      int           // messages under way before the rest is left to the sweeper; default 8192
+	Line       int           // messages waiting for one outside consumer before the rest is put off; default 1024
+	Attempts   int           // failed rounds of a consumer before it is given up on, unless the failure may pass; default 12
+	Refusals   int           // the same of an outside consumer, where a failure that stays is seldom an accident; default 3
+	GiveUp     time.Duration // how long what may pass is tried again; default 72 h
 	Timeout    time.Duration // of one consumer for one message; default 30 s
 	SweepEvery time.Duration // default 2 s
 	Lease      time.Duration // how long a sweeper has a document to itself; default 1 min
@@ -47,6 +50,7 @@ type Relay struct {
 	parked    *docstore.Collection[parked]
 
 	hall    hall
+	lanes   *lanes
 	counts  counts
 	backlog atomic.Pointer[backlog]
 	wake    chan struct{} // asks the sweeper to look now
@@ -57,7 +61,6 @@ type Relay struct {
 	kill     context.CancelFunc
 	quit     chan struct{} // closed by Stop: the sweeper ends
 	sweeper  sync.WaitGroup
-	workers  sync.WaitGroup
 	retirers sync.WaitGroup
 	state    atomic.Int32 // idle, running, stopped
 
@@ -90,7 +93,7 @@ func NewRelay(ctx context.Context, c RelayConfig) (*Relay, error) {
 	setDefaults(&c)
 	r := &Relay{
 		config: c, consumers: consumers, wake: make(chan struct{}, 1), quit: make(chan struct{}),
-		retiring: make(chan []parcel, c.Workers), at: func(string) error { return nil },
+		retiring: make(chan []parcel, c.Workers), at: func(string) error { return nil }, lanes: openLanes(c),
 	}
 	r.hall.open(c.Queue)
 	r.outboxes = func() map[string]docstore.Outbox { return outboxesOf(c.Store) }
@@ -132,7 +135,9 @@ func setDefaults(c *RelayConfig) {
 	}
 	number(&c.Workers, 8)
 	number(&c.Queue, 8192)
+	number(&c.Line, 1024)
 	number(&c.Attempts, 12)
+	number(&c.Refusals, 3)
 	number(&c.Page, 64)
 	number(&c.Retire, 128)
 	span(&c.Timeout, 30*time.Second)
@@ -140,6 +145,7 @@ func setDefaults(c *RelayConfig) {
 	span(&c.Lease, time.Minute)
 	span(&c.Backoff, 2*time.Second)
 	span(&c.BackoffMax, 15*time.Minute)
+	span(&c.GiveUp, 72*time.Hour)
 	span(&c.RetireWait, 10*time.Millisecond)
 	if c.Random == nil {
 		c.Random = rand.Int64N
@@ -160,14 +166,11 @@ func outboxesOf(store *docstore.Store) map[string]docstore.Outbox {
 	return all
 }
 
-// Start begins delivering: workers for the fast path, the retirers and the sweeper. The context bounds only the
+// Start begins delivering: the fast path, the retirers and the sweeper. The context bounds only the
 // start; the end is Stop.
 func (r *Relay) Start(context.Context) error {
 	if !r.state.CompareAndSwap(stateNew, stateRunning) {
 		return errors.New("event: the relay can be started once")
-	}
-	for range r.config.Workers {
-		r.workers.Go(r.work)
 	}
 	for range 2 { // one gathers while the other writes
 		r.retirers.Go(r.retireLoop)
@@ -187,11 +190,12 @@ func (r *Relay) Stop(ctx context.Context) error {
 	}
 	r.config.Store.OnCommitted(nil)
 	r.hall.shut()
+	r.lanes.close()
 	close(r.quit)
 	ended := make(chan struct{})
 	go func() {
 		r.sweeper.Wait()
-		r.workers.Wait()
+		r.lanes.all.Wait()
 		close(r.retiring)
 		r.retirers.Wait()
 		close(ended)

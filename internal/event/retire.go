@@ -68,7 +68,7 @@ func (r *Relay) retireLoop() {
 // stays in the outbox; the sweeper brings it round again.
 func (r *Relay) retire(ctx context.Context, batch []parcel) (retired int) {
 	ctx = context.WithoutCancel(ctx)
-	defer func() { r.hall.leave(batch...) }()
+	defer func() { r.leave(batch...) }()
 	if err := r.at("before history"); err != nil {
 		return 0
 	}
@@ -127,6 +127,7 @@ func (r *Relay) remove(ctx context.Context, written []parcel) (removed int) {
 	}
 	edit := func(doc *docstore.Doc) error { //nolint:unparam // the shape TendMany wants
 		doc.Outbox = slices.DeleteFunc(doc.Outbox, func(m docstore.Message) bool { return gone[m.ID] })
+		doc.Waiting = r.due(doc, r.config.Clock.Now())
 		return nil
 	}
 	boxes := r.outboxes()
@@ -160,7 +161,8 @@ func (r *Relay) remove(ctx context.Context, written []parcel) (removed int) {
 // unparkLeftover deletes the parked copy that a crash left behind of a message that succeeded after all.
 func (r *Relay) unparkLeftover(ctx context.Context, p parcel) {
 	m := p.message
-	if m.Attempts < r.config.Attempts-1 && !strings.HasPrefix(m.Error, unparkedMark) {
+	may := m.Attempts >= min(r.config.Attempts, r.config.Refusals)-1 || strings.HasPrefix(m.Error, unparkedMark)
+	if !may {
 		return
 	}
 	err := r.parked.Delete(ctx, parkedID(m.ID), nil)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"guanxi/internal/docstore"
@@ -37,7 +36,7 @@ func (r *Relay) Drain(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("event: drain: %w", err)
 		}
-		if _, inside := r.hall.depth(); n == 0 && inside == 0 && !r.behind.Load() {
+		if n == 0 && r.hall.count() == 0 && !r.behind.Load() {
 			return nil
 		}
 	}
@@ -56,8 +55,7 @@ func (r *Relay) sweepLoop() {
 			case <-r.wake:
 			}
 		}
-		queued, _ := r.hall.depth()
-		eager := r.behind.Load() && queued < r.config.Queue/2
+		eager := r.behind.Load() && r.hall.count() <= r.config.Queue/2
 		if _, err := r.sweep(r.life, eager); err != nil {
 			r.config.Log.Warn("event sweep", "error", err)
 		}
@@ -133,29 +131,11 @@ func (r *Relay) sweepPage(ctx context.Context, box docstore.Outbox, ids []string
 	if err := r.at("after lease"); err != nil {
 		return 0, 0, err
 	}
-	work, done := make(chan string, len(leases)), make(chan round, len(leases))
-	for document := range leases {
-		work <- document
+	page := r.turn(len(leases))
+	for document, messages := range leases {
+		r.serve(page, box.Name(), document, messages)
 	}
-	close(work)
-	var all sync.WaitGroup
-	for range min(r.config.Workers, len(leases)) {
-		all.Go(func() {
-			for document := range work {
-				done <- r.serve(ctx, box.Name(), document, leases[document])
-			}
-		})
-	}
-	all.Wait()
-	close(done)
-	var finished []parcel
-	for one := range done {
-		finished, moved = append(finished, one.finished...), moved+one.moved
-	}
-	for batch := range slices.Chunk(finished, r.config.Retire) {
-		moved += r.retire(ctx, batch)
-	}
-	return len(leases), moved, r.at("after page")
+	return len(leases), moved + page.finish(ctx), r.at("after page")
 }
 
 func (r *Relay) lease(ctx context.Context, box docstore.Outbox, ids []string, eager bool) (map[string][]docstore.Message, error) {
@@ -190,40 +170,6 @@ func (r *Relay) lease(ctx context.Context, box docstore.Outbox, ids []string, ea
 	return leases, nil
 }
 
-func (r *Relay) untouched(m docstore.Message) bool { return m.Attempts == 0 && !r.hall.holds(m.ID) }
-
-// round is what became of one document's messages.
-type round struct {
-	finished []parcel
-	moved    int
-}
-
-// serve delivers the messages of one leased document, in their order.
-func (r *Relay) serve(ctx context.Context, collection, document string, messages []docstore.Message) (done round) {
-	var failed []setback
-	var held []parcel
-	for _, m := range messages {
-		if !r.hall.claim(m.ID) {
-			continue
-		}
-		p := parcel{collection, document, m}
-		taken, err := r.deliver(ctx, p)
-		switch {
-		case err == nil:
-			done.finished = append(done.finished, p)
-		case errors.Is(err, errAbandoned):
-			return done
-		default:
-			held = append(held, p)
-			failed = append(failed, setback{m, taken, err})
-			if m.Attempts == 0 || m.Attempts+1 >= r.config.Attempts {
-				done.moved++
-			}
-		}
-	}
-	if len(failed) > 0 && ctx.Err() == nil {
-		r.setBack(ctx, collection, document, failed)
-	}
-	r.hall.leave(held...)
-	return done
+func (r *Relay) untouched(m docstore.Message) bool {
+	return m.Attempts == 0 && len(m.Tries) == 0 && !r.hall.holds(m.ID)
 }
