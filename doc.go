@@ -11,7 +11,7 @@
 //	         internal/redisx        the accelerator that may vanish
 //	         internal/crosscheck    the domains held against the ledger; internal/auditor: every purse a second time
 //	         internal/ledgerexport  the ledger for finance: csv, xlsx, beancount, hledger
-//	floor 1  member community catalog groupbuy order distribution outreach reconcile staff
+//	floor 1  member community (with the room hosting) catalog groupbuy order distribution outreach reconcile staff
 //	         commission             the ledger, with the rooms withdrawal, sharing and tax
 //	floor 0  internal/docstore internal/event internal/lease internal/money internal/fault internal/id internal/clock
 //

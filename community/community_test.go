@@ -31,12 +31,18 @@ func open(t testing.TB) house {
 	t.Helper()
 	c := clock.NewManual(start)
 	store := docstoretest.NewStore(t, c)
-	s, err := community.New(t.Context(), community.Deps{Store: store, Clock: c})
+	s, err := community.New(t.Context(), community.Deps{Store: store, Clock: c, Hosting: approving{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return house{s, c, store}
 }
+
+// approving is a brand that lets everybody host but those it names.
+type approving map[string]error
+
+func (a approving) MayStart(_ context.Context, member string) error { return a[member] }
+func (a approving) MayRun(_ context.Context, member string) error   { return a[member] }
 
 func (h house) create(t testing.TB, host string) *community.Community {
 	t.Helper()

@@ -3,7 +3,8 @@
 //
 // It promises:
 //
-//   - A community is made once for a host and key, and only its host changes it (COMM_NOT_HOST).
+//   - A community is made once for a host and key, by a member whom the brand lets host (room hosting), and only its host
+//     changes it (COMM_NOT_HOST).
 //   - Belonging is one document for a community and a member, whatever happens how often and at once: joining twice
 //     is joining once, leaving and coming back keep the history.
 //   - Numbers are counted from the memberships when they are asked for (up to CountLimit): there is no counter
@@ -15,7 +16,7 @@
 // It never decides about money or goods, never asks who may see a member's data elsewhere, and never sends
 // anything to anybody: it tells community.Joined and others act.
 //
-//	home, err := community.New(ctx, community.Deps{Store: store, Clock: clock.System{}, IDs: id.Random{}})
+//	home, err := community.New(ctx, community.Deps{Store: store, Clock: clock.System{}, Hosting: approvals})
 //	group, err := home.Create(ctx, community.CreateInput{Host: host, Key: "k1", Name: "阳光花园邻里团"})
 //	_, err = home.Join(ctx, community.JoinInput{Community: group.ID, Member: neighbour, Via: share})
 package community

@@ -33,7 +33,7 @@ type PickInput struct {
 func pickID(community, product string) string { return community + "/" + product }
 
 // Pick puts a product on a community's shelf; for one that is there it replaces reason and rank.
-// Codes: COMM_INVALID, COMM_NOT_FOUND, COMM_NOT_HOST, and those of Deps.Products.
+// Codes: COMM_INVALID, COMM_NOT_FOUND, COMM_NOT_HOST, and those of Deps.Hosting and Deps.Products.
 func (s *Service) Pick(ctx context.Context, host, community string, in PickInput) (*Pick, error) {
 	in.Reason = strings.TrimSpace(in.Reason)
 	v := verdict{}
@@ -49,6 +49,9 @@ func (s *Service) Pick(ctx context.Context, host, community string, in PickInput
 	}
 	if err := s.RequireHost(ctx, community, host); err != nil {
 		return nil, err
+	}
+	if err := s.hosting.MayStart(ctx, host); err != nil {
+		return nil, fmt.Errorf("community pick: %w", err)
 	}
 	if s.products != nil {
 		if err := s.products.ProductExists(ctx, in.Product); err != nil {

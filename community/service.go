@@ -17,6 +17,14 @@ type Products interface {
 	ProductExists(ctx context.Context, product string) error
 }
 
+// Hosting says what the brand lets a member do as a host (community/hosting). Its faults pass through.
+type Hosting interface {
+	// MayStart answers nil when the member may begin something new.
+	MayStart(ctx context.Context, member string) error
+	// MayRun answers nil when the member may run what is there.
+	MayRun(ctx context.Context, member string) error
+}
+
 // Deps is what a Service works with. IDs and Products may be nil; without Products any well-formed product id is
 // taken.
 type Deps struct {
@@ -24,6 +32,7 @@ type Deps struct {
 	Clock    clock.Clock
 	IDs      id.Source // not used today: every id here is derived
 	Products Products
+	Hosting  Hosting
 }
 
 // Service is the community domain. Its methods are safe for concurrent use.
@@ -34,23 +43,24 @@ type Service struct {
 	collections
 	clock    clock.Clock
 	products Products
+	hosting  Hosting
 }
 
 // New opens the collections.
 func New(ctx context.Context, d Deps) (*Service, error) {
-	if d.Store == nil || d.Clock == nil {
-		return nil, errors.New("community: store and clock are required")
+	if d.Store == nil || d.Clock == nil || d.Hosting == nil {
+		return nil, errors.New("community: store, clock and hosting are required")
 	}
 	opened, err := openCollections(ctx, d.Store)
 	if err != nil {
 		return nil, fmt.Errorf("community: %w", err)
 	}
-	return &Service{collections: opened, clock: d.Clock, products: d.Products}, nil
+	return &Service{collections: opened, clock: d.Clock, products: d.Products, hosting: d.Hosting}, nil
 }
 
 // Create makes a host's community; the host belongs to it from the start. Repeating it with the same key and
 // content answers the community as it is now.
-// Codes: COMM_INVALID, COMM_KEY_REUSED.
+// Codes: COMM_INVALID, COMM_KEY_REUSED, and those of Deps.Hosting.
 func (s *Service) Create(ctx context.Context, in CreateInput) (*Community, error) {
 	in, err := in.check()
 	if err != nil {
@@ -58,6 +68,9 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*Community, error
 	}
 	if !id.Valid(in.Host) {
 		return nil, ErrInvalid.With("host", "无法识别 (not an id)")
+	}
+	if err := s.hosting.MayStart(ctx, in.Host); err != nil {
+		return nil, fmt.Errorf("community create: %w", err)
 	}
 	now := s.clock.Now()
 	c := &Community{
@@ -128,6 +141,14 @@ func (s *Service) ByHost(ctx context.Context, host string, p Paging) (docstore.P
 	return find(ctx, s.communities, docstore.By("host", host).Newest(), p)
 }
 
+// Hosts walks the hosts of all communities; one who hosts several is visited for each.
+func (s *Service) Hosts(ctx context.Context, visit func(host string) error) error {
+	if err := s.communities.Each(ctx, docstore.All(), func(c *Community) error { return visit(c.Host) }); err != nil {
+		return fmt.Errorf("community hosts: %w", err)
+	}
+	return nil
+}
+
 // RequireHost answers nil when member is the community's host.
 // Codes: COMM_NOT_FOUND, COMM_NOT_HOST.
 func (s *Service) RequireHost(ctx context.Context, community, member string) error {
@@ -141,8 +162,15 @@ func (s *Service) RequireHost(ctx context.Context, community, member string) err
 	return nil
 }
 
-// change updates a community for its host. ErrUnchanged of fn is a success without a write.
+// change updates a community for its host, as long as the brand lets her run it. ErrUnchanged of fn is a success without
+// a write.
 func (s *Service) change(ctx context.Context, host, community string, fn func(*Community) error) (*Community, error) {
+	if err := s.RequireHost(ctx, community, host); err != nil {
+		return nil, err
+	}
+	if err := s.hosting.MayRun(ctx, host); err != nil {
+		return nil, err
+	}
 	var seen Community
 	c, err := s.communities.Update(ctx, community, func(c *Community) error {
 		if host == "" || c.Host != host {

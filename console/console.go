@@ -27,6 +27,9 @@ type Deps struct {
 	Taxes      TaxTables
 	Members    Members
 	Hosts      Hosts
+	Hosting    Hostings
+	Relations  Relations
+	Links      Links // optional: which member an operator is
 	Limiter    edge.Limiter
 	Metrics    prometheus.Registerer
 	TrustProxy bool // take the caller's address from the last hop of X-Forwarded-For
@@ -42,6 +45,9 @@ type Console struct {
 	taxes     TaxTables
 	members   Members
 	hosts     Hosts
+	hosting   Hostings
+	relations Relations
+	links     Links
 	clock     clock.Clock
 	long      chan struct{} // one long calculation at a time
 }
@@ -49,12 +55,12 @@ type Console struct {
 // New declares every operation on a fresh router.
 func New(ctx context.Context, d Deps) (*Console, error) {
 	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Staff == nil || d.Ledger == nil || d.Payouts == nil ||
-		d.Reconcile == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil {
+		d.Reconcile == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Relations == nil {
 		return nil, errors.New("console: store, clock, log, staff and the domains are required")
 	}
 	c := &Console{
 		staff: d.Staff, ledger: d.Ledger, payouts: d.Payouts, reconcile: d.Reconcile, taxes: d.Taxes, members: d.Members,
-		hosts: d.Hosts, clock: d.Clock, long: make(chan struct{}, 1),
+		hosts: d.Hosts, hosting: d.Hosting, relations: d.Relations, links: d.Links, clock: d.Clock, long: make(chan struct{}, 1),
 	}
 	var err error
 	c.edge, err = edge.New(ctx, edge.Config{
@@ -95,6 +101,7 @@ func (c *Console) declare() {
 	c.declareDryRun()
 	c.declareDrafts()
 	c.declareGrades()
+	c.declareHostings()
 	c.declareTasks()
 	c.declareExports()
 	c.declareOperators()

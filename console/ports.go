@@ -88,11 +88,13 @@ var (
 		"没有这位会员。", "There is no such member.")
 	ErrOwnPurse = fault.Define("CON_OWN_PURSE", fault.Denied,
 		"不能认定自己的收款人类型，请由另一位同事操作。", "You cannot decide what you are yourself; ask a colleague.")
+	ErrOwnCase = fault.Define("CON_OWN_CASE", fault.Denied,
+		"不能处理与自己有关的事项，请由另一位同事操作。", "You cannot decide what concerns yourself; ask a colleague.")
 	ErrDraft = fault.Define("CON_DRAFT_DAMAGED", fault.Internal,
 		"草稿内容无法读取。", "The draft cannot be read.")
 )
 
 // Faults lists the console's own catalogue entries.
 func Faults() []*fault.Fault {
-	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrNoMember, ErrOwnPurse, ErrDraft}
+	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrNoMember, ErrOwnPurse, ErrOwnCase, ErrDraft}
 }

@@ -18,6 +18,7 @@ import (
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/community"
+	"guanxi/community/hosting"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -48,6 +49,8 @@ type world struct {
 	reconcile *reconcile.Service
 	taxes     *tax.Book
 	hosts     *community.Service
+	hosting   *hosting.Service
+	links     linked
 	rail      *rail
 	bills     *bills
 }
@@ -56,7 +59,7 @@ func newWorld(t *testing.T) *world { return limitedWorld(t, nil) }
 
 func limitedWorld(t *testing.T, limiter edge.Limiter) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(docstoretest.Embedded(t)), limiter: limiter, rail: &rail{}, bills: &bills{}}
+	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(docstoretest.Embedded(t)), limiter: limiter, rail: &rail{}, bills: &bills{}, links: linked{}}
 	w.store = docstoretest.StoreOn(t, w.flaky, w.clock)
 	w.openDomains()
 	w.staff, w.console = w.process()
@@ -84,9 +87,21 @@ func (w *world) process() (*staff.Service, *Console) {
 func (w *world) deps(people *staff.Service) Deps {
 	return Deps{
 		Store: w.store, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Staff: people, Limiter: w.limiter,
-		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Taxes: w.taxes, Members: members{}, Hosts: w.hosts,
+		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Taxes: w.taxes, Members: members{}, Hosts: w.hosts, Hosting: w.hosting, Relations: related{}, Links: w.links,
 	}
 }
+
+// related ties everybody to the guard.
+type related struct{}
+
+func (related) Of(context.Context, string) ([]Relation, error) {
+	return []Relation{{Kind: "keeper", Members: []string{"guard"}}}, nil
+}
+
+// linked are operators known to be members.
+type linked map[string]string
+
+func (l linked) MemberOf(_ context.Context, operator string) (string, error) { return l[operator], nil }
 
 // caller is somebody with a token, or nobody.
 type caller struct {
@@ -228,7 +243,9 @@ func (w *world) openDomains() {
 		Store: w.store, Clock: w.clock, Ledger: w.ledger, Rail: w.rail, Payees: payees{}, Taxes: w.taxes,
 	})
 	must()
-	w.hosts, err = community.New(ctx, community.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}})
+	w.hosting, err = hosting.New(ctx, hosting.Deps{Store: w.store, Clock: w.clock})
+	must()
+	w.hosts, err = community.New(ctx, community.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}, Hosting: w.hosting})
 	must()
 	w.reconcile, err = reconcile.New(ctx, reconcile.Deps{
 		Store: w.store, Clock: w.clock, IDs: id.Random{}, Bills: w.bills, Ours: ours{}, Config: reconcile.Config{Since: "2026-03-01"},

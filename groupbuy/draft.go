@@ -170,6 +170,9 @@ func (s *Service) requireHost(ctx context.Context, community, host string) error
 	if fault.Of(err) != nil {
 		return ErrNotHost.Because(err)
 	}
+	if err == nil {
+		err = s.communities.MayStart(ctx, host)
+	}
 	return wrap("require host", err)
 }
 
@@ -244,7 +247,7 @@ func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) (
 // Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID, GRP_GOODS,
 // GRP_PRICE_FLOOR.
 func (s *Service) Edit(ctx context.Context, host, campaign string, in DraftInput) (*Campaign, error) {
-	if _, err := s.owned(ctx, host, campaign); err != nil {
+	if _, err := s.run(ctx, host, campaign); err != nil {
 		return nil, err
 	}
 	now := s.clock.Now()
@@ -318,6 +321,15 @@ func (s *Service) owned(ctx context.Context, host, campaign string) (*Campaign, 
 		return nil, ErrNotFound
 	}
 	return nil, ErrNotHost
+}
+
+// run is owned for a host whom the brand lets run what is there.
+func (s *Service) run(ctx context.Context, host, campaign string) (*Campaign, error) {
+	c, err := s.owned(ctx, host, campaign)
+	if err != nil {
+		return nil, err
+	}
+	return c, wrap("may run", s.communities.MayRun(ctx, host))
 }
 
 // change updates a campaign and forgets what was known of it.

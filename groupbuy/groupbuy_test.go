@@ -44,6 +44,9 @@ func (v village) RequireHost(_ context.Context, community, member string) error 
 	return nil
 }
 
+func (village) MayStart(context.Context, string) error { return nil }
+func (village) MayRun(context.Context, string) error   { return nil }
+
 type market struct {
 	*Service
 	clock *clock.Manual

@@ -28,6 +28,10 @@ type Good struct {
 // Communities knows who hosts what (community). A refusal is a fault; other errors mean that it could not be asked.
 type Communities interface {
 	RequireHost(ctx context.Context, community, member string) error
+	// MayStart answers nil when the brand lets the member begin a campaign, MayRun when one that runs may be closed or
+	// called off. Their faults pass through.
+	MayStart(ctx context.Context, member string) error
+	MayRun(ctx context.Context, member string) error
 }
 
 // Deps is what the service is made of.

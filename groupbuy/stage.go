@@ -52,7 +52,7 @@ func (s *Service) Publish(ctx context.Context, host, campaign string) (*Campaign
 // CloseEarly ends an open campaign now. Orders admitted before may still be paid. Closing a closed one changes
 // nothing. Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE.
 func (s *Service) CloseEarly(ctx context.Context, host, campaign string) (*Campaign, error) {
-	if _, err := s.owned(ctx, host, campaign); err != nil {
+	if _, err := s.run(ctx, host, campaign); err != nil {
 		return nil, err
 	}
 	now := s.clock.Now()
@@ -72,7 +72,7 @@ func (s *Service) CloseEarly(ctx context.Context, host, campaign string) (*Campa
 // Cancelling again changes nothing. Reason is shown to members, 1–200 runes.
 // Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID.
 func (s *Service) Cancel(ctx context.Context, host, campaign, reason string) (*Campaign, error) {
-	if _, err := s.owned(ctx, host, campaign); err != nil {
+	if _, err := s.run(ctx, host, campaign); err != nil {
 		return nil, err
 	}
 	if n := utf8.RuneCountInString(reason); n < 1 || n > 200 || !plain(reason) {

@@ -13,6 +13,7 @@ import (
 	"guanxi/commission"
 	"guanxi/commission/withdrawal"
 	"guanxi/community"
+	"guanxi/community/hosting"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/internal/clock"
@@ -55,6 +56,7 @@ type Deps struct {
 	Log           *slog.Logger
 	Members       *member.Service
 	Communities   *community.Service
+	Hosting       *hosting.Service
 	Catalog       *catalog.Service
 	Campaigns     *groupbuy.Service
 	Orders        *order.Service
@@ -80,6 +82,7 @@ type API struct {
 	store         *docstore.Store
 	members       *member.Service
 	communities   *community.Service
+	hosting       *hosting.Service
 	catalog       *catalog.Service
 	campaigns     *groupbuy.Service
 	orders        *order.Service
@@ -99,7 +102,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	}
 	a := &API{
 		pages: newPages(),
-		log:   d.Log, store: d.Store, members: d.Members, communities: d.Communities,
+		log:   d.Log, store: d.Store, members: d.Members, communities: d.Communities, hosting: d.Hosting,
 		catalog: d.Catalog, campaigns: d.Campaigns, orders: d.Orders, distribution: d.Distribution,
 		commission: d.Commission, withdrawals: d.Withdrawals, outreach: d.Outreach, wallet: d.Wallet, notifications: d.Notifications, codes: d.Codes,
 	}

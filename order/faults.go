@@ -42,6 +42,8 @@ var (
 		"这个订单的退款次数已达上限", "this order cannot have more refunds")
 	ErrAfterSaleOver = fault.Define("ORD_AFTER_SALE_OVER", fault.Conflict,
 		"已超过售后期限", "the after-sale window is over")
+	ErrHostPaused = fault.Define("ORD_HOST_PAUSED", fault.Conflict,
+		"这位团长暂时不能接单", "this host takes no orders at the moment")
 
 	// ErrPaymentsAway is wrapped by the payment adapter when the platform is away or the outcome is unknown:
 	// ask again with the same number.
@@ -58,6 +60,6 @@ func Faults() []*fault.Fault {
 		ErrNotFound, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrKeyReused, ErrExpired,
 		ErrAlreadyPaid, ErrNotPayable, ErrNotPaid, ErrWrongState, ErrAlreadyShipped, ErrPaymentMismatch,
 		ErrRefundMismatch, ErrRefundNotFound, ErrRefundLines, ErrRefundTooMuch, ErrRefundLimit,
-		ErrAfterSaleOver, ErrPaymentsAway, ErrPaymentRefused,
+		ErrAfterSaleOver, ErrHostPaused, ErrPaymentsAway, ErrPaymentRefused,
 	}
 }

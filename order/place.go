@@ -27,7 +27,7 @@ type Quote struct {
 }
 
 // Quote prices a purchase with the same checks as Place, claiming nothing. Errors: ErrBadInput, ErrBadLines,
-// ErrBadAmount, ErrUnknownPickup and what Campaigns refuses.
+// ErrBadAmount, ErrUnknownPickup, ErrHostPaused and what Campaigns refuses.
 func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 	place := PlaceInput{Key: "quote", Member: in.Member, Campaign: in.Campaign, Lines: in.Lines, Pickup: in.Pickup}
 	if err := place.check(); err != nil {
@@ -39,6 +39,9 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 	})
 	if err != nil {
 		return Quote{}, fmt.Errorf("quote: %w", err)
+	}
+	if err := s.admits(ctx, offer.Host); err != nil {
+		return Quote{}, err
 	}
 	lines, amount, err := price(in.Lines, offer)
 	if err != nil {
@@ -53,7 +56,7 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 
 // Place makes an order: price, stock and limits are locked until it expires. The same key with the same content
 // answers the same order, whatever became of it since. Errors: ErrKeyReused, ErrBadInput, ErrBadLines,
-// ErrBadAmount, ErrUnknownPickup and what Campaigns and Stock refuse.
+// ErrBadAmount, ErrUnknownPickup, ErrHostPaused and what Campaigns and Stock refuse.
 func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -122,6 +125,9 @@ func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) (claimed, 
 		return unless(refused(err), gotLimits, gotNothing), err
 	}
 	o.Host, o.Community = offer.Host, offer.Community
+	if err := s.admits(ctx, o.Host); err != nil {
+		return gotLimits, err
+	}
 	if o.Lines, o.Amount, err = price(in.Lines, offer); err != nil {
 		return gotStock, err // an earlier try under this key may have come as far
 	}
@@ -139,6 +145,15 @@ func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) (claimed, 
 		return unless(refused(err), gotStock, gotLimits), err
 	}
 	return gotStock, nil
+}
+
+// admits answers nil while the brand lets the host take orders. Errors: ErrHostPaused.
+func (s *Service) admits(ctx context.Context, host string) error {
+	err := s.deps.Hosts.MayRun(ctx, host)
+	if refused(err) {
+		return ErrHostPaused.Because(err)
+	}
+	return err
 }
 
 func unless(refused bool, doubtful, sure claimed) claimed {

@@ -84,6 +84,13 @@ type Pickups interface {
 	Grade(ctx context.Context, host string) (string, error)
 }
 
+// Hosts tells what the brand lets a host do (community/hosting).
+type Hosts interface {
+	// MayRun answers nil while a host's campaigns take orders and the host decides about them; a refusal is a fault of
+	// kind Denied.
+	MayRun(ctx context.Context, host string) error
+}
+
 // Payments is the platform that takes and returns money (internal/weixinpay).
 // Errors: ErrPaymentsAway (outcome unknown or platform away: ask again with the same number) or
 // ErrPaymentRefused (final, with the platform's code as cause).

@@ -31,6 +31,7 @@ type Deps struct {
 	Referrer  Referrer
 	Members   Members
 	Pickups   Pickups
+	Hosts     Hosts
 	Payments  Payments
 	Config    Config
 }
@@ -94,7 +95,7 @@ func (c Config) withDefaults() (Config, error) {
 // New checks the dependencies and opens the collection.
 func New(ctx context.Context, d Deps) (*Service, error) {
 	if d.Store == nil || d.Clock == nil || d.Campaigns == nil || d.Stock == nil || d.Referrer == nil ||
-		d.Members == nil || d.Pickups == nil || d.Payments == nil {
+		d.Members == nil || d.Pickups == nil || d.Hosts == nil || d.Payments == nil {
 		return nil, errors.New("order: every dependency is required")
 	}
 	config, err := d.Config.withDefaults()

@@ -41,6 +41,7 @@ type world struct {
 	orders   *Service
 	campaign *fakeCampaigns
 	stock    *fakeStock
+	hosts    *fakeHosts
 	platform *fakePlatform
 
 	mu   sync.Mutex
@@ -74,10 +75,11 @@ func newWorld(t testing.TB) *world {
 	})
 	w.campaign = &fakeCampaigns{claims: map[string]string{}}
 	w.stock = &fakeStock{free: map[string]int64{"tea": 1000, "nuts": 1000, "gift": 1000}, holds: map[string][]Wish{}}
+	w.hosts = &fakeHosts{}
 	w.platform = &fakePlatform{clock: w.clock, numbers: map[string]*fakeNumber{}, refunds: map[string]*RefundReceipt{}}
 	w.orders, err = New(t.Context(), Deps{
 		Store: w.store, Clock: w.clock, Campaigns: w.campaign, Stock: w.stock, Referrer: fakeReferrer{},
-		Members: fakeMembers{}, Pickups: fakePickups{}, Payments: w.platform,
+		Members: fakeMembers{}, Pickups: fakePickups{}, Hosts: w.hosts, Payments: w.platform,
 		Config: Config{AppID: "wxapp", MchID: "1900001"},
 	})
 	if err != nil {
@@ -294,6 +296,22 @@ func (f *fakeStock) Release(_ context.Context, order string, _ []Wish) error {
 	delete(f.holds, order)
 	return nil
 }
+
+// fakeHosts lets everybody host until it is told otherwise.
+type fakeHosts struct {
+	mu      sync.Mutex
+	refuses error
+}
+
+var errRevoked = fault.Define("HST_REVOKED", fault.Denied, "暂停", "revoked")
+
+func (f *fakeHosts) MayRun(context.Context, string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refuses
+}
+
+func (f *fakeHosts) revoke() { f.mu.Lock(); defer f.mu.Unlock(); f.refuses = errRevoked }
 
 type fakeReferrer struct{}
 

@@ -34,6 +34,8 @@ const (
 	PayeeSet          Permission = "payee.set"  // the kind only
 	GradeRead         Permission = "grade.read" // of hosts
 	GradeSet          Permission = "grade.set"
+	HostingRead       Permission = "hosting.read" // who may host
+	HostingReview     Permission = "hosting.review"
 	PeriodClose       Permission = "period.close"
 	ReconcileRun      Permission = "reconcile.run"
 	TaskRead          Permission = "task.read"
@@ -52,20 +54,20 @@ const (
 var permissions = map[Role][]Permission{
 	FinanceMaker: {
 		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
-		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead, HostingRead,
 	},
 	FinanceChecker: {
 		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, PeriodClose, TaskRead, DisputeRead,
-		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, GradeRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, GradeRead, HostingRead,
 	},
 	Tax: {EntryRead, PurseRead, WithdrawalRead, ExportRead, TaxRead, TaxDraft, PayeeRead, PayeeSet},
 	Auditor: {
 		PolicyRead, WithdrawalRead, TaskRead, DisputeRead, EntryRead, PurseRead, OperatorRead, AuditRead, ExportRead, TaxRead,
-		PayeeRead, GradeRead,
+		PayeeRead, GradeRead, HostingRead,
 	},
 	Operations: {
 		PolicyRead, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead, DisputeAnswer, EntryRead, PurseRead,
-		GradeRead, GradeSet,
+		GradeRead, GradeSet, HostingRead, HostingReview,
 	},
 	Admin: {OperatorRead, OperatorManage, AuditRead},
 }

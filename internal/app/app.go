@@ -20,6 +20,7 @@ import (
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/community"
+	"guanxi/community/hosting"
 	"guanxi/console"
 	"guanxi/distribution"
 	"guanxi/flow"
@@ -83,6 +84,7 @@ type App struct {
 	Store        *docstore.Store
 	Members      *member.Service
 	Communities  *community.Service
+	Hosting      *hosting.Service
 	Catalog      *catalog.Service
 	Campaigns    *groupbuy.Service
 	Orders       *order.Service
@@ -153,14 +155,20 @@ func (a *App) joinGoods(ctx context.Context, c Config) (err error) {
 	if a.gate != nil {
 		a.gate.catalog = a.Catalog
 	}
+	if a.Hosting, err = hosting.New(ctx, hosting.Deps{Store: c.Store, Clock: c.Clock}); err != nil {
+		return err
+	}
 	a.Communities, err = community.New(ctx, community.Deps{
-		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Products: products{a.Catalog},
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Products: products{a.Catalog}, Hosting: a.Hosting,
 	})
 	if err != nil {
 		return err
 	}
+	if err := a.Hosting.CarryOver(ctx, a.Communities.Hosts); err != nil { // before anybody is refused for lack of a standing
+		return err
+	}
 	a.Campaigns, err = groupbuy.New(ctx, groupbuy.Deps{
-		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Goods: goods{a.Catalog}, Communities: a.Communities,
+		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Goods: goods{a.Catalog}, Communities: villages{a.Communities, a.Hosting},
 	})
 	return err
 }
@@ -173,7 +181,7 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 	}
 	a.Orders, err = order.New(ctx, order.Deps{
 		Store: c.Store, Clock: c.Clock, Campaigns: entry, Stock: goods,
-		Referrer: referrer{a.Distribution}, Members: a.Members, Pickups: places{a.Communities}, Payments: c.Payments,
+		Referrer: referrer{a.Distribution}, Members: a.Members, Pickups: places{a.Communities}, Hosts: a.Hosting, Payments: c.Payments,
 		Config: c.Orders,
 	})
 	if err != nil {
@@ -229,7 +237,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 		metrics = c.Metrics
 	}
 	a.API, err = miniprogramapi.New(ctx, miniprogramapi.Deps{
-		Store: c.Store, Clock: c.Clock, Log: c.Log, Members: a.Members, Communities: a.Communities, Catalog: a.Catalog,
+		Store: c.Store, Clock: c.Clock, Log: c.Log, Members: a.Members, Communities: a.Communities, Hosting: a.Hosting, Catalog: a.Catalog,
 		Campaigns: a.Campaigns, Orders: a.Orders, Distribution: a.Distribution, Commission: a.Commission,
 		Withdrawals: a.Withdrawals, Outreach: a.Outreach, Wallet: c.Wallet, Notifications: c.Notifications, Codes: c.Codes, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
@@ -238,7 +246,8 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	}
 	a.Console, err = console.New(ctx, console.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Staff: a.Staff, Ledger: a.Commission, Payouts: a.Withdrawals,
-		Reconcile: a.Reconcile, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
+		Reconcile: a.Reconcile, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Hosting: a.Hosting,
+		Relations: relations{a.Communities, a.Withdrawals}, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	return err
 }

@@ -254,7 +254,11 @@ func operations() []operationCase {
 
 		{"create-community", "POST", host, with("/v1/host/communities", func(e *estate) any {
 			return map[string]any{"name": "花园" + e.letters(), "words": "邻里"}
-		}), told{401, 201, 201, 201, 201}},
+		}), told{401, 403, 201, 403, 201}},
+		{"apply-to-host", "POST", friend, with("/v1/host/application", func(e *estate) any {
+			return map[string]any{"words": "想开一个团" + e.letters()}
+		}), told{401, 200, 409, 409, 200}},
+		{"my-hosting", "GET", friend, to("/v1/host/application", nil), anyMember},
 		{"hosted-communities", "GET", host, to("/v1/host/communities", nil), anyMember},
 		{"edit-community", "PUT", host, with("/v1/host/communities/{community}", func(e *estate) any {
 			return map[string]any{"name": "阳光花园", "words": e.letters(), "notice": "周三到货"}

@@ -6,6 +6,7 @@ import (
 
 	"guanxi/catalog"
 	"guanxi/community"
+	"guanxi/community/hosting"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
 	"guanxi/order"
@@ -98,6 +99,20 @@ func (p places) PickupPoint(ctx context.Context, where, point string) (order.Pic
 
 func (p places) Grade(ctx context.Context, host string) (string, error) {
 	return p.communities.Grade(ctx, host)
+}
+
+// villages is who hosts what, and what the brand lets them do.
+type villages struct {
+	*community.Service
+	hosting *hosting.Service
+}
+
+func (v villages) MayStart(ctx context.Context, member string) error {
+	return v.hosting.MayStart(ctx, member)
+}
+
+func (v villages) MayRun(ctx context.Context, member string) error {
+	return v.hosting.MayRun(ctx, member)
 }
 
 type referrer struct{ distribution *distribution.Service }

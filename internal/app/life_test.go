@@ -25,6 +25,7 @@ import (
 	"guanxi/catalog"
 	"guanxi/commission"
 	"guanxi/commission/withdrawal"
+	"guanxi/community/hosting"
 	"guanxi/groupbuy"
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
@@ -774,6 +775,10 @@ func newLife(p *planet) *life {
 	for i := range 2 {
 		host := &person{name: fmt.Sprint("团长", i)}
 		l.hosts = append(l.hosts, host)
+		p.login(host)
+		if err := hostOnce(ctx, now.App, host.id); err != nil {
+			p.fail("hosting: %v", err)
+		}
 		_, c := p.ask(host, "POST", "/v1/host/communities", map[string]any{"name": fmt.Sprint("阳光花园", i)})
 		_, point := p.ask(host, "POST", "/v1/host/communities/"+c.text("id")+"/pickup-points", map[string]any{"name": "东门", "address": "幸福路1号"})
 		l.communities, l.pickups = append(l.communities, c.text("id")), append(l.pickups, point.text("id"))
@@ -794,6 +799,15 @@ func newLife(p *planet) *life {
 		l.voucher(hand{a: i, b: 8999, c: 1, d: 7})
 	}
 	return l
+}
+
+// hostOnce lets somebody host, whatever was done of it before.
+func hostOnce(ctx context.Context, a *app.App, member string) error {
+	_, err := a.Hosting.Apply(ctx, hosting.ApplyInput{Member: member, Words: "小区三百户"})
+	if err == nil {
+		_, err = a.Hosting.Decide(ctx, hosting.Decision{Member: member, Step: hosting.StepApprove, By: "clerk", Reason: "面谈过"})
+	}
+	return err
 }
 
 func (l *life) hostOf(member string) *person {

@@ -11,6 +11,7 @@ func TestAHostNamesTheKeeperOfAPickupPoint(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	host, friend, stranger := w.human("王姐"), w.human("小李"), w.human("路人")
+	host.approved()
 	community := host.must("POST", "/v1/host/communities", map[string]any{"name": "阳光花园", "words": "邻里"}, 201).text("id")
 	friend.must("POST", "/v1/communities/"+community+"/join", map[string]any{}, 200)
 	points := "/v1/host/communities/" + community + "/pickup-points"

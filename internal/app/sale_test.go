@@ -4,15 +4,31 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/community/hosting"
 	"guanxi/internal/money"
 	"guanxi/internal/sandbox"
 )
 
 func moneyFen(n int64) money.Fen { return money.Fen(n) }
 
+// approved applies to host, and the brand says yes; once is enough.
+func (h *human) approved() {
+	h.w.t.Helper()
+	if h.must("GET", "/v1/host/application", nil, 200).text("state") == "approved" {
+		return
+	}
+	h.must("POST", "/v1/host/application", map[string]any{"words": "小区三百户，做了两年水果"}, 200)
+	if _, err := h.w.Hosting.Decide(h.w.t.Context(), hosting.Decision{
+		Member: h.id, Step: hosting.StepApprove, By: "clerk", Reason: "面谈过",
+	}); err != nil {
+		h.w.t.Fatal(err)
+	}
+}
+
 // openCampaign makes a community of the host and an open campaign over the SKU.
 func (h *human) openCampaign(sku string, more map[string]any) (communityID, campaignID string) {
 	h.w.t.Helper()
+	h.approved()
 	c := h.must("POST", "/v1/host/communities", map[string]any{"name": "阳光花园", "words": "邻里团购"}, 201)
 	body := map[string]any{
 		"title": "周三水果接龙", "items": []any{map[string]any{"sku": sku}},

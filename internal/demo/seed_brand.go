@@ -11,6 +11,7 @@ import (
 	"guanxi/commission"
 	"guanxi/commission/tax"
 	"guanxi/community"
+	"guanxi/community/hosting"
 	"guanxi/console"
 	"guanxi/distribution"
 	"guanxi/member"
@@ -163,6 +164,9 @@ func (s *seeder) openHosts(ctx context.Context) error {
 		if _, err := s.app.Members.BindPhone(ctx, host.member, phoneCode); err != nil {
 			return fmt.Errorf("demo: seed: phone of %s: %w", host.name, err)
 		}
+		if err := s.letHost(ctx, host, h.Words); err != nil {
+			return fmt.Errorf("demo: seed: hosting of %s: %w", host.name, err)
+		}
 		for _, c := range h.Communities {
 			if err := s.openCommunity(ctx, s.communities[c.Code], c); err != nil {
 				return fmt.Errorf("demo: seed: community %s: %w", c.Code, err)
@@ -170,6 +174,14 @@ func (s *seeder) openHosts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// letHost is the host's application and the brand's yes.
+func (s *seeder) letHost(ctx context.Context, host *phone, words string) error {
+	if _, err := s.app.Hosting.Apply(ctx, hosting.ApplyInput{Member: host.member, Words: words}); err != nil {
+		return err
+	}
+	return s.office.do(ctx, "service", "/hostings/"+host.member+"/approve", map[string]any{"reason": "面谈过，社区熟人多"}, nil)
 }
 
 func (s *seeder) openCommunity(ctx context.Context, p *place, c sampleCommunity) error {
