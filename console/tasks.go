@@ -20,7 +20,7 @@ func (p TaskPath) subject() string { return "task/" + p.Task }
 
 // RunPath names one bill's day.
 type RunPath struct {
-	Statement reconcile.Statement `path:"statement" maxLength:"10" enum:"trade,funds" doc:"trade 交易账单；funds 资金账单"`
+	Statement reconcile.Statement `path:"statement" maxLength:"10" enum:"trade,funds,operation,fees" doc:"trade 交易账单；funds 基本账户资金账单；operation 运营账户；fees 手续费账户"`
 	Day       string              `path:"day" minLength:"10" maxLength:"10" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"如 2026-10-31，按北京时间"`
 }
 
@@ -29,7 +29,7 @@ func (p RunPath) subject() string { return "run/" + string(p.Statement) + "/" + 
 // TaskView is one difference for a person to explain.
 type TaskView struct {
 	ID         string               `json:"id"`
-	Statement  reconcile.Statement  `json:"statement" enum:"trade,funds"`
+	Statement  reconcile.Statement  `json:"statement" enum:"trade,funds,operation,fees"`
 	Day        string               `json:"day"`
 	Difference reconcile.Difference `json:"difference"`
 	Sentence   string               `json:"sentence" doc:"差异的说明"`
@@ -41,7 +41,8 @@ type TaskView struct {
 	Lines      []BillLine           `json:"lines,omitempty" doc:"平台账单上的行"`
 	Ours       *factView            `json:"ours,omitempty" doc:"我方账簿"`
 	Said       *totalsView          `json:"said,omitempty" doc:"账单汇总"`
-	Counted    *totalsView          `json:"counted,omitempty" doc:"明细合计"`
+	Counted    *totalsView          `json:"counted,omitempty" doc:"明细合计；未知业务的合计"`
+	Reason     string               `json:"reason,omitempty" doc:"账单为什么无法读取"`
 	ClosedAt   time.Time            `json:"closed_at,omitzero"`
 	By         string               `json:"by,omitempty"`
 	Words      string               `json:"words,omitempty"`
@@ -62,6 +63,9 @@ type BillLine struct {
 	Fee      money.Fen           `json:"fee_fen,omitempty"`
 	At       time.Time           `json:"at"`
 	Words    string              `json:"words,omitempty"`
+	Settled  money.Fen           `json:"settled_fen,omitempty" doc:"账户实际变动，与金额不同时"`
+	Coupon   money.Fen           `json:"coupon_fen,omitempty" doc:"代金券"`
+	App      string              `json:"app,omitempty" doc:"公众账号ID"`
 }
 
 type factView struct {
@@ -83,11 +87,12 @@ type totalsView struct {
 
 // RunView is one bill's day.
 type RunView struct {
-	Statement   reconcile.Statement `json:"statement" enum:"trade,funds"`
+	Statement   reconcile.Statement `json:"statement" enum:"trade,funds,operation,fees"`
 	Day         string              `json:"day"`
 	State       reconcile.State     `json:"state" enum:"waiting,matching,balanced,differing,resolved,lost"`
 	NextAt      time.Time           `json:"next_at,omitzero"`
 	Problem     string              `json:"problem,omitempty"`
+	Reason      string              `json:"reason,omitempty" doc:"账单为什么无法读取"`
 	Round       int                 `json:"round"`
 	FetchedAt   time.Time           `json:"fetched_at,omitzero"`
 	Empty       bool                `json:"empty,omitempty" doc:"平台说当日没有账单"`
@@ -99,6 +104,20 @@ type RunView struct {
 	Differences int64               `json:"differences"`
 	Beyond      int64               `json:"beyond,omitempty" doc:"差异过多、没有单独成任务的"`
 	FinishedAt  time.Time           `json:"finished_at,omitzero"`
+	Seen        seenView            `json:"seen" doc:"账单中有、但不算差异的"`
+}
+
+type seenView struct {
+	Foreign    int64     `json:"foreign" doc:"同一商户号下其他小程序的行数"`
+	ForeignIn  money.Fen `json:"foreign_in_fen"`
+	ForeignOut money.Fen `json:"foreign_out_fen"`
+	Coupons    int64     `json:"coupons" doc:"含免充值代金券的行数"`
+	CouponIn   money.Fen `json:"coupon_in_fen" doc:"支付因此少收"`
+	CouponOut  money.Fen `json:"coupon_out_fen" doc:"退款因此少退"`
+	Processing int64     `json:"processing" doc:"账单写为处理中的退款；账单行写定后不再更新"`
+	Fees       money.Fen `json:"fees_fen" doc:"扣除的手续费"`
+	FeesBack   money.Fen `json:"fees_back_fen" doc:"随退款退还的手续费"`
+	NetRefunds int64     `json:"net_refunds" doc:"资金账单中已减去手续费的退款行数；其余按全额"`
 }
 
 type taskOutput struct {
@@ -123,7 +142,7 @@ type tasksOutput struct {
 
 type runsInput struct {
 	edge.Paged
-	Statement reconcile.Statement `query:"statement" enum:"trade,funds" default:"trade"`
+	Statement reconcile.Statement `query:"statement" enum:"trade,funds,operation,fees" default:"trade"`
 }
 
 type runsOutput struct {
@@ -162,7 +181,9 @@ func viewTotalsOrNil(t *reconcile.Totals) *totalsView {
 }
 
 func viewBillLine(l reconcile.Line) BillLine {
-	return BillLine{l.Row, l.Move, l.State, l.In, l.Number, l.Platform, l.Flow, l.Order, l.Amount, l.Fee, l.At, l.Words}
+	return BillLine{
+		l.Row, l.Move, l.State, l.In, l.Number, l.Platform, l.Flow, l.Order, l.Amount, l.Fee, l.At, l.Words, l.Settled, l.Coupon, l.App,
+	}
 }
 
 func viewTask(t *reconcile.Task) TaskView {
@@ -171,6 +192,7 @@ func viewTask(t *reconcile.Task) TaskView {
 		ID: t.ID, Statement: t.Statement, Day: t.Day, Difference: t.Difference, Sentence: zh, Move: t.Move, Number: t.Number,
 		State: t.State, OpenedAt: t.OpenedAt, Reopened: t.Reopened, Lines: each(t.Lines, viewBillLine),
 		Said: viewTotalsOrNil(t.Said), Counted: viewTotalsOrNil(t.Counted), ClosedAt: t.ClosedAt, By: t.By, Words: t.Words, Link: t.Link,
+		Reason: t.Reason,
 	}
 	if f := t.Ours; f != nil {
 		v.Ours = &factView{f.Move, f.Number, f.Platform, f.Order, f.Amount, f.State, f.At}
@@ -183,6 +205,7 @@ func viewRun(r *reconcile.Run) RunView {
 		Statement: r.Statement, Day: r.Day, State: r.State, NextAt: r.NextAt, Problem: r.Problem, Round: r.Round,
 		FetchedAt: r.FetchedAt, Empty: r.Empty, Said: viewTotals(r.Said), Bill: viewTotals(r.Bill), Ours: viewTotals(r.Ours),
 		Matched: r.Matched, Strays: r.Strays, Differences: r.Differences, Beyond: r.Beyond, FinishedAt: r.FinishedAt,
+		Reason: r.Reason, Seen: seenView(r.Seen),
 	}
 }
 

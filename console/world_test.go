@@ -303,7 +303,7 @@ func (bills) Trade(_ context.Context, _ string, each func(reconcile.TradeLine) e
 	return reconcile.Totals{Lines: 1, In: 990}, each(line)
 }
 
-func (bills) Funds(context.Context, string, func(reconcile.FundLine) error) (reconcile.Totals, error) {
+func (bills) Funds(context.Context, reconcile.Statement, string, func(reconcile.FundLine) error) (reconcile.Totals, error) {
 	return reconcile.Totals{}, reconcile.ErrNoStatement
 }
 

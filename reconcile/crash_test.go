@@ -124,9 +124,10 @@ func TestDyingBetweenAnyTwoWrites(t *testing.T) {
 // TestTwoProcessesDoNotBothFetch: two tend at once; each bill is downloaded once.
 func TestTwoProcessesDoNotBothFetch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, Config{Since: theDay, Looks: -1})
+	config := Config{Since: theDay, Looks: -1, Accounts: []Statement{Funds}}
+	w := newWorld(t, config)
 	busyDay(w)
-	other := w.open(t, Config{Since: theDay, Looks: -1})
+	other := w.open(t, config)
 	w.clock.Set(at(t, nextDay, "10:00:00"))
 	var group sync.WaitGroup
 	var worked atomic.Int64

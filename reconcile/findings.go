@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"guanxi/internal/docstore"
 )
@@ -66,25 +67,62 @@ func (m *matching) sweepTasks(ctx context.Context) error {
 			if t.State != TaskOpen || t.Seen >= m.run.Attempt {
 				return nil
 			}
-			return t.heal(HealedAgrees, m.s.clock.Now())
+			why := HealedAgrees
+			if t.Difference == Refused {
+				why = HealedRead
+			}
+			return t.heal(why, m.s.clock.Now())
 		})
 		return err
 	})
 }
 
-// wakeOthers asks the runs that billed a line of this day too to look again: the doubled line is theirs.
+// wakeOthers asks other runs to look again: those that billed a line of this day too, the doubled line is theirs; and those
+// that differ and that this bill may explain.
 func (m *matching) wakeOthers(ctx context.Context) error {
-	for run := range m.wake {
-		_, err := m.s.runs.Update(ctx, run, func(r *Run) error {
-			if r.State == Matching || r.State == Lost {
-				return nil
-			}
-			r.NextAt = m.s.clock.Now()
-			return r.move(byLook)
-		})
-		if err != nil && !errors.Is(err, docstore.ErrNotFound) {
+	m.wakeFunds()
+	for run, explains := range m.nudge {
+		wanted := func(r *Run) bool {
+			return explains && r.State == Differing || r.State == Waiting && r.Problem == problemOf(errAfterOthers)
+		}
+		if err := m.s.lookAgain(ctx, run, wanted); err != nil {
 			return err
 		}
+	}
+	for run := range m.wake {
+		if err := m.s.lookAgain(ctx, run, func(r *Run) bool { return r.State != Matching && r.State != Lost }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) lookAgain(ctx context.Context, run string, wanted func(*Run) bool) error {
+	_, err := s.runs.Update(ctx, run, func(r *Run) error {
+		if !wanted(r) {
+			return nil
+		}
+		r.NextAt = s.clock.Now()
+		return r.move(byLook)
+	})
+	if errors.Is(err, docstore.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Reconsider asks the run whose trade bill called a refund under way to look again: the refund became abnormal since, and
+// the bill's word is not to be counted on any more. A number that no bill called so is no error.
+func (s *Service) Reconsider(ctx context.Context, refund string) error {
+	known, err := s.strays.Get(ctx, strayID(Trade, Refund, refund))
+	if errors.Is(err, docstore.ErrNotFound) {
+		return nil
+	}
+	if err == nil && !known.Done {
+		err = s.lookAgain(ctx, known.Run, func(r *Run) bool { return r.State == Balanced || r.State == Resolved || r.State == Differing })
+	}
+	if err != nil {
+		return fmt.Errorf("reconcile reconsider: %w", err)
 	}
 	return nil
 }

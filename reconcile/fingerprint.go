@@ -34,7 +34,21 @@ func (x *index) has(fp uint64) bool {
 // buildIndex reads one part of the run's numbers and calls twice for each that is done more than once.
 func (s *Service) buildIndex(ctx context.Context, r *Run, part, parts uint64, twice func(uint64)) (*index, error) {
 	x := &index{part: part, parts: parts, entries: make([]uint64, 0, min(r.Bill.Lines, int64(s.config.Index)))}
-	err := s.eachPage(ctx, r, func(lines []Line) error {
+	if err := s.fillIndex(ctx, r, x); err != nil {
+		return nil, err
+	}
+	slices.Sort(x.entries)
+	for i := 1; i < len(x.entries); i++ {
+		if x.entries[i] == x.entries[i-1] && x.entries[i]&1 == 1 {
+			twice(x.entries[i] >> 1)
+		}
+	}
+	return x, nil
+}
+
+// fillIndex adds the numbers of a run's bill, unsorted.
+func (s *Service) fillIndex(ctx context.Context, r *Run, x *index) error {
+	return s.eachPage(ctx, r, func(lines []Line) error {
 		for _, l := range lines {
 			if !l.Move.matched() || l.Number == "" {
 				continue
@@ -51,14 +65,4 @@ func (s *Service) buildIndex(ctx context.Context, r *Run, part, parts uint64, tw
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(x.entries)
-	for i := 1; i < len(x.entries); i++ {
-		if x.entries[i] == x.entries[i-1] && x.entries[i]&1 == 1 {
-			twice(x.entries[i] >> 1)
-		}
-	}
-	return x, nil
 }

@@ -6,10 +6,10 @@ import (
 	"guanxi/internal/money"
 )
 
-// judge says what is wrong with a line, given what our books have under its number (nil: nothing) and the end of
-// the bill's day. "" is agreement. It is the whole rule of what a difference is, but for doubled and missing
-// lines, which no single line can show.
-func judge(l Line, ours *Fact, ends time.Time, rate money.BasisPoints) Difference {
+// judge says what is wrong with a line, given what our books have under its number (nil: nothing). "" is agreement. It is
+// the whole rule of what a difference is, but for what no single line can show: doubled and missing lines, and what the
+// trade bill of the day says of a fund line (see tradeSide).
+func judge(l Line, ours *Fact, rate money.BasisPoints) Difference {
 	switch {
 	case l.Move == Fee:
 		return ""
@@ -19,7 +19,7 @@ func judge(l Line, ours *Fact, ends time.Time, rate money.BasisPoints) Differenc
 		return "" // nothing moved, and we know of nothing
 	case ours == nil:
 		return MissingOurs
-	case !agree(l.State, *ours, ends):
+	case !agree(l.State, *ours):
 		return StateWrong
 	case l.Amount != ours.Amount:
 		return AmountWrong
@@ -31,21 +31,24 @@ func judge(l Line, ours *Fact, ends time.Time, rate money.BasisPoints) Differenc
 	return ""
 }
 
-// agree compares states. A bill is older than our books: what it calls under way may be over since.
-func agree(line LineState, ours Fact, ends time.Time) bool {
+// agree compares states. A bill's row is written once and never again: what it calls under way may have been over within the
+// hour. Only when our books say that it never will be, or that people must act, does it matter that the bill counts it.
+func agree(line LineState, ours Fact) bool {
 	switch line {
 	case LineDone:
 		return ours.State == FactDone
 	case LineOpen:
-		return ours.State == FactOpen || ours.State == FactDone && !ours.At.Before(ends)
+		return ours.State == FactOpen || ours.State == FactDone
+	case LineStuck:
+		return ours.State != FactFailed
 	}
 	return ours.State != FactDone
 }
 
-// fair tells whether a trade line's fee is the agreed one, give or take the fen the platform rounds by; refunds give
+// fair reports whether a trade line's fee is the agreed one, give or take the fen the platform rounds by; refunds give
 // it back in proportion.
 func fair(l Line, rate money.BasisPoints) bool {
-	due := l.Amount.Portion(rate)
+	due := l.settled().Portion(rate)
 	if l.Move == Refund {
 		due = -due
 	}

@@ -59,7 +59,7 @@ func (e *endless) Trade(_ context.Context, _ string, each func(TradeLine) error)
 	return sum, nil
 }
 
-func (e *endless) Funds(context.Context, string, func(FundLine) error) (Totals, error) {
+func (e *endless) Funds(context.Context, Statement, string, func(FundLine) error) (Totals, error) {
 	return Totals{}, ErrNotYet
 }
 

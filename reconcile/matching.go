@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"guanxi/internal/money"
 )
 
 // matching is one process at work on one run, under a lease.
@@ -20,7 +23,13 @@ type matching struct {
 	findings []finding         // not stored yet
 	guests   []guest           // whose own days are not visited yet
 	wake     map[string]bool   // runs that should look again: they have billed a line of ours too
+	nudge    map[string]bool   // runs that should when they wait for this one; true: also when they differ
+	kinds    map[string]*finding
+	trade    *tradeSide // what the trade bills say of a fund bill; nil until it is needed
 }
+
+// maxKinds bounds the kinds of unexplained movements of a day; what is beyond them shares one task.
+const maxKinds = 200
 
 const flushFindings = 200
 
@@ -34,7 +43,10 @@ func (m *matching) work(ctx context.Context) error {
 			return fmt.Errorf("fetch: %w", err)
 		}
 	}
-	m.run.Bill, m.run.Ours = Totals{}, Totals{}
+	if err := m.awaitOthers(ctx); err != nil {
+		return err
+	}
+	m.run.Bill, m.run.Ours, m.run.Seen = Totals{}, Totals{}, Seen{}
 	m.run.Matched, m.run.Strays, m.run.Differences, m.run.Beyond = 0, 0, 0, 0
 	for _, step := range []struct {
 		name string
@@ -46,6 +58,7 @@ func (m *matching) work(ctx context.Context) error {
 		{"match doubled lines", m.settleDoubles},
 		{"visit other days", m.visitHomes},
 		{"compare totals", m.summary},
+		{"list unexplained kinds", m.unexplained},
 		{"store tasks", m.flush},
 		{"close tasks", m.sweepTasks},
 		{"forget strays", m.sweepStrays},
@@ -86,7 +99,7 @@ func (m *matching) download(ctx context.Context, each func(func(int64) Line) err
 	if m.run.Statement == Trade {
 		return m.s.bills.Trade(ctx, m.run.Day, func(l TradeLine) error { return each(l.line) })
 	}
-	return m.s.bills.Funds(ctx, m.run.Day, func(l FundLine) error { return each(l.line) })
+	return m.s.bills.Funds(ctx, m.run.Statement, m.run.Day, func(l FundLine) error { return each(l.line) })
 }
 
 // count adds up the bill as it is kept: the pages are the evidence, not what was counted while downloading.
@@ -94,6 +107,7 @@ func (m *matching) count(ctx context.Context) error {
 	return m.s.eachPage(ctx, m.run, func(lines []Line) error {
 		for _, l := range lines {
 			m.run.Bill.add(l)
+			m.run.Seen.add(&l)
 		}
 		return nil
 	})
@@ -137,18 +151,14 @@ func (m *matching) compare(ctx context.Context, lines []Line) error {
 	var guests []guest
 	for _, l := range lines {
 		ours := facts[factKey{l.Move, l.Number}]
-		kind := judge(l, ours, m.to, rate)
-		if l.Move == Other && slices.Contains(m.s.config.Expected, words(l)) {
-			kind = ""
+		passed, err := m.pass(ctx, l, ours, rate)
+		if err != nil {
+			return err
 		}
-		if kind != "" {
-			if err := m.found(ctx, m.finding(kind, l, ours)); err != nil {
-				return err
-			}
-		} else {
-			m.run.Matched++
+		if !passed {
+			continue
 		}
-		g, err := m.place(ctx, l, ours, strays[strayID(m.run.Statement, l.Move, l.Number)])
+		g, err := m.place(ctx, l, ours, strays[strayID(m.run.Statement.home(), l.Move, l.Number)])
 		if err != nil {
 			return err
 		}
@@ -162,6 +172,66 @@ func (m *matching) compare(ctx context.Context, lines []Line) error {
 	return m.keepStrays(ctx, guests)
 }
 
+// pass judges a line and keeps what is wrong with it; false: it is none of ours, and was only counted.
+func (m *matching) pass(ctx context.Context, l Line, ours *Fact, rate money.BasisPoints) (bool, error) {
+	kind, foreign := judge(l, ours, rate), false
+	switch {
+	case ours == nil && kind == MissingOurs && m.s.config.foreign(&l):
+		foreign = true
+	case l.Move == Other && isExpected(m.s.config.Expected, &l):
+		kind = ""
+	default:
+		var err error
+		if kind, foreign, err = m.reconsider(ctx, &l, ours, kind); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case foreign:
+		m.run.Seen.Foreign++
+		m.run.Seen.foreignAmount(&l)
+		return false, nil
+	case kind == Unexplained:
+		m.unexplain(l)
+	case kind != "":
+		return true, m.found(ctx, m.finding(kind, l, ours))
+	default:
+		m.run.Matched++
+	}
+	return true, nil
+}
+
+// unexplain adds a movement nobody knows to its kind: one task a kind and day, however many rows there are.
+func (m *matching) unexplain(l Line) {
+	kind := words(l)
+	if l.Move.matched() {
+		kind += " 无业务凭证号"
+	}
+	f := m.kinds[kind]
+	if f == nil && len(m.kinds) >= maxKinds {
+		kind = "其他"
+		f = m.kinds[kind]
+	}
+	if f == nil {
+		f = &finding{kind: Unexplained, move: l.Move, number: kind, counted: &Totals{}}
+		m.kinds[kind] = f
+	}
+	f.counted.add(l)
+	if len(f.lines) < MaxLines {
+		f.lines = append(f.lines, l)
+	}
+}
+
+// unexplained turns the kinds into findings.
+func (m *matching) unexplained(ctx context.Context) error {
+	for _, kind := range slices.Sorted(maps.Keys(m.kinds)) {
+		if err := m.found(ctx, *m.kinds[kind]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // place says whether a line our books know is at home in this bill, and if not, that it is a guest.
 func (m *matching) place(ctx context.Context, l Line, ours *Fact, known *stray) (*guest, error) {
 	if ours == nil {
@@ -171,6 +241,9 @@ func (m *matching) place(ctx context.Context, l Line, ours *Fact, known *stray) 
 	if counts(*ours, m.from, m.to) {
 		if elsewhere {
 			m.wake[known.Run] = true
+		}
+		if l.State == LineOpen { // remembered as such: see Reconsider
+			return &guest{line: l, ours: *ours, home: m.run.Day}, nil
 		}
 		return nil, nil
 	}
@@ -193,11 +266,7 @@ func (m *matching) place(ctx context.Context, l Line, ours *Fact, known *stray) 
 
 // finding makes one line's difference.
 func (m *matching) finding(kind Difference, l Line, ours *Fact) finding {
-	f := finding{kind: kind, move: l.Move, number: l.Number, lines: []Line{l}, ours: ours}
-	if kind == Unexplained {
-		f.number = firstOf(l.Flow, l.Platform, l.Number, m.run.ID+" "+l.At.Format(time.RFC3339Nano))
-	}
-	return f
+	return finding{kind: kind, move: l.Move, number: l.Number, lines: []Line{l}, ours: ours}
 }
 
 // settleDoubles turns the lines that share a number into one finding each.
@@ -235,6 +304,10 @@ func (m *matching) settleDoubles(ctx context.Context) error {
 			return err
 		}
 		for _, key := range batch {
+			if facts[key] == nil && !slices.ContainsFunc(groups[key], func(l Line) bool { return !m.s.config.foreign(&l) }) {
+				m.run.Seen.Foreign += int64(len(groups[key]))
+				continue
+			}
 			if err := m.found(ctx, finding{
 				kind: Doubled, move: key.move, number: key.number, lines: groups[key], ours: facts[key],
 			}); err != nil {
@@ -255,12 +328,3 @@ func (m *matching) summary(ctx context.Context) error {
 }
 
 func words(l Line) string { return strings.TrimSpace(l.Words) }
-
-func firstOf(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}

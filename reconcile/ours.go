@@ -2,10 +2,13 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
 )
 
 type factKey struct {
@@ -47,7 +50,7 @@ func (m *matching) straysOf(ctx context.Context, lines []Line) (map[string]*stra
 	ids := make([]string, 0, len(lines))
 	for _, l := range lines {
 		if l.Move.matched() && l.Number != "" {
-			ids = append(ids, strayID(m.run.Statement, l.Move, l.Number))
+			ids = append(ids, strayID(m.run.Statement.home(), l.Move, l.Number))
 		}
 	}
 	return m.s.strays.GetMany(ctx, ids)
@@ -60,6 +63,9 @@ func (m *matching) reverse(ctx context.Context) error {
 	parts := max(1, (uint64(m.run.Bill.Lines)+size-1)/size)
 	for part := range parts {
 		bill, err := m.s.buildIndex(ctx, m.run, part, parts, m.twice)
+		if err == nil {
+			err = m.addOthers(ctx, bill)
+		}
 		if err != nil {
 			return err
 		}
@@ -99,6 +105,31 @@ func (m *matching) reverse(ctx context.Context) error {
 	return nil
 }
 
+// addOthers adds what the bills of the other accounts have of the day: our books do not know which account a movement was
+// taken from, and it is missing only when none has it.
+func (m *matching) addOthers(ctx context.Context, bill *index) error {
+	if m.run.Statement != Funds {
+		return nil
+	}
+	for _, s := range m.s.config.Accounts {
+		if s == Funds {
+			continue
+		}
+		r, err := m.s.runs.Get(ctx, runID(s, m.run.Day))
+		if errors.Is(err, docstore.ErrNotFound) {
+			continue
+		}
+		if err == nil && r.Evidence > 0 {
+			err = m.s.fillIndex(ctx, r, bill)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	slices.Sort(bill.entries)
+	return nil
+}
+
 // twice notes a number the bill seems to have more than once, up to a bound; what is beyond it is only counted.
 func (m *matching) twice(fp uint64) {
 	if _, known := m.doubles[fp]; known {
@@ -119,7 +150,7 @@ func (m *matching) missing(ctx context.Context, facts []Fact) error {
 	}
 	ids := make([]string, len(facts))
 	for i, f := range facts {
-		ids[i] = strayID(m.run.Statement, f.Move, f.Number)
+		ids[i] = strayID(m.run.Statement.home(), f.Move, f.Number)
 	}
 	strays, err := m.s.strays.GetMany(ctx, ids)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,7 +55,7 @@ func pack(lines []Line) ([]byte, error) {
 
 func unpack(body []byte) ([]Line, error) {
 	rows := csv.NewReader(io.LimitReader(flate.NewReader(bytes.NewReader(body)), maxPageBytes))
-	rows.FieldsPerRecord, rows.ReuseRecord = lineFields, true
+	rows.FieldsPerRecord, rows.ReuseRecord = 0, true // as many as the first row has
 	lines := make([]Line, 0, pageLines)
 	for {
 		row, err := rows.Read()
@@ -72,28 +73,42 @@ func unpack(body []byte) ([]Line, error) {
 	}
 }
 
-const lineFields = 12
+// What a kept row has: pages of earlier programs lack the last three.
+const (
+	lineFields    = 15
+	lineFieldsOld = 12
+)
 
 func (l Line) row() []string {
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	return []string{
 		n(l.Row), string(l.Move), string(l.State), strconv.FormatBool(l.In), l.Number, l.Platform, l.Flow, l.Order,
-		n(int64(l.Amount)), n(int64(l.Fee)), n(l.At.UnixMilli()), l.Words,
+		n(int64(l.Amount)), n(int64(l.Fee)), n(l.At.UnixMilli()), l.Words, n(int64(l.Settled)), n(int64(l.Coupon)), l.App,
 	}
 }
 
 func lineOf(row []string) (Line, error) {
+	switch len(row) {
+	case lineFields:
+	case lineFieldsOld:
+		row = append(slices.Clone(row), "0", "0", "")
+	default:
+		return Line{}, csv.ErrFieldCount
+	}
 	l := Line{
 		Move: Movement(row[1]), State: LineState(row[2]), Number: row[4], Platform: row[5], Flow: row[6],
-		Order: row[7], Words: row[11],
+		Order: row[7], Words: row[11], App: row[14],
 	}
-	var errs [5]error
-	var amount, fee, at int64
+	var errs [7]error
+	var amount, fee, at, settled, coupon int64
 	l.Row, errs[0] = strconv.ParseInt(row[0], 10, 64)
 	l.In, errs[1] = strconv.ParseBool(row[3])
 	amount, errs[2] = strconv.ParseInt(row[8], 10, 64)
 	fee, errs[3] = strconv.ParseInt(row[9], 10, 64)
 	at, errs[4] = strconv.ParseInt(row[10], 10, 64)
+	settled, errs[5] = strconv.ParseInt(row[12], 10, 64)
+	coupon, errs[6] = strconv.ParseInt(row[13], 10, 64)
+	l.Settled, l.Coupon = money.Fen(settled), money.Fen(coupon)
 	l.Amount, l.Fee, l.At = money.Fen(amount), money.Fen(fee), time.UnixMilli(at).UTC()
 	return l, errors.Join(errs[:]...)
 }

@@ -16,7 +16,8 @@ import (
 // Errors: ErrNoStatement (nothing happened that day), ErrNotYet (still being made), anything else = try again later.
 type Bills interface {
 	Trade(ctx context.Context, day string, each func(TradeLine) error) (Totals, error)
-	Funds(ctx context.Context, day string, each func(FundLine) error) (Totals, error)
+	// Funds gives the bill of one account: Funds, Operation or Fees.
+	Funds(ctx context.Context, account Statement, day string, each func(FundLine) error) (Totals, error)
 }
 
 // The two answers of a platform that are not failures.
@@ -26,6 +27,18 @@ var (
 	// ErrNotYet: the bill is still being made.
 	ErrNotYet = errors.New("reconcile: the statement is not ready yet")
 )
+
+// Unreadable says that a bill is there and cannot be used, or will not be given: people must look. Unlike a silence, it is told
+// at once.
+type Unreadable struct {
+	Words string // for staff, in Chinese: a line and a column, or the platform's code; never what stood there
+	Err   error
+}
+
+func (u *Unreadable) Error() string { return "reconcile: " + u.Words }
+
+// Unwrap gives what lies behind it.
+func (u *Unreadable) Unwrap() error { return u.Err }
 
 // Ours are our own books: orders for payments and refunds, withdrawals for transfers.
 type Ours interface {
@@ -48,6 +61,7 @@ const (
 	FactOpen   FactState = "open"   // expected or under way; no money has moved as far as we know
 	FactDone   FactState = "done"   // our books say that the money moved
 	FactFailed FactState = "failed" // our books say that it never will
+	FactStuck  FactState = "stuck"  // the platform could not, and people must act
 )
 
 // Fact is one movement as our books have it.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/money"
 )
 
 // State is where a run stands.
@@ -65,6 +66,7 @@ type Run struct {
 	Attempt  int64  `bson:"attempt"`            // goes up whenever a process starts on it
 	Failures int    `bson:"failures,omitempty"` // in a row
 	Problem  string `bson:"problem,omitempty"`  // why it waits, for people: a code
+	Reason   string `bson:"reason,omitempty"`   // and in words, when the bill was refused
 	Lease    string `bson:"lease,omitempty"`    // of the process that works on it, until NextAt
 	Round    int    `bson:"round"`              // goes up when a person asks for the day again
 	Asked    bool   `bson:"asked,omitempty"`    // Again was asked and has not come to its end yet
@@ -78,12 +80,65 @@ type Run struct {
 	Said      Totals    `bson:"said"`            // what the bill says of itself
 	Bill      Totals    `bson:"bill"`            // what its lines add up to
 
+	Seen        Seen      `bson:"seen"`        // what was seen and is no difference
 	Ours        Totals    `bson:"ours"`        // what our books have of this day
 	Matched     int64     `bson:"matched"`     // lines that meet ours
 	Strays      int64     `bson:"strays"`      // of them, lines that our books date on another day, or not yet
 	Differences int64     `bson:"differences"` // all that were found, by the last finished matching
 	Beyond      int64     `bson:"beyond"`      // of them, without a task, because there are more than MaxTasks
 	FinishedAt  time.Time `bson:"finished_at,omitempty"`
+}
+
+// Seen is what a bill has that is no difference and that people want to know.
+type Seen struct {
+	Foreign    int64     `bson:"foreign,omitempty"`     // rows of other programs of the merchant
+	ForeignIn  money.Fen `bson:"foreign_in,omitempty"`  // what they paid in
+	ForeignOut money.Fen `bson:"foreign_out,omitempty"` // what went out for them
+	Coupons    int64     `bson:"coupons,omitempty"`     // rows with a coupon that was not prefunded
+	CouponIn   money.Fen `bson:"coupon_in,omitempty"`   // what of payments did not come in
+	CouponOut  money.Fen `bson:"coupon_out,omitempty"`  // what of refunds did not go out
+	Processing int64     `bson:"processing,omitempty"`  // refunds the bill calls under way: its rows are written once
+	Fees       money.Fen `bson:"fees,omitempty"`        // taken
+	FeesBack   money.Fen `bson:"fees_back,omitempty"`   // given back with refunds
+	NetRefunds int64     `bson:"net_refunds,omitempty"` // fund rows of refunds that are less the fee given back; the others are whole
+}
+
+// add counts a line of the bill.
+func (s *Seen) add(l *Line) {
+	switch {
+	case l.Move == Fee && l.In:
+		s.FeesBack += l.Amount
+	case l.Move == Fee:
+		s.Fees += l.Amount
+	case l.Flow != "": // of a fund bill: its remarks say no more of coupons
+		return
+	case l.Fee > 0:
+		s.Fees += l.Fee
+	case l.Fee < 0:
+		s.FeesBack -= l.Fee
+	}
+	if l.Flow != "" || !l.Move.matched() {
+		return
+	}
+	if l.Settled != 0 {
+		s.Coupons++
+		if l.In {
+			s.CouponIn += l.Amount - l.Settled
+		} else {
+			s.CouponOut += l.Amount - l.Settled
+		}
+	}
+	if l.State == LineOpen {
+		s.Processing++
+	}
+}
+
+func (s *Seen) foreignAmount(l *Line) {
+	if l.In {
+		s.ForeignIn += l.settled()
+	} else {
+		s.ForeignOut += l.settled()
+	}
 }
 
 func runID(s Statement, day string) string { return string(s) + "/" + day }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"guanxi/internal/clock"
@@ -41,9 +42,31 @@ type Config struct {
 	Looks int
 	// FeeRate is the agreed fee of the trade bill, in basis points. 0: fees are added up, not checked.
 	FeeRate money.BasisPoints
-	// Expected are names of movements in the fund-flow bill ("<业务名称> <业务类型>") that are the brand's own
-	// business and no difference, such as its withdrawals to the bank. Default none.
+	// Expected are names of movements in the fund-flow bill (its 业务名称, its 业务类型, or both with a space between) that are
+	// the brand's own business and no difference, such as top-ups and its withdrawals to the bank. Default (nil): Expected().
 	Expected []string
+	// Apps are the app ids of our own programs. Rows of others under the same merchant whose number we do not know are
+	// counted apart and are no difference. Default none: every row is ours.
+	Apps []string
+	// Accounts are the merchant's accounts whose fund bills are read, each in a run of its own; Funds must be among them.
+	// Default Funds and Operation.
+	Accounts []Statement
+}
+
+// foreign reports whether a line belongs to another program of the merchant.
+func (c *Config) foreign(l *Line) bool {
+	return l.App != "" && len(c.Apps) > 0 && !slices.Contains(c.Apps, l.App)
+}
+
+// statements are the bills of a day, those first that others lean on.
+func (c *Config) statements() []Statement {
+	all := []Statement{Trade}
+	for _, s := range []Statement{Operation, Fees, Funds} {
+		if slices.Contains(c.Accounts, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -64,6 +87,15 @@ func (c Config) withDefaults() (Config, error) {
 		c.Lease = 5 * time.Minute
 	}
 	c.Looks = max(c.Looks, 0)
+	if c.Expected == nil {
+		c.Expected = Expected()
+	}
+	if c.Accounts == nil {
+		c.Accounts = []Statement{Funds, Operation}
+	}
+	if !slices.Contains(c.Accounts, Funds) || slices.ContainsFunc(c.Accounts, func(s Statement) bool { return s == Trade || !s.valid() }) {
+		return c, errors.New("reconcile: Accounts are funds, operation and fees, funds always")
+	}
 	if c.Runs < 0 || c.MaxTasks < 0 || c.Index < 0 || c.Lease < 0 || c.FeeRate < 0 || c.MaxTasks > 1_000_000 {
 		return c, errors.New("reconcile: bounds must be positive, MaxTasks at most 1,000,000")
 	}
@@ -208,6 +240,10 @@ func problemOf(err error) string {
 	switch f := fault.Of(err); {
 	case errors.Is(err, ErrNotYet):
 		return "not-yet"
+	case errors.Is(err, errAfterOthers):
+		return "after-others"
+	case errors.As(err, new(*Unreadable)):
+		return "unreadable"
 	case f != nil:
 		return f.Code
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

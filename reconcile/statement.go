@@ -1,6 +1,9 @@
 package reconcile
 
 import (
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"guanxi/internal/clock"
@@ -12,9 +15,23 @@ type Statement string
 
 // The statements of a day.
 const (
-	Trade Statement = "trade" // payments and refunds
-	Funds Statement = "funds" // what moved the merchant's balance
+	Trade     Statement = "trade"     // payments and refunds
+	Funds     Statement = "funds"     // what moved the merchant's basic account
+	Operation Statement = "operation" // what moved the operation account: transfers may be paid from it
+	Fees      Statement = "fees"      // what moved the account that fees are taken from
 )
+
+// Statements lists them all.
+func Statements() []Statement { return []Statement{Trade, Funds, Operation, Fees} }
+
+// home is the statement in whose run a movement is missed, and under whose name strays are kept: our books do not know
+// which of its accounts the platform took a movement from.
+func (s Statement) home() Statement {
+	if s == Trade {
+		return Trade
+	}
+	return Funds
+}
 
 // Movement is what a line is about.
 type Movement string
@@ -33,17 +50,21 @@ func (m Movement) matched() bool { return m == Payment || m == Refund || m == Tr
 
 // moves are the movements our books are asked for.
 func (s Statement) moves() []Movement {
-	if s == Trade {
+	switch s {
+	case Trade:
 		return []Movement{Payment, Refund}
+	case Funds:
+		return []Movement{Payment, Refund, Transfer}
 	}
-	return []Movement{Payment, Refund, Transfer}
+	return nil // what the basic account does not have is looked for in the others, in the run of Funds
 }
 
-func (s Statement) valid() bool { return s == Trade || s == Funds }
+func (s Statement) valid() bool { return slices.Contains(Statements(), s) }
 
 // TradeLine is one row of the trade bill. Amounts are positive for either direction.
 type TradeLine struct {
 	At            time.Time
+	App           string // 公众账号ID; "" when the bill does not say
 	State         string // 交易状态: SUCCESS, REFUND or REVOKED
 	Number        string // 商户订单号
 	TransactionID string // 微信订单号
@@ -53,7 +74,9 @@ type TradeLine struct {
 	Amount        money.Fen
 	// Amount is 订单金额 of a payment and 申请退款金额 of a refund: what our books call the amount, coupons of the
 	// platform included.
-	Fee money.Fen // 手续费; negative when it is given back
+	Settled money.Fen // 应结订单金额 or 退款金额: less coupons that are not prefunded; 0 = as Amount
+	Coupon  money.Fen // 代金券金额
+	Fee     money.Fen // 手续费; negative when it is given back
 }
 
 // FundLine is one row of the fund-flow bill.
@@ -66,6 +89,7 @@ type FundLine struct {
 	In       bool   // 收支类型 is 收入
 	Amount   money.Fen
 	Number   string // 业务凭证号: the number we gave it
+	Note     string // 备注
 }
 
 // Totals are what a bill sums up in its last row, or what we summed up ourselves.
@@ -94,6 +118,7 @@ const (
 	LineDone   LineState = "done"
 	LineOpen   LineState = "open"
 	LineFailed LineState = "failed"
+	LineStuck  LineState = "stuck" // a refund that could not go back to where it came from
 )
 
 // Line is a row of either bill in our words: what is compared, kept and shown.
@@ -109,13 +134,27 @@ type Line struct {
 	Amount   money.Fen `bson:"amount"`
 	Fee      money.Fen `bson:"fee,omitempty"`
 	At       time.Time `bson:"at"`
-	Words    string    `bson:"words,omitempty"` // how the bill calls it
+	Words    string    `bson:"words,omitempty"`   // how the bill calls it
+	Settled  money.Fen `bson:"settled,omitempty"` // what moves on the account, when that is not Amount; of a fund line: what its remark says was refunded
+	Coupon   money.Fen `bson:"coupon,omitempty"`
+	App      string    `bson:"app,omitempty"` // the program it belongs to, when it is none of ours
+}
+
+// settled is what the line moves on the merchant's account.
+func (l *Line) settled() money.Fen {
+	if l.Settled != 0 {
+		return l.Settled
+	}
+	return l.Amount
 }
 
 func (l TradeLine) line(row int64) Line {
 	out := Line{
 		Row: row, Move: Payment, State: LineDone, In: true, Number: l.Number, Platform: l.TransactionID, Order: l.Number,
-		Amount: l.Amount, Fee: l.Fee, At: clock.Milli(l.At), Words: l.State,
+		Amount: l.Amount, Fee: l.Fee, At: clock.Milli(l.At), Words: l.State, Coupon: l.Coupon, App: l.App,
+	}
+	if l.Settled != l.Amount {
+		out.Settled = l.Settled
 	}
 	switch l.State {
 	case "SUCCESS":
@@ -137,8 +176,10 @@ func refundState(said string) LineState {
 		return LineDone
 	case "FAIL", "CLOSED":
 		return LineFailed
+	case "CHANGE": // could not go back to the card, the merchant has to act
+		return LineStuck
 	}
-	return LineOpen // PROCESSING; CHANGE: could not go back to the card, the merchant has to act
+	return LineOpen // PROCESSING
 }
 
 // business says which movement a name in the fund-flow bill stands for, and its direction.
@@ -147,7 +188,7 @@ type business struct {
 	in   bool
 }
 
-// businesses are the names in the fund-flow bill that our books know.
+// businesses are the names in the fund-flow bill that our books know. Fees may be taken and given back.
 var businesses = map[string]business{
 	"交易":      {Payment, true},
 	"退款":      {Refund, false},
@@ -158,22 +199,59 @@ var businesses = map[string]business{
 	"企业付款到零钱": {Transfer, false},
 	"转账":      {Transfer, false},
 	"分账":      {Transfer, false}, // a withdrawal paid out by profit sharing carries its number too
-	"手续费":     {Fee, false},
-	"交易手续费":   {Fee, false},
-	"扣除交易手续费": {Fee, false},
+}
+
+// feeWords stand in the 业务类型, or 业务名称, of what the platform keeps for a payment or gives back with a refund.
+const feeWords = "手续费"
+
+// Expected are the movements that are the brand's own business, unless Config.Expected says otherwise.
+func Expected() []string {
+	return []string{"充值", "提现", "商户提现", "结算", "服务费", "平台服务费", "技术服务费", "账户间转账", "运营账户充值", "手续费账户充值"}
+}
+
+// isExpected reports whether a movement is one that Config.Expected names: by its 业务名称, its 业务类型, or both.
+func isExpected(names []string, l *Line) bool {
+	name, kind, _ := strings.Cut(l.Words, " ")
+	return slices.Contains(names, name) || slices.Contains(names, kind) || slices.Contains(names, l.Words)
+}
+
+// The remark of a refund that says how its amount came about.
+var (
+	refundTotal = regexp.MustCompile(`退款总金额(\d{1,12}\.\d{2})元`)
+	refundFee   = regexp.MustCompile(`含手续费(\d{1,12}\.\d{2})元`)
+)
+
+func noted(pattern *regexp.Regexp, note string) money.Fen {
+	found := pattern.FindStringSubmatch(note)
+	if found == nil {
+		return 0
+	}
+	amount, err := money.ParseYuan(found[1])
+	if err != nil {
+		return 0
+	}
+	return amount
 }
 
 func (l FundLine) line(row int64) Line {
 	out := Line{
 		Row: row, Move: Other, State: LineDone, In: l.In, Number: l.Number, Platform: l.Platform, Flow: l.Flow,
-		Amount: l.Amount, At: clock.Milli(l.At), Words: l.Name + " " + l.Type,
+		Amount: l.Amount, At: clock.Milli(l.At), Words: strings.TrimSpace(l.Name + " " + l.Type),
+	}
+	if strings.Contains(l.Type, feeWords) || l.Type == "" && strings.Contains(l.Name, feeWords) {
+		if !strings.Contains(l.Type+l.Name, "充值") {
+			out.Move = Fee
+		}
+		return out
 	}
 	for _, name := range []string{l.Type, l.Name} {
-		known, ok := businesses[name]
-		if ok && (known.in == l.In || known.move == Fee) { // a fee may be given back
+		if known, ok := businesses[name]; ok && known.in == l.In {
 			out.Move = known.move
 			break
 		}
+	}
+	if out.Move == Refund {
+		out.Settled, out.Fee = noted(refundTotal, l.Note), noted(refundFee, l.Note)
 	}
 	return out
 }

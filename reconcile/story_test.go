@@ -59,6 +59,12 @@ func play(t *testing.T, body string) {
 				switch key {
 				case "fee":
 					config.FeeRate = 60
+				case "apps":
+					config.Apps = append(config.Apps, value)
+				case "accounts":
+					for _, a := range strings.Split(value, ",") {
+						config.Accounts = append(config.Accounts, Statement(a))
+					}
 				case "expected":
 					config.Expected = append(config.Expected, strings.ReplaceAll(value, "_", " "))
 				default:
@@ -110,11 +116,21 @@ func (s *teller) do(t *testing.T, words []string) error {
 		}
 		s.bills.day(s.statement, day).totals = &Totals{Lines: lines, In: in, Out: out}
 	case "answer":
-		s.bills.day(s.statement, day).answer = map[string]error{"creating": ErrNotYet, "normal": nil}[arg(2)]
+		s.bills.day(s.statement, day).answer = map[string]error{
+			"creating": ErrNotYet, "normal": nil, "refused": &Unreadable{Words: "第 3 行：手续费：无法读取"},
+		}[arg(2)]
+	case "reconsider":
+		return s.Reconsider(t.Context(), arg(1))
+	case "seen":
+		return s.wantSeen(t, day, words[2:])
 	case "clock":
 		s.clock.Set(at(t, arg(1), arg(2)))
 	case "tend":
 		s.tend(t)
+	case "tend!": // something fails meanwhile
+		for range 5 {
+			_, _ = s.Tend(t.Context())
+		}
 	case "again":
 		_, err := s.Again(t.Context(), s.statement, day)
 		return err
@@ -153,25 +169,38 @@ func (s *teller) putBill(t *testing.T, w []string) error {
 	}
 	d, when := s.bills.day(s.statement, w[0]), at(t, w[0], w[1])
 	kind, extra, _ := strings.Cut(w[2], ":")
-	if s.statement == Funds {
-		d.funds = append(d.funds, FundLine{
-			At: when, Name: kind, Type: kind, In: extra == "in", Number: w[3], Amount: amount, Flow: "F" + w[3],
-		})
+	if s.statement != Trade {
+		name, kind, both := strings.Cut(kind, "/")
+		if !both {
+			kind = name
+		}
+		l := FundLine{At: when, Name: name, Type: kind, In: extra == "in", Number: w[3], Amount: amount, Flow: "F" + w[3]}
+		if w[3] == "-" {
+			l.Number = ""
+		}
+		for _, more := range w[5:] {
+			l.Note = strings.TrimPrefix(more, "note=")
+		}
+		d.funds = append(d.funds, l)
 		return nil
 	}
-	l := TradeLine{At: when, State: "SUCCESS", Number: w[3], Amount: amount}
+	l := TradeLine{At: when, State: "SUCCESS", Number: w[3], Amount: amount, Settled: amount}
 	if kind == "refund" {
 		l.State, l.Number, l.RefundNumber, l.RefundState = "REFUND", "O", w[3], extra
 	}
 	for _, more := range w[5:] {
 		key, value, _ := strings.Cut(more, "=")
-		if key == "fee" {
-			if l.Fee, err = money.ParseYuan(value); err != nil {
+		into := map[string]*money.Fen{"fee": &l.Fee, "settled": &l.Settled, "coupon": &l.Coupon}[key]
+		switch {
+		case into != nil:
+			if *into, err = money.ParseYuan(value); err != nil {
 				return err
 			}
-			continue
+		case key == "app":
+			l.App = value
+		default:
+			l.TransactionID, l.RefundID = value, value
 		}
-		l.TransactionID, l.RefundID = value, value
 	}
 	d.trade = append(d.trade, l)
 	return nil
@@ -209,11 +238,38 @@ func (s *teller) want(t *testing.T, day string, w []string) error {
 		if task.Move != "" {
 			about = append(about, string(task.Move))
 		}
-		got = append(got, strings.Join(append(about, task.Number, string(task.State)), "/"))
+		number := strings.ReplaceAll(task.Number, " ", "_")
+		got = append(got, strings.Join(append(about, number, string(task.State)), "/"))
 	}
 	slices.Sort(got)
 	got = append([]string{string(r.State)}, got...)
 	slices.Sort(w[1:])
+	if diff := cmp.Diff(w, got); diff != "" {
+		return fmt.Errorf("-want +got\n%s", diff)
+	}
+	return nil
+}
+
+// seen <day> <name>=<value>…: what the run has seen that is no difference, all of it.
+func (s *teller) wantSeen(t *testing.T, day string, w []string) error {
+	r, err := s.Get(t.Context(), s.statement, day)
+	if err != nil {
+		return err
+	}
+	got := []string{}
+	for _, one := range []struct {
+		name  string
+		value int64
+	}{
+		{"foreign", r.Seen.Foreign}, {"foreign-in", int64(r.Seen.ForeignIn)}, {"foreign-out", int64(r.Seen.ForeignOut)},
+		{"coupons", r.Seen.Coupons}, {"coupon-in", int64(r.Seen.CouponIn)}, {"coupon-out", int64(r.Seen.CouponOut)},
+		{"processing", r.Seen.Processing}, {"fees", int64(r.Seen.Fees)}, {"fees-back", int64(r.Seen.FeesBack)},
+		{"net-refunds", r.Seen.NetRefunds},
+	} {
+		if one.value != 0 {
+			got = append(got, fmt.Sprintf("%s=%d", one.name, one.value))
+		}
+	}
 	if diff := cmp.Diff(w, got); diff != "" {
 		return fmt.Errorf("-want +got\n%s", diff)
 	}

@@ -40,7 +40,7 @@ func (m *matching) keepStrays(ctx context.Context, guests []guest) error {
 	byID := make(map[string]guest, len(guests))
 	ids := make([]string, 0, len(guests))
 	for _, g := range guests {
-		key := strayID(m.run.Statement, g.line.Move, g.line.Number)
+		key := strayID(m.run.Statement.home(), g.line.Move, g.line.Number)
 		if _, twice := byID[key]; !twice {
 			ids = append(ids, key)
 		}
@@ -82,7 +82,7 @@ func (m *matching) visitHomes(ctx context.Context) error {
 	}
 	m.guests = m.guests[:0]
 	for home, guests := range homes {
-		if err := m.visitHome(ctx, runID(m.run.Statement, home), guests); err != nil {
+		if err := m.visitHome(ctx, runID(m.run.Statement.home(), home), guests); err != nil {
 			return fmt.Errorf("home %s: %w", home, err)
 		}
 	}

@@ -13,7 +13,7 @@ type Difference string
 // The differences. A line makes at most one task: the first of this list that holds, doubled before all.
 const (
 	Doubled     Difference = "doubled"      // the bill has the number more than once
-	Unexplained Difference = "unexplained"  // the bill has a movement of a kind our books do not know
+	Unexplained Difference = "unexplained"  // the bill has movements of a kind our books do not know: one task a kind and day
 	MissingOurs Difference = "missing-ours" // the bill has a number our books do not know
 	StateWrong  Difference = "state"        // both know it; one says the money moved, the other does not
 	AmountWrong Difference = "amount"       // both know it, with another amount
@@ -21,6 +21,7 @@ const (
 	FeeWrong    Difference = "fee"          // the platform took another fee than agreed
 	MissingBill Difference = "missing-bill" // our books say it happened that day, and no bill has it
 	SummaryOff  Difference = "summary"      // the bill's own totals are not the sum of its lines
+	Refused     Difference = "refused"      // the bill of the day cannot be read; Reason says why
 )
 
 // Sentence says a difference in words for people.
@@ -39,6 +40,7 @@ var sentences = map[Difference][2]string{
 	FeeWrong:    {"手续费与约定费率不符。", "The fee is not the agreed one."},
 	MissingBill: {"我方账簿中有，账单中没有。", "In our books, but not in the bill."},
 	SummaryOff:  {"账单汇总与明细合计不一致。", "The bill's totals are not the sum of its lines."},
+	Refused:     {"当日账单无法读取，整日尚未核对。", "The bill of the day cannot be read; the whole day is not matched."},
 }
 
 // TaskState is where a task stands.
@@ -72,7 +74,7 @@ type Task struct {
 	Day        string     `bson:"day"`
 	Difference Difference `bson:"difference"`
 	Move       Movement   `bson:"move,omitempty"`
-	Number     string     `bson:"number"` // of the order, refund or transfer; of the flow when unexplained; the day for a summary
+	Number     string     `bson:"number"` // of the order, refund or transfer; the kind when unexplained; the day for a summary or a refused bill
 	State      TaskState  `bson:"state"`
 	OpenedAt   time.Time  `bson:"opened_at"`
 	Reopened   int        `bson:"reopened,omitempty"`
@@ -80,7 +82,8 @@ type Task struct {
 	Lines   []Line  `bson:"lines,omitempty"`   // the platform's side; at most MaxLines
 	Ours    *Fact   `bson:"ours,omitempty"`    // our side
 	Said    *Totals `bson:"said,omitempty"`    // summary: what the bill says
-	Counted *Totals `bson:"counted,omitempty"` // summary: what its lines add up to
+	Counted *Totals `bson:"counted,omitempty"` // summary: what its lines add up to; unexplained: what its kind adds up to
+	Reason  string  `bson:"reason,omitempty"`  // refused: why, in words
 
 	Seen  int64 `bson:"seen"`  // the attempt that found it last
 	Round int   `bson:"round"` // the round in which it was found last
@@ -95,6 +98,7 @@ type Task struct {
 const (
 	HealedAgrees    = "再次核对时双方一致 / both sides agree by now"
 	HealedElsewhere = "已在另一日账单中找到 / found in the bill of " // and the day
+	HealedRead      = "账单已读取并核对 / the bill could be read"
 )
 
 // finding is a difference before it is a task.
@@ -105,6 +109,7 @@ type finding struct {
 	lines         []Line
 	ours          *Fact
 	said, counted *Totals
+	reason        string
 }
 
 func taskID(run string, d Difference, m Movement, number string) string {
@@ -138,7 +143,7 @@ func (t *Task) see(r *Run, f finding, now time.Time) error {
 		t.OpenedAt, t.ClosedAt, t.By, t.Words, t.Link = now, time.Time{}, "", "", ""
 	}
 	t.Lines, t.Ours, t.Said, t.Counted = f.lines, f.ours, f.said, f.counted
-	t.Seen, t.Round = r.Attempt, r.Round
+	t.Reason, t.Seen, t.Round = f.reason, r.Attempt, r.Round
 	return nil
 }
 

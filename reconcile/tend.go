@@ -47,7 +47,7 @@ func (s *Service) Tend(ctx context.Context) (worked int, err error) {
 func (s *Service) plan(ctx context.Context) error {
 	now := s.clock.Now()
 	last := now.Add(-readyHour*time.Hour).AddDate(0, 0, -1)
-	for _, statement := range []Statement{Trade, Funds} {
+	for n, statement := range s.config.statements() {
 		first, err := s.firstDay(ctx, statement, last)
 		if err != nil {
 			return err
@@ -57,7 +57,8 @@ func (s *Service) plan(ctx context.Context) error {
 			day := dayOf(at)
 			fresh = append(fresh, &Run{
 				Doc:       docstore.Doc{ID: runID(statement, day)},
-				Statement: statement, Day: day, State: Waiting, MadeAt: now, NextAt: now, Round: 1,
+				Statement: statement, Day: day, State: Waiting, MadeAt: now, Round: 1,
+				NextAt: now.Add(time.Duration(n-len(Statements())) * time.Millisecond), // in this order
 			})
 		}
 		if len(fresh) == 0 {
@@ -116,7 +117,8 @@ func (s *Service) one(ctx context.Context, run string) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	m := &matching{s: s, run: r, from: from, to: to, doubles: map[uint64][]Line{}, wake: map[string]bool{}}
+	m := &matching{s: s, run: r, from: from, to: to, doubles: map[uint64][]Line{},
+		wake: map[string]bool{}, nudge: map[string]bool{}, kinds: map[string]*finding{}}
 	m.renewAt = s.clock.Now().Add(s.config.Lease / 3)
 	err = m.work(ctx)
 	if err == nil {
@@ -193,25 +195,41 @@ func (m *matching) hold(ctx context.Context, say func(*Run)) error {
 // trouble gives the run back to wait, and passes the error on unless waiting is all there is to it.
 func (m *matching) trouble(ctx context.Context, cause error) error {
 	now, lease := m.s.clock.Now(), m.run.Lease
+	var unreadable *Unreadable
 	_, err := m.s.runs.Update(ctx, m.run.ID, func(r *Run) error {
 		if r.Lease != lease {
 			return errLost
 		}
-		r.Lease, r.Problem = "", problemOf(cause)
+		r.Lease, r.Problem, r.Reason = "", problemOf(cause), ""
 		r.NextAt = now.Add(pause(r.Failures))
 		r.Failures++
-		if errors.Is(cause, ErrNotYet) {
+		switch {
+		case errors.As(cause, &unreadable):
+			r.Reason = unreadable.Words
+		case errors.Is(cause, ErrNotYet):
 			r.NextAt, r.Failures = now.Add(creatingFor), 0
+		case errors.Is(cause, errAfterOthers):
+			r.NextAt, r.Failures = now.Add(othersPause), 0
 		}
 		return r.move(byTrouble)
 	})
 	if errors.Is(err, errLost) {
 		err = nil
 	}
-	if errors.Is(cause, ErrNotYet) {
+	switch {
+	case errors.Is(cause, ErrNotYet), errors.Is(cause, errAfterOthers):
 		return err
+	case err == nil && unreadable != nil:
+		err = m.refuse(ctx, unreadable.Words, now)
 	}
 	return errors.Join(cause, err)
+}
+
+// refuse opens the day's task that says why its bill cannot be read. The first bill that can be read closes it.
+func (m *matching) refuse(ctx context.Context, why string, now time.Time) error {
+	f := finding{kind: Refused, number: m.run.Day, reason: why}
+	_, err := m.s.tasks.Upsert(ctx, taskID(m.run.ID, f.kind, f.move, f.number), func(t *Task) error { return t.see(m.run, f, now) })
+	return err
 }
 
 // finish writes the result: balanced without a difference, resolved when all that were found are explained.
@@ -227,6 +245,7 @@ func (m *matching) finish(ctx context.Context) error {
 		}
 		r.Bill, r.Ours, r.Matched, r.Strays = seen.Bill, seen.Ours, seen.Matched, seen.Strays
 		r.Differences, r.Beyond = seen.Differences, seen.Beyond
+		r.Seen, r.Reason = seen.Seen, ""
 		r.Lease, r.Failures, r.Problem, r.FinishedAt, r.NextAt = "", 0, "", now, time.Time{}
 		r.Asked = false
 		by := byTasks

@@ -101,8 +101,8 @@ func (p *platform) Trade(_ context.Context, day string, each func(TradeLine) err
 	return deliver(p, d, d.trade, TradeLine.line, each)
 }
 
-func (p *platform) Funds(_ context.Context, day string, each func(FundLine) error) (Totals, error) {
-	d := p.day(Funds, day)
+func (p *platform) Funds(_ context.Context, account Statement, day string, each func(FundLine) error) (Totals, error) {
+	d := p.day(account, day)
 	return deliver(p, d, d.funds, FundLine.line, each)
 }
 

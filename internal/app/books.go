@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"guanxi/commission/sharing"
@@ -36,26 +38,32 @@ type bills struct{ pay *weixinpay.Payments }
 func (b bills) Trade(ctx context.Context, day string, each func(reconcile.TradeLine) error) (totals reconcile.Totals, err error) {
 	err = b.pay.TradeBill(ctx, day, func(l weixinpay.TradeLine) error {
 		line := reconcile.TradeLine{
-			At: l.At, State: l.State, Number: l.Number, TransactionID: l.TransactionID, RefundNumber: l.RefundNumber,
-			RefundID: l.RefundID, RefundState: l.RefundState, Amount: l.Total, Fee: l.Fee,
+			At: l.At, App: l.AppID, State: l.State, Number: l.Number, TransactionID: l.TransactionID, RefundNumber: l.RefundNumber,
+			RefundID: l.RefundID, RefundState: l.RefundState, Amount: l.Total, Settled: l.Settled, Coupon: l.Coupon, Fee: l.Fee,
 		}
-		if line.Amount == 0 {
-			line.Amount = l.Settled
+		into := &totals.In
+		if l.State == "REFUND" || l.State == "REVOKED" {
+			line.Amount, line.Settled, into = l.Asked, l.Refund, &totals.Out
 		}
-		if l.RefundNumber != "" {
-			line.Amount = l.Refund
-			totals.Out += line.Amount
-		} else {
-			totals.In += line.Amount
+		if line.Amount == 0 { // the older form has one amount only
+			line.Amount = line.Settled
 		}
+		*into += line.Amount
 		totals.Lines, totals.Fee = totals.Lines+1, totals.Fee+line.Fee
 		return each(line)
 	})
 	return totals, billError(err)
 }
 
-func (b bills) Funds(ctx context.Context, day string, each func(reconcile.FundLine) error) (totals reconcile.Totals, err error) {
-	err = b.pay.FundFlowBill(ctx, day, func(l weixinpay.FundLine) error {
+// accounts are the platform's names of the statements of funds.
+var accounts = map[reconcile.Statement]weixinpay.Account{
+	reconcile.Funds: weixinpay.AccountBasic, reconcile.Operation: weixinpay.AccountOperation, reconcile.Fees: weixinpay.AccountFees,
+}
+
+func (b bills) Funds(
+	ctx context.Context, account reconcile.Statement, day string, each func(reconcile.FundLine) error,
+) (totals reconcile.Totals, err error) {
+	err = b.pay.FundFlowBill(ctx, accounts[account], day, func(l weixinpay.FundLine) error {
 		if totals.Lines++; l.In {
 			totals.In += l.Amount
 		} else {
@@ -63,6 +71,7 @@ func (b bills) Funds(ctx context.Context, day string, each func(reconcile.FundLi
 		}
 		return each(reconcile.FundLine{
 			At: l.At, Platform: l.Business, Flow: l.Flow, Name: l.Name, Type: l.Kind, In: l.In, Amount: l.Amount, Number: l.Voucher,
+			Note: l.Note,
 		})
 	})
 	return totals, billError(err)
@@ -74,6 +83,18 @@ func billError(err error) error {
 		return reconcile.ErrNoStatement
 	case errors.Is(err, weixinpay.ErrStatementCreating):
 		return reconcile.ErrNotYet
+	}
+	var broken *weixinpay.BrokenBill
+	if errors.As(err, &broken) {
+		words := broken.Why
+		if broken.Line > 0 {
+			words = fmt.Sprintf("第 %d 行：%s", broken.Line, broken.Why)
+		}
+		return &reconcile.Unreadable{Words: words, Err: err}
+	}
+	var answer *weixinpay.Answer
+	if errors.As(err, &answer) && answer.Status >= 400 && answer.Status < 500 && answer.Status != http.StatusTooManyRequests {
+		return &reconcile.Unreadable{Words: "平台拒绝提供账单：" + answer.Code, Err: err}
 	}
 	return err
 }
@@ -184,6 +205,8 @@ func refundFact(o *order.Order, r *order.Refund) reconcile.Fact {
 	switch r.Stage {
 	case order.StageDone:
 		f.State, f.At = reconcile.FactDone, r.DoneAt
+	case order.StageAbnormal:
+		f.State = reconcile.FactStuck
 	case order.StageClosed, order.StageRefused:
 		f.State = reconcile.FactFailed
 	}

@@ -15,6 +15,7 @@ import (
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/money"
 	"guanxi/internal/weixinpay"
+	"guanxi/reconcile"
 )
 
 // moneySettings are those of the ledger and of withdrawals. What the platform marks as the merchant's own product setting
@@ -35,7 +36,7 @@ func moneySettings() []Setting {
 		{Name: "GUANXI_WITHDRAW_NEW_DAYS", Default: "3", Words: "days of membership before the first withdrawal"},
 		{Name: "GUANXI_WITHDRAW_AUTO_FEN", Default: "50000", Words: "above it a person of staff must approve"},
 		{Name: "GUANXI_WITHDRAW_TWO_FEN", Default: "500000", Words: "above it two people of staff must approve"},
-	}, sharingSettings()...)
+	}, append(sharingSettings(), billSettings()...)...)
 }
 
 // ledger is the ledger's configuration; lines of checkpoints go to the log and to the anchor file.
@@ -153,7 +154,8 @@ func (v Values) checkMoney() (wrong []string) {
 	_, transfer := v.transfer()
 	_, payouts := v.withdrawal()
 	_, _, shared := v.sharing()
-	for _, err := range []error{ledger, transfer, payouts, shared} {
+	_, statements := v.bills(reconcile.Config{})
+	for _, err := range []error{ledger, transfer, payouts, shared, statements} {
 		if err != nil {
 			wrong = append(wrong, err.Error())
 		}

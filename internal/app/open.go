@@ -76,6 +76,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	if c.Sharing, _, err = v.sharing(); err != nil {
 		return nil, err
 	}
+	if c.Reconcile, err = v.bills(c.Reconcile); err != nil {
+		return nil, err
+	}
 	if c.Outreach, err = v.outreach(); err != nil {
 		return nil, err
 	}

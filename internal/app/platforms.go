@@ -36,6 +36,7 @@ func (c *Config) Use(p Platforms) {
 	c.Shares = shares{p.Pay.Sharing(), p.Relation}
 	c.Wallet = miniprogramapi.Wallet{AppID: p.AppID, MchID: p.MchID}
 	c.Orders.AppID, c.Orders.MchID = p.AppID, p.MchID
+	c.Reconcile.Apps = append(c.Reconcile.Apps, p.AppID)
 }
 
 // codes tells the edge when the platform does not answer.

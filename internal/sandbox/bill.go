@@ -59,12 +59,14 @@ func (s *Sandbox) requestBill(r *http.Request, _ []byte) (any, *payError) {
 		return nil, paramError("bill_type 须为 ALL、SUCCESS 或 REFUND")
 	}
 	var content []byte
-	switch {
+	switch account := query.Get("account_type"); {
 	case !flow:
 		content = s.tradeBill(day, kind)
-	case query.Get("account_type") == "" || query.Get("account_type") == "BASIC":
-		content = s.fundBill(day)
-	case query.Get("account_type") != "OPERATION" && query.Get("account_type") != "FEES":
+	case account == "":
+		content = s.fundBill(day, accountBasic)
+	case account == accountBasic, account == accountOperation, account == accountFees:
+		content = s.fundBill(day, account)
+	default:
 		return nil, paramError("account_type 须为 BASIC、OPERATION 或 FEES")
 	}
 	if content == nil {
@@ -116,4 +118,16 @@ func gzipped(content []byte) []byte {
 	_, _ = zip.Write(content) // a bytes.Buffer does not fail
 	_ = zip.Close()
 	return out.Bytes()
+}
+
+// BillText is the trade bill of a day, or the fund-flow bill of an account, as a tester sees it; "" when there is none.
+func (s *Sandbox) BillText(day, account string) string {
+	from, err := time.ParseInLocation(time.DateOnly, day, shanghai())
+	switch {
+	case err != nil:
+		return ""
+	case account == "":
+		return string(s.tradeBill(from, "ALL"))
+	}
+	return string(s.fundBill(from, account))
 }

@@ -59,6 +59,7 @@ type Config struct {
 	SharingWait     time.Duration    // business time after payment until an order can be shared; default 30 s; negative: none
 	SharingDelay    time.Duration    // real time a sharing stays PROCESSING; default 0: finished at once, but after the answer
 	SharingCeiling  int64            // basis points of an order that may go to others; default 3,000
+	Bills           BillStyle        // the form of bills; default the present one, without fees
 	BillsAtOnce     bool             // bills exist at once, of today too; default from 10:00 of the next day
 }
 

@@ -20,6 +20,9 @@ type keptOrder struct {
 	CreatedAt     time.Time    `json:"created_at"`
 	TransactionID string       `json:"transaction_id,omitempty"`
 	PaidAt        time.Time    `json:"paid_at,omitzero"`
+	Coupon        int64        `json:"coupon,omitempty"`
+	Prefunded     bool         `json:"prefunded,omitempty"`
+	Fee           int64        `json:"fee,omitempty"`
 	Refunds       []keptRefund `json:"refunds,omitempty"`
 	Shipping      *keptParcels `json:"shipping,omitempty"`
 }
@@ -81,7 +84,7 @@ func (o *payOrder) kept() keptOrder {
 	defer o.mu.Unlock()
 	k := keptOrder{
 		Seq: o.seq, Terms: o.terms, State: o.state, PrepayID: o.prepayID, PrepayAt: o.prepayAt, CreatedAt: o.createdAt,
-		TransactionID: o.transactionID, PaidAt: o.paidAt,
+		TransactionID: o.transactionID, PaidAt: o.paidAt, Coupon: o.coupon, Prefunded: o.prefunded, Fee: o.fee,
 	}
 	for _, r := range o.refunds {
 		k.Refunds = append(k.Refunds, keptRefund{r.number, r.id, r.terms, r.status, r.createdAt, r.doneAt})
@@ -130,6 +133,7 @@ func (s *Sandbox) restore(k keptOrder) {
 	o := &payOrder{
 		seq: k.Seq, number: k.Terms.Number, terms: k.Terms, state: k.State, prepayID: k.PrepayID, prepayAt: k.PrepayAt,
 		createdAt: k.CreatedAt, transactionID: k.TransactionID, paidAt: k.PaidAt,
+		coupon: k.Coupon, prefunded: k.Prefunded, fee: k.Fee,
 	}
 	if sh := k.Shipping; sh != nil {
 		o.shipping = &shipping{sh.Logistics, sh.Mode, sh.Parcels, sh.All, sh.Reshipped, sh.UploadedAt, sh.Finished}

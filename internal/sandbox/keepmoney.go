@@ -13,6 +13,8 @@ import (
 type keptAccount struct {
 	ToppedUp  int64             `json:"topped_up"`
 	TopUps    []topUp           `json:"top_ups,omitempty"`
+	Movements []Movement        `json:"movements,omitempty"`
+	Adjust    int64             `json:"adjust,omitempty"` // by fees, coupons and movements
 	Spent     int64             `json:"spent"`
 	Out       int64             `json:"out"`       // shared with others
 	Transfers uint64            `json:"transfers"` // numbers given
@@ -68,6 +70,9 @@ type keptMoney struct {
 func (s *Sandbox) keptMoney() (k keptMoney) {
 	k.account, k.shares = s.keptSharing()
 	k.transfers = s.keptTransfers(k.account)
+	s.ledger.mu.Lock()
+	k.account.Movements, k.account.Adjust = slices.Clone(s.ledger.moves), s.ledger.adjust.Load()
+	s.ledger.mu.Unlock()
 	s.names.mu.Lock()
 	defer s.names.mu.Unlock()
 	k.account.Names = maps.Clone(s.names.byOpenID)
@@ -143,6 +148,10 @@ func (s *Sandbox) restoreAccount(k *keptAccount) {
 	s.transfers.toppedUp, s.transfers.spent, s.transfers.next = k.ToppedUp, k.Spent, k.Transfers
 	s.transfers.topUps = k.TopUps
 	s.transfers.mu.Unlock()
+	s.ledger.mu.Lock()
+	s.ledger.moves = k.Movements
+	s.ledger.adjust.Add(k.Adjust)
+	s.ledger.mu.Unlock()
 	for openID, name := range k.Names {
 		s.setNameOf(openID, name)
 	}

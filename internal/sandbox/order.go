@@ -24,6 +24,8 @@ type payOrder struct {
 	createdAt     time.Time
 	transactionID string
 	paidAt        time.Time
+	coupon, fee   int64
+	prefunded     bool // the coupon: it settles in full
 	refunds       []*refund
 	shipping      *shipping
 }

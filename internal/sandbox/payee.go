@@ -133,7 +133,7 @@ func (s *Sandbox) freeFunds() int64 { return s.bookFunds() - s.transfers.locked 
 func (s *Sandbox) bookFunds() int64 {
 	x := &s.transfers
 	return s.cfg.StartBalance + x.toppedUp + s.orders.paidFen.Load() - s.orders.refundedFen.Load() - x.spent -
-		s.sharing.outFen.Load()
+		s.sharing.outFen.Load() + s.ledger.adjust.Load()
 }
 
 func (s *Sandbox) handConfirm(w http.ResponseWriter, body []byte) {

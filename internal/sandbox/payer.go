@@ -57,6 +57,7 @@ func (s *Sandbox) Pay(in PayInput) (string, error) {
 		return "", ErrNotPayable
 	}
 	order.state, order.paidAt, order.transactionID = statePaid, now, newTransactionID(order.seq, now)
+	s.settled(order)
 	s.orders.paidFen.Add(order.terms.Total)
 	s.notify(order.terms.NotifyURL, "TRANSACTION.SUCCESS", "transaction", "支付成功", order.transaction())
 	return order.transactionID, nil

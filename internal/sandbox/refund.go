@@ -190,6 +190,8 @@ func (s *Sandbox) planRefund(r *refund) {
 		r.status, r.doneAt = final, s.now.Now()
 		if final == "SUCCESS" {
 			s.orders.refundedFen.Add(r.terms.Refund)
+			o := r.order
+			s.ledger.adjust.Add(r.terms.Refund - o.settles(r.terms.Refund) + o.feeBack(r.terms.Refund))
 		}
 		resource := r.describe("refund_status")
 		r.order.mu.Unlock()

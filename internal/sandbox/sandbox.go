@@ -35,6 +35,7 @@ type Sandbox struct {
 	post     postOffice
 	wecom    wecom
 	bills    bills
+	ledger   ledger
 
 	transfers transfers
 	names     names
@@ -84,6 +85,7 @@ func New(cfg Config) (*Sandbox, error) {
 	s.post.init(cfg)
 	s.wecom.init()
 	s.bills.init()
+	s.ledger.style = cfg.Bills
 	s.transfers.init(cfg.MaxTransfers)
 	s.names.init()
 	s.sharing.init()
@@ -160,6 +162,7 @@ func (s *Sandbox) serveHands(w http.ResponseWriter, r *http.Request) {
 		"wx-login": s.handLogin, "phone-code": s.handPhone, "subscribe": s.handSubscribe, "messages": s.handMessages, "pay": s.handPay,
 		"faults": s.handFaults, "wecom-event": s.handWeComEvent, "transfer-confirm": s.handConfirm,
 		"transfers": s.handTransfers, "top-up": s.handTopUp, "real-name": s.handRealName,
+		"bills": s.handBills,
 	}[path]
 	if !ok {
 		http.NotFound(w, r)

@@ -309,7 +309,7 @@ func TestBills(t *testing.T) {
 	if len(lines) != 6 || !strings.HasPrefix(lines[0], "交易时间,公众账号ID,") ||
 		!strings.HasPrefix(lines[1], "`2026-11-22 16:00:00,`"+p.box.Credentials().AppID+",`1900000109,") ||
 		!strings.Contains(lines[1], ",`"+id+",`bill-1,") || !strings.Contains(lines[1], "`49.90") ||
-		!strings.Contains(lines[2], ",`r1,`0.10,") || lines[5] != "`3,`49.95,`0.10,`0.00,`0.00,`49.95,`0.10" {
+		!strings.Contains(lines[2], ",`r1,`0.10,") || lines[5] != "`3,`49.95,`0.10,`0.00,`0.00000,`49.95,`0.10" {
 		t.Error(strings.Join(lines, "\n"))
 	}
 	if header, row := strings.Count(lines[0], ","), strings.Count(lines[1], ","); header != row {

@@ -28,7 +28,34 @@ type rows interface {
 }
 
 // errCell is a cell that cannot be read; the error that reaches a caller names line and column only.
-var errCell = errors.New("cannot be read")
+var errCell = errors.New("无法读取")
+
+// BrokenBill says why a bill was refused, in words for the brand's staff: a line and a column, never what stood there.
+type BrokenBill struct {
+	Line int64 // counts from 1, the header's; 0 = the file as a whole
+	Why  string
+}
+
+func (b *BrokenBill) Error() string {
+	return fmt.Sprintf("%v: line %d: %s", ErrBillBroken, b.Line, b.Why)
+}
+
+// Unwrap makes it an ErrBillBroken.
+func (b *BrokenBill) Unwrap() error { return ErrBillBroken }
+
+// aliases are what earlier forms of a bill call a column; they count where the column's present name is absent.
+var aliases = map[string][]string{
+	"应结订单金额":   {"总金额"},
+	"代金券金额":    {"企业红包金额", "代金券或立减优惠金额"},
+	"充值券退款金额":  {"企业红包退款金额", "代金券或立减优惠退款金额"},
+	"公众账号ID":   {"公众账号id", "应用ID", "AppID", "appid"},
+	"应结订单总金额":  {"总交易额"},
+	"退款总金额":    {"总退款金额"},
+	"充值券退款总金额": {"总企业红包退款金额", "总代金券或立减优惠退款金额"},
+	"收支金额(元)":  {"收支金额"},
+	"账户结余(元)":  {"账户结余"},
+	"资金流水总笔数":  {"资金流水总条数"},
+}
 
 // readBill reads a whole bill: a header, lines of cells behind backticks, a summary header, one summary line. The
 // summary must agree with the lines.
@@ -37,7 +64,7 @@ func readBill(from io.Reader, into rows) error {
 	scan.Buffer(make([]byte, 0, 4096), maxBillLine)
 	next := func() (string, bool) {
 		for scan.Scan() {
-			if text := strings.TrimRight(scan.Text(), "\r"); text != "" {
+			if text := strings.TrimSpace(scan.Text()); text != "" {
 				return text, true
 			}
 		}
@@ -47,11 +74,11 @@ func readBill(from io.Reader, into rows) error {
 		if err := scan.Err(); err != nil && errors.Is(err, ErrBillBroken) {
 			return err
 		}
-		return fmt.Errorf("%w: line %d: %s", ErrBillBroken, line, why)
+		return &BrokenBill{line, why}
 	}
 	text, ok := next()
 	if !ok || !utf8.ValidString(text) {
-		return broken(1, "no header")
+		return broken(1, "没有表头")
 	}
 	header, err := billHeader(strings.TrimPrefix(text, "\ufeff"), into.columns())
 	if err != nil {
@@ -60,17 +87,23 @@ func readBill(from io.Reader, into rows) error {
 	lines := int64(0)
 	for {
 		if text, ok = next(); !ok {
-			return broken(lines+2, "no summary")
+			return broken(lines+2, "没有汇总行")
 		}
 		if text[0] != '`' {
 			break
 		}
 		lines++
 		cells := billCells(text)
-		if len(cells) != len(header) || !utf8.ValidString(text) {
-			return broken(lines+1, "another number of columns than the header")
+		if len(cells) != header[width] || !utf8.ValidString(text) {
+			return broken(lines+1, "列数与表头不同")
 		}
-		if err := into.line(func(name string) string { return cells[header[name]] }); errors.Is(err, errCell) {
+		cell := func(name string) string {
+			if at, given := header[name]; given {
+				return cells[at]
+			}
+			return ""
+		}
+		if err := into.line(cell); errors.Is(err, errCell) {
 			return broken(lines+1, err.Error())
 		} else if err != nil {
 			return err
@@ -82,36 +115,50 @@ func readBill(from io.Reader, into rows) error {
 	}
 	text, ok = next()
 	if !ok || text[0] != '`' {
-		return broken(lines+3, "no summary line")
+		return broken(lines+3, "没有汇总数据")
 	}
 	if err := checkSummary(summary, billCells(text), into, lines); err != nil {
 		return broken(lines+3, err.Error())
 	}
 	if _, more := next(); more || scan.Err() != nil {
-		return broken(lines+4, "something after the summary")
+		return broken(lines+4, "汇总之后还有内容")
 	}
 	return nil
 }
 
-// billHeader maps names to columns. Brackets come in two widths.
+// width stands in a header for the number of its columns.
+const width = ""
+
+// billHeader maps names, present and earlier ones, to columns. Brackets come in two widths.
 func billHeader(text string, needed []string) (map[string]int, error) {
 	names := strings.Split(strings.NewReplacer("（", "(", "）", ")").Replace(text), ",")
 	if len(names) > maxBillColumns {
-		return nil, errors.New("too many columns")
+		return nil, errors.New("列数过多")
 	}
 	header := make(map[string]int, len(names))
 	for i, name := range names {
-		name = strings.TrimSpace(strings.TrimPrefix(name, "`"))
+		name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "`"))
 		if _, twice := header[name]; twice {
-			return nil, errors.New("a column twice")
+			return nil, errors.New("有两列同名")
 		}
 		header[name] = i
 	}
-	for _, name := range needed {
-		if _, ok := header[name]; !ok {
-			return nil, errors.New("a column is missing: " + name)
+	for name, others := range aliases {
+		for _, other := range others {
+			if _, known := header[name]; known {
+				break
+			}
+			if at, given := header[other]; given {
+				header[name] = at
+			}
 		}
 	}
+	for _, name := range needed {
+		if _, ok := header[name]; !ok {
+			return nil, errors.New("缺少列：" + name)
+		}
+	}
+	header[width] = len(names)
 	return header, nil
 }
 
@@ -125,12 +172,12 @@ func billCells(text string) []string {
 }
 
 func checkSummary(header map[string]int, cells []string, of rows, lines int64) error {
-	if len(cells) != len(header) {
-		return errors.New("the summary has another number of columns than its header")
+	if len(cells) != header[width] {
+		return errors.New("汇总的列数与其表头不同")
 	}
 	said, err := parseCount(cells[header[of.count()]])
 	if err != nil || said != lines {
-		return errors.New("the summary counts other lines")
+		return errors.New("汇总笔数与明细不符")
 	}
 	for name, sum := range of.totals() {
 		at, given := header[name]
@@ -138,27 +185,31 @@ func checkSummary(header map[string]int, cells []string, of rows, lines int64) e
 			continue
 		}
 		parse := parseYuan
-		if strings.HasSuffix(name, "笔数") {
+		switch {
+		case strings.HasSuffix(name, "笔数"):
 			parse = parseCount
+		case strings.Contains(name, "手续费"):
+			parse = parseFee
 		}
 		if said, err := parse(cells[at]); err != nil || said != sum {
-			return errors.New("the lines do not add up to the summary: " + name)
+			return errors.New("明细合计与汇总不符：" + name)
 		}
 	}
 	return nil
 }
 
-// tradeRows reads the trade bill.
+// tradeRows reads the trade bill, in its present form and the one of 24 columns before it.
 type tradeRows struct {
-	each                        func(TradeLine) error
-	settled, refund, fee, total int64
-	asked                       int64
+	each                   func(TradeLine) error
+	settled, refund, total int64
+	asked, back            int64
+	fee                    int64 // in thousandths of a fen
 }
 
+// columns: what a form of the bill may lack is not among them.
 func (*tradeRows) columns() []string {
 	return []string{
-		"交易时间", "微信订单号", "商户订单号", "用户标识", "交易状态", "应结订单金额", "微信退款单号", "商户退款单号", "退款金额",
-		"退款状态", "手续费", "订单金额", "申请退款金额",
+		"交易时间", "微信订单号", "商户订单号", "交易状态", "应结订单金额", "微信退款单号", "商户退款单号", "退款金额", "退款状态", "手续费",
 	}
 }
 
@@ -171,26 +222,28 @@ func (*tradeRows) needed() []string {
 func (r *tradeRows) totals() map[string]int64 {
 	return map[string]int64{
 		"应结订单总金额": r.settled, "退款总金额": r.refund, "手续费总金额": r.fee, "订单总金额": r.total, "申请退款总金额": r.asked,
+		"充值券退款总金额": r.back,
 	}
 }
 
 func (r *tradeRows) line(cell func(string) string) error {
 	var bad cellErrors
+	fee := bad.fee(cell, "手续费")
 	line := TradeLine{
-		At: bad.at(cell, "交易时间"), TransactionID: cell("微信订单号"), Number: cell("商户订单号"), OpenID: cell("用户标识"),
-		State: cell("交易状态"), Settled: bad.yuan(cell, "应结订单金额"), RefundID: none(cell("微信退款单号")),
-		RefundNumber: none(cell("商户退款单号")), Refund: bad.yuan(cell, "退款金额"), RefundState: cell("退款状态"),
-		Fee: bad.yuan(cell, "手续费"), Total: bad.yuan(cell, "订单金额"),
+		At: bad.at(cell, "交易时间"), AppID: none(cell("公众账号ID")), TransactionID: cell("微信订单号"), Number: cell("商户订单号"),
+		OpenID: cell("用户标识"), State: cell("交易状态"), Settled: bad.yuan(cell, "应结订单金额"), Coupon: bad.maybe(cell, "代金券金额"),
+		RefundID: none(cell("微信退款单号")), RefundNumber: none(cell("商户退款单号")), Refund: bad.yuan(cell, "退款金额"),
+		RefundState: cell("退款状态"), Fee: rounded(fee), Total: bad.maybe(cell, "订单金额"), Asked: bad.maybe(cell, "申请退款金额"),
 	}
-	asked := bad.yuan(cell, "申请退款金额")
+	back := bad.maybe(cell, "充值券退款金额")
 	if line.TransactionID == "" || line.Number == "" || line.State == "" {
 		bad.note("微信订单号")
 	}
 	if bad.err != nil {
 		return bad.err
 	}
-	r.settled, r.refund = r.settled+int64(line.Settled), r.refund+int64(line.Refund)
-	r.fee, r.total, r.asked = r.fee+int64(line.Fee), r.total+int64(line.Total), r.asked+int64(asked)
+	r.settled, r.refund, r.back = r.settled+int64(line.Settled), r.refund+int64(line.Refund), r.back+int64(back)
+	r.fee, r.total, r.asked = r.fee+fee, r.total+int64(line.Total), r.asked+int64(line.Asked)
 	return r.each(line)
 }
 
@@ -268,6 +321,22 @@ func (c *cellErrors) yuan(cell func(string) string, name string) money.Fen {
 	return money.Fen(fen)
 }
 
+// maybe reads an amount that a form of the bill may lack or leave blank.
+func (c *cellErrors) maybe(cell func(string) string, name string) money.Fen {
+	if cell(name) == "" {
+		return 0
+	}
+	return c.yuan(cell, name)
+}
+
+func (c *cellErrors) fee(cell func(string) string, name string) int64 {
+	fee, err := parseFee(cell(name))
+	if err != nil {
+		c.note(name)
+	}
+	return fee
+}
+
 func (c *cellErrors) at(cell func(string) string, name string) time.Time {
 	at, err := time.ParseInLocation(time.DateTime, cell(name), clock.Shanghai())
 	if err != nil {
@@ -279,31 +348,46 @@ func (c *cellErrors) at(cell func(string) string, name string) time.Time {
 const maxYuanDigits = 13
 
 // parseYuan reads "-12.30000" as -1230: digits only, and nothing but zeros behind the fen.
-func parseYuan(text string) (int64, error) {
+func parseYuan(text string) (int64, error) { return parseDecimal(text, 2) }
+
+// parseFee reads a fee in thousandths of a fen: fees are written with five decimals.
+func parseFee(text string) (int64, error) { return parseDecimal(text, 5) }
+
+// rounded is a fee in fen, a half away from nothing.
+func rounded(fee int64) money.Fen {
+	if fee < 0 {
+		return -rounded(-fee)
+	}
+	return money.Fen((fee + 500) / 1000)
+}
+
+// parseDecimal reads a decimal number with so many places, behind which there may be zeros only.
+func parseDecimal(text string, places int) (int64, error) {
 	digits, negative := strings.CutPrefix(text, "-")
 	whole, part, point := strings.Cut(digits, ".")
-	cents := (part + "00")[:2]
+	padded := part + strings.Repeat("0", places)
 	if whole == "" || len(whole) > maxYuanDigits || point && part == "" || len(part) > 10 ||
-		strings.Trim(part[min(2, len(part)):], "0") != "" {
+		strings.Trim(padded[places:], "0") != "" {
 		return 0, errCell
 	}
-	fen := int64(0)
-	for _, c := range []byte(whole + cents) {
+	n := int64(0)
+	for _, c := range []byte(whole + padded[:places]) {
 		if c < '0' || c > '9' {
 			return 0, errCell
 		}
-		fen = fen*10 + int64(c-'0')
+		n = n*10 + int64(c-'0')
 	}
 	if negative {
-		fen = -fen
+		n = -n
 	}
-	return fen, nil
+	return n, nil
 }
 
+// parseCount reads a number of lines: some bills write 1.0 for 1.
 func parseCount(text string) (int64, error) {
-	fen, err := parseYuan(text)
-	if err != nil || fen < 0 || strings.Contains(text, ".") {
+	n, err := parseDecimal(text, 0)
+	if err != nil || n < 0 {
 		return 0, errCell
 	}
-	return fen / 100, nil
+	return n, nil
 }

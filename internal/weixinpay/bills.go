@@ -42,14 +42,17 @@ type TradeLine struct {
 	TransactionID string
 	Number        string // out_trade_no
 	OpenID        string
+	AppID         string    // 公众账号ID: one merchant may serve several programs; "" when the bill does not say
 	State         string    // SUCCESS, REFUND, REVOKED
-	Settled       money.Fen // 应结订单金额: of payments
+	Settled       money.Fen // 应结订单金额: of payments, less coupons that are not prefunded
+	Coupon        money.Fen // 代金券金额
 	RefundID      string
-	RefundNumber  string // out_refund_no
-	Refund        money.Fen
+	RefundNumber  string    // out_refund_no
+	Refund        money.Fen // 退款金额, less coupons that are not prefunded
 	RefundState   string
 	Fee           money.Fen // negative when it was given back
 	Total         money.Fen // 订单金额, where the bill has it
+	Asked         money.Fen // 申请退款金额, where the bill has it
 }
 
 // FundLine is one movement of the merchant's account.
@@ -77,9 +80,27 @@ func (p *Payments) TradeBill(ctx context.Context, day string, each func(TradeLin
 	return packed.read(&tradeRows{each: func(TradeLine) error { return nil }}, &tradeRows{each: each})
 }
 
-// FundFlowBill passes on every line of the fund-flow bill of the basic account, as TradeBill does.
-func (p *Payments) FundFlowBill(ctx context.Context, day string, each func(FundLine) error) error {
-	packed, err := p.fetchBill(ctx, "/v3/bill/fundflowbill?account_type=BASIC&tar_type=GZIP&bill_date=", day)
+// Account is one of the merchant's accounts; each has a fund-flow bill of its own.
+type Account string
+
+// The accounts.
+const (
+	AccountBasic     Account = "BASIC"     // what buyers pay into
+	AccountOperation Account = "OPERATION" // what transfers to members may be paid from
+	AccountFees      Account = "FEES"
+)
+
+// Known reports whether the platform has such accounts.
+func (a Account) Known() bool {
+	return a == AccountBasic || a == AccountOperation || a == AccountFees
+}
+
+// FundFlowBill passes on every line of an account's fund-flow bill, as TradeBill does.
+func (p *Payments) FundFlowBill(ctx context.Context, account Account, day string, each func(FundLine) error) error {
+	if !account.Known() {
+		return errors.New("weixinpay: an account is BASIC, OPERATION or FEES")
+	}
+	packed, err := p.fetchBill(ctx, "/v3/bill/fundflowbill?account_type="+string(account)+"&tar_type=GZIP&bill_date=", day)
 	if err != nil {
 		return err
 	}
@@ -160,7 +181,7 @@ func (p *Payments) downloadBill(ctx context.Context, address string) ([]byte, er
 	case err != nil:
 		return nil, err
 	case int64(len(body)) > limit:
-		return nil, fmt.Errorf("%w: more than %d bytes packed", ErrBillBroken, limit)
+		return nil, &BrokenBill{Why: fmt.Sprintf("压缩文件超过 %d 字节", limit)}
 	}
 	return body, nil
 }
@@ -189,7 +210,7 @@ func (b *packedBill) open() (*plainBill, error) {
 	if bytes.HasPrefix(b.body, []byte{0x1f, 0x8b}) {
 		zip, err := gzip.NewReader(p.from)
 		if err != nil {
-			return nil, fmt.Errorf("%w: not gzip", ErrBillBroken)
+			return nil, &BrokenBill{Why: "不是完整的 gzip 文件"}
 		}
 		p.from = zip
 	}
@@ -206,7 +227,7 @@ type plainBill struct {
 // Read hides what the unpacker says of the content.
 func (p *plainBill) Read(to []byte) (int, error) {
 	if p.left <= 0 {
-		return 0, fmt.Errorf("%w: too large", ErrBillBroken)
+		return 0, &BrokenBill{Why: "文件过大"}
 	}
 	if int64(len(to)) > p.left {
 		to = to[:p.left]
@@ -215,7 +236,7 @@ func (p *plainBill) Read(to []byte) (int, error) {
 	p.sum.Write(to[:n])
 	p.left -= int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return n, fmt.Errorf("%w: cannot be unpacked", ErrBillBroken)
+		return n, &BrokenBill{Why: "无法解压，文件可能不完整"}
 	}
 	return n, err
 }
@@ -226,7 +247,7 @@ func (p *plainBill) finish(want string) error {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(p.sum.Sum(nil))), []byte(want)) != 1 {
-		return fmt.Errorf("%w: its hash is not the announced one", ErrBillBroken)
+		return &BrokenBill{Why: "摘要与平台给出的不一致"}
 	}
 	return nil
 }

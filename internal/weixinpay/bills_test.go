@@ -51,7 +51,7 @@ func TestBillsOfADay(t *testing.T) {
 	}
 	at.Set(time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC))
 	d.box.Inject(sandbox.Rule{Match: "/v3/bill/fundflowbill", Action: sandbox.ActionFail, Code: "STATEMENT_CREATING", Status: 400})
-	if err := d.pay.FundFlowBill(t.Context(), day, nil); !errors.Is(err, weixinpay.ErrStatementCreating) {
+	if err := d.pay.FundFlowBill(t.Context(), weixinpay.AccountBasic, day, nil); !errors.Is(err, weixinpay.ErrStatementCreating) {
 		t.Errorf("by command: %v", err)
 	}
 	var trades []weixinpay.TradeLine
@@ -64,17 +64,17 @@ func TestBillsOfADay(t *testing.T) {
 	}
 	start := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 	want := []weixinpay.TradeLine{
-		{At: start, TransactionID: p.TransactionID, Number: "bill-1", OpenID: p.OpenID, State: "SUCCESS", Settled: 4990, Total: 4990},
+		{At: start, TransactionID: p.TransactionID, Number: "bill-1", OpenID: p.OpenID, AppID: d.cfg.AppID, State: "SUCCESS", Settled: 4990, Total: 4990},
 		{
-			At: start.Add(time.Minute), TransactionID: p.TransactionID, Number: "bill-1", OpenID: p.OpenID, State: "REFUND",
-			RefundID: refund.RefundID, RefundNumber: "r1", Refund: 10, RefundState: "SUCCESS",
+			At: start.Add(time.Minute), TransactionID: p.TransactionID, Number: "bill-1", OpenID: p.OpenID, AppID: d.cfg.AppID, State: "REFUND",
+			RefundID: refund.RefundID, RefundNumber: "r1", Refund: 10, Asked: 10, RefundState: "SUCCESS",
 		},
 	}
 	if diff := cmp.Diff(want, trades); diff != "" {
 		t.Error(diff)
 	}
 	var funds []weixinpay.FundLine
-	if err := d.pay.FundFlowBill(t.Context(), day, func(l weixinpay.FundLine) error { funds = append(funds, l); return nil }); err != nil {
+	if err := d.pay.FundFlowBill(t.Context(), weixinpay.AccountBasic, day, func(l weixinpay.FundLine) error { funds = append(funds, l); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	wantFunds := []weixinpay.FundLine{
@@ -96,7 +96,7 @@ func TestBillsOfADay(t *testing.T) {
 		if err := d.pay.TradeBill(t.Context(), other, nil); !errors.Is(err, weixinpay.ErrNoStatement) {
 			t.Errorf("an empty day: %v", err)
 		}
-		if err := d.pay.FundFlowBill(t.Context(), other, nil); !errors.Is(err, weixinpay.ErrNoStatement) {
+		if err := d.pay.FundFlowBill(t.Context(), weixinpay.AccountBasic, other, nil); !errors.Is(err, weixinpay.ErrNoStatement) {
 			t.Errorf("an empty day: %v", err)
 		}
 	}
@@ -201,7 +201,7 @@ func TestBrokenBillsAreNotPassedOn(t *testing.T) {
 	pay := billDesk(t, d.box, d.cfg, &file, nil)
 	read := func(bill []byte) (n int, err error) {
 		file = bill
-		err = pay.FundFlowBill(t.Context(), "2026-11-22", func(weixinpay.FundLine) error { n++; return nil })
+		err = pay.FundFlowBill(t.Context(), weixinpay.AccountBasic, "2026-11-22", func(weixinpay.FundLine) error { n++; return nil })
 		return n, err
 	}
 	swap := func(from, to string) string { return strings.Replace(goodFund, from, to, 1) }
@@ -250,7 +250,7 @@ func TestTrapABillIsCheckedAgainstItsSignedHash(t *testing.T) {
 		if change != nil {
 			change(&cfg)
 		}
-		return billDesk(t, d.box, cfg, &file, announce).FundFlowBill(t.Context(), "2026-11-22",
+		return billDesk(t, d.box, cfg, &file, announce).FundFlowBill(t.Context(), weixinpay.AccountBasic, "2026-11-22",
 			func(weixinpay.FundLine) error { t.Error("passed on"); return nil })
 	}
 	for name, c := range map[string]struct {

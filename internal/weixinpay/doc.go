@@ -26,5 +26,5 @@
 //	params, err := pay.Prepay(ctx, order.Prepayment{…})
 //	notice, err := pay.ParseNotification(ctx, r.Header, body)
 //	outcome, err := pay.Transfers().Send(ctx, withdrawal.Transfer{…})
-//	err = pay.FundFlowBill(ctx, "2026-11-22", func(l weixinpay.FundLine) error { … })
+//	err = pay.FundFlowBill(ctx, weixinpay.AccountBasic, "2026-11-22", func(l weixinpay.FundLine) error { … })
 package weixinpay

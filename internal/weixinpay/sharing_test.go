@@ -114,7 +114,7 @@ func (d *desk) billOfSharing(t *testing.T, at *clock.Manual) {
 	t.Helper()
 	at.Set(time.Date(2026, 11, 23, 2, 0, 0, 0, time.UTC))
 	sums := map[string]money.Fen{}
-	if err := d.pay.FundFlowBill(t.Context(), "2026-11-22", func(l weixinpay.FundLine) error {
+	if err := d.pay.FundFlowBill(t.Context(), weixinpay.AccountBasic, "2026-11-22", func(l weixinpay.FundLine) error {
 		sums[l.Name] += l.Amount
 		return nil
 	}); err != nil {

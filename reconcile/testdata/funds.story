@@ -25,4 +25,4 @@ bill 2026-03-01 09:00:00 商家转账:out W3 5.00
 bill 2026-03-01 09:00:00 交易:out P9 1.00              # a payment that goes out is none
 clock 2026-03-02 10:00:00
 tend
-want 2026-03-01 differing unexplained/other/FC1/open missing-ours/transfer/W1/open state/transfer/W2/open state/transfer/W3/open missing-bill/transfer/W4/open unexplained/other/FP9/open
+want 2026-03-01 differing missing-ours/transfer/W1/open state/transfer/W2/open state/transfer/W3/open missing-bill/transfer/W4/open unexplained/other/交易_交易/open
