@@ -107,7 +107,9 @@ func (t *Totals) add(l Line) {
 	} else {
 		t.Out += l.Amount
 	}
-	t.Fee += l.Fee
+	if l.Flow == "" { // a fund bill's fees are rows of their own
+		t.Fee += l.Fee
+	}
 }
 
 // LineState is how far a line's movement is, as the bill says.

@@ -261,9 +261,15 @@ func (s *teller) wantSeen(t *testing.T, day string, w []string) error {
 		name  string
 		value int64
 	}{
-		{"foreign", r.Seen.Foreign}, {"foreign-in", int64(r.Seen.ForeignIn)}, {"foreign-out", int64(r.Seen.ForeignOut)},
-		{"coupons", r.Seen.Coupons}, {"coupon-in", int64(r.Seen.CouponIn)}, {"coupon-out", int64(r.Seen.CouponOut)},
-		{"processing", r.Seen.Processing}, {"fees", int64(r.Seen.Fees)}, {"fees-back", int64(r.Seen.FeesBack)},
+		{"foreign", r.Seen.Foreign},
+		{"foreign-in", int64(r.Seen.ForeignIn)},
+		{"foreign-out", int64(r.Seen.ForeignOut)},
+		{"coupons", r.Seen.Coupons},
+		{"coupon-in", int64(r.Seen.CouponIn)},
+		{"coupon-out", int64(r.Seen.CouponOut)},
+		{"processing", r.Seen.Processing},
+		{"fees", int64(r.Seen.Fees)},
+		{"fees-back", int64(r.Seen.FeesBack)},
 		{"net-refunds", r.Seen.NetRefunds},
 	} {
 		if one.value != 0 {

@@ -117,8 +117,10 @@ func (s *Service) one(ctx context.Context, run string) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	m := &matching{s: s, run: r, from: from, to: to, doubles: map[uint64][]Line{},
-		wake: map[string]bool{}, nudge: map[string]bool{}, kinds: map[string]*finding{}}
+	m := &matching{
+		s: s, run: r, from: from, to: to, doubles: map[uint64][]Line{},
+		wake: map[string]bool{}, nudge: map[string]bool{}, kinds: map[string]*finding{},
+	}
 	m.renewAt = s.clock.Now().Add(s.config.Lease / 3)
 	err = m.work(ctx)
 	if err == nil {
