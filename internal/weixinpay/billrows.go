@@ -97,13 +97,7 @@ func readBill(from io.Reader, into rows) error {
 		if len(cells) != header[width] || !utf8.ValidString(text) {
 			return broken(lines+1, "列数与表头不同")
 		}
-		cell := func(name string) string {
-			if at, given := header[name]; given {
-				return cells[at]
-			}
-			return ""
-		}
-		if err := into.line(cell); errors.Is(err, errCell) {
+		if err := into.line(cellOf(header, cells)); errors.Is(err, errCell) {
 			return broken(lines+1, err.Error())
 		} else if err != nil {
 			return err
@@ -169,6 +163,16 @@ func billCells(text string) []string {
 		cells[i] = strings.TrimSpace(cells[i])
 	}
 	return cells
+}
+
+// cellOf gives the cells of a line by column; "" where the bill has no such column.
+func cellOf(header map[string]int, cells []string) func(string) string {
+	return func(name string) string {
+		if at, given := header[name]; given {
+			return cells[at]
+		}
+		return ""
+	}
 }
 
 func checkSummary(header map[string]int, cells []string, of rows, lines int64) error {
