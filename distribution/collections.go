@@ -55,7 +55,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	c.policies, err = docstore.Open[policyDoc](ctx, store, docstore.Spec{
-		Name: "bond_policies", ShardKey: "_id",
+		Name:    "bond_policies",
 		Indexes: []docstore.Index{{Name: "start", Fields: []string{"from"}, Unique: true}},
 	})
 	return c, err

@@ -14,7 +14,7 @@ type collections struct {
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.members, err = docstore.Open[Member](ctx, store, docstore.Spec{
-		Name: "members", ShardKey: "_id",
+		Name: "members", // whole on one shard: a phone is one member's, whichever shard the member would be on
 		Indexes: []docstore.Index{
 			{Name: "phone", Fields: []string{"phone_key"}, Unique: true, Sparse: true},
 			{Name: "union", Fields: []string{"union_key"}, Sparse: true},

@@ -1,6 +1,7 @@
 package docstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,9 +109,15 @@ func (c *Collection[T]) InsertMany(ctx context.Context, docs []*T) []error {
 // Delete removes a document whose outbox is empty; a missing one is ErrNotFound. Check, which may be nil,
 // can refuse after seeing the stored document.
 func (c *Collection[T]) Delete(ctx context.Context, docID string, check func(*T) error) error {
+	doubted := error(nil) // what an earlier round of ours came back with, when it may have deleted
 	for range maxRetries {
 		doc, err := c.Get(ctx, docID)
-		if err != nil {
+		switch {
+		case doubted != nil && errors.Is(err, ErrNotFound):
+			return nil
+		case doubted != nil && err != nil:
+			return c.fail("delete", docID, doubted)
+		case err != nil:
 			return err
 		}
 		meta := c.meta(doc)
@@ -124,14 +131,16 @@ func (c *Collection[T]) Delete(ctx context.Context, docID string, check func(*T)
 		}
 		op := Op{Kind: Delete, Collection: c.spec.Name, ID: docID, Version: meta.Version}
 		err = c.store.driver.Write(ctx, []Op{op})[0]
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
-		}
-		if !errors.Is(err, ErrStale) {
+		case errors.Is(err, ErrUnclear):
+			doubted = err
+		case !errors.Is(err, ErrStale):
 			return c.fail("delete", docID, err)
 		}
 	}
-	return c.fail("delete", docID, ErrContended)
+	return c.fail("delete", docID, cmp.Or(doubted, ErrContended))
 }
 
 // Find returns one page.

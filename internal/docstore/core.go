@@ -148,8 +148,8 @@ func (c *core) resolve(ctx context.Context, op Op, token int64, cause error) err
 		if tokenOf(records[0].Body) == token {
 			return nil
 		}
-		if records[0].Version == op.Version {
-			return ErrStale // nothing happened, or not yet: the caller retries on fresh state
+		if records[0].Version == op.Version || op.Kind == Replace && records[0].Version == op.Next {
+			return ErrStale // nothing happened (so far, or ever: another write made that version): retry on fresh state
 		}
 		if op.Kind == Insert && records[0].Version == 1 {
 			return &ExistsError{Collection: c.spec.Name, ID: op.ID}

@@ -98,7 +98,13 @@ type Spec struct {
 	// Upgrades[i] turns schema i+1 into i+2, on read. The upgraded document is written back with its next
 	// change.
 	Upgrades []func(bson.M) error
-	ShardKey string // the field a sharded cluster should shard by; documentation for operators
+	// ShardKey is the field a sharded cluster shards the collection by; "" = it stays whole on one shard. A unique
+	// index must begin with it, as MongoDB demands, and an _id must determine it.
+	ShardKey string
+	// Retired are indexes of earlier versions that are over: they are dropped, while an index that is merely not
+	// declared may belong to a newer program and stays, a unique one enforced. Retire an index one release after
+	// the last one that declared it, so that two versions that run side by side agree.
+	Retired []Index
 }
 
 // Index declares an ordered index over fields (dotted paths) that hold strings, integers, booleans or times.

@@ -21,6 +21,9 @@ func (w *doubt) judge(body bson.Raw, version int64) (happened bool, err error) {
 		return true, nil
 	case version == w.version-1:
 		return false, nil
+	case body != nil && version == w.version:
+		*w = doubt{} // another write made that version: ours never will
+		return false, nil
 	}
 	return false, ErrUnclear // somebody wrote on top of it, or on top of what was before it
 }

@@ -64,6 +64,14 @@ func (s *Store) Keys() *KeyRing { return s.keys }
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.driver.Ping(ctx) }
 
+// Warnings says, in sentences for whoever runs the program, what of the database is not as it should be.
+func (s *Store) Warnings() []string {
+	if d, ok := s.driver.(interface{ Warnings() []string }); ok {
+		return d.Warnings()
+	}
+	return nil
+}
+
 // Close closes the driver. Stop everything that uses the store first.
 func (s *Store) Close() error { return s.driver.Close() }
 
@@ -144,6 +152,10 @@ func checkSpec(spec *Spec) error {
 			return fmt.Errorf("%w: collection %s: index %q", ErrInvalid, spec.Name, index.Name)
 		}
 		seen[index.Name] = true
+		if index.Unique && spec.ShardKey != "" && index.Fields[0] != spec.ShardKey {
+			return fmt.Errorf("%w: collection %s: unique index %q does not begin with the shard key %q: a sharded cluster refuses it",
+				ErrInvalid, spec.Name, index.Name, spec.ShardKey)
+		}
 	}
 	return nil
 }

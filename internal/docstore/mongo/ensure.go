@@ -2,13 +2,16 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 
 	"guanxi/internal/docstore"
 )
@@ -16,8 +19,12 @@ import (
 // collection is a declared collection with the shapes of its indexes.
 type collection struct {
 	*mongo.Collection
-	indexes []shape // the _id first
+	indexes  []shape       // the _id first
+	patience time.Duration // after which the server may give up one of our reads
 }
+
+// reading are the options every read has.
+func (c *collection) reading() *options.FindOptions { return options.Find().SetMaxTime(c.patience) }
 
 // shape is a declared index as MongoDB has it.
 type shape struct {
@@ -83,10 +90,12 @@ func (c *collection) index(name string) (*shape, error) {
 }
 
 // Ensure makes the collection and its indexes exist. MongoDB builds an index without stopping readers or
-// writers; Ensure returns when it is ready, so ctx, not Options.Timeout, bounds it. Within one driver a later
-// Ensure only adds indexes. The first one also drops unique indexes of ours that are no longer declared, for
-// they would go on refusing writes; other old indexes are left to the operator, older instances may be asking them.
-// Errors: ErrUnavailable, and ErrInvalid when stored documents lack an index's fields or share a unique value.
+// writers; Ensure returns when it is ready, also when another process is building it, so ctx, not
+// Options.Timeout, bounds it. Within one driver a later Ensure only adds indexes. The first one also drops what
+// Spec.Retired names; any other index it does not know may belong to a newer program, and stays.
+// Errors: ErrUnavailable; ErrInvalid when stored documents lack an index's fields or share a unique value, when an
+// index of that name stands there with other options, when the server cannot make it, and when the collection is
+// none of ours (a view, capped, with a collation).
 func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	leave, err := d.enter()
 	if err != nil {
@@ -96,12 +105,13 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	d.building.Lock()
 	defer d.building.Unlock()
 	c := newCollection(d.database.Collection(spec.Name), &spec)
+	c.patience = d.timeout
 	known, _ := d.collection(spec.Name)
 	if known != nil {
 		c.keep(known)
 	}
 	if err := c.prepare(ctx, &spec, known == nil); err != nil {
-		return ensureError(spec.Name, err)
+		return ensureError(&spec, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -109,11 +119,21 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	return nil
 }
 
-func ensureError(name string, err error) error {
-	if hasCode(err, codeDuplicate) {
-		return fmt.Errorf("mongo: ensure %s: %w: stored documents share a unique value: %w", name, docstore.ErrInvalid, err)
+func ensureError(spec *docstore.Spec, err error) error {
+	why := ""
+	switch {
+	case hasCode(err, codeDuplicate):
+		why = "stored documents share a unique value"
+	case hasCode(err, codeOptionsConflict, codeKeysConflict):
+		why = "an index stands there under this name, or over these fields, with other options; drop it by hand if nobody needs it"
+	case hasCode(err, codeCannotCreate):
+		why = fmt.Sprintf("the server cannot make the index; in a sharded collection a unique one must begin with the shard key (declared: %q)", spec.ShardKey)
+	case hasCode(err, forbidden...):
+		return fmt.Errorf("mongo: ensure %s: %w: this user may not list or make indexes: %w", spec.Name, docstore.ErrUnavailable, err)
+	default:
+		return readError("ensure "+spec.Name, err)
 	}
-	return readError("ensure "+name, err)
+	return fmt.Errorf("mongo: ensure %s: %w: %s: %w", spec.Name, docstore.ErrInvalid, why, err)
 }
 
 // keep takes over what an earlier declaration has and this one has not.
@@ -126,15 +146,23 @@ func (c *collection) keep(earlier *collection) {
 }
 
 func (c *collection) prepare(ctx context.Context, spec *docstore.Spec, first bool) error {
-	stored, err := c.Indexes().ListSpecifications(ctx)
+	if err := c.plain(ctx); err != nil {
+		return err
+	}
+	stored, err := c.stored(ctx)
 	if err != nil {
 		return err
 	}
-	var missing []*shape
+	var missing, whole, partial []*shape
 	for i := range c.indexes[1:] {
 		s := &c.indexes[i+1]
-		if !slices.ContainsFunc(stored, func(one *mongo.IndexSpecification) bool { return one.Name == s.native }) {
+		switch spec, ok := stored[s.native]; {
+		case !ok:
 			missing = append(missing, s)
+		case spec.Lookup("partialFilterExpression").Type == bson.TypeEmbeddedDocument:
+			partial = append(partial, s)
+		default:
+			whole = append(whole, s)
 		}
 	}
 	if len(missing) > 0 {
@@ -142,23 +170,62 @@ func (c *collection) prepare(ctx context.Context, spec *docstore.Spec, first boo
 			return err
 		}
 	}
+	// A listed index may still be being built: to ask for it again waits for it, and tells when it is another.
+	if err := errors.Join(c.build(ctx, whole, false), c.build(ctx, partial, true)); err != nil {
+		return err
+	}
 	if !first {
 		return nil
 	}
-	for _, one := range stored {
-		if c.outlived(one) {
-			if _, err := c.Indexes().DropOne(ctx, one.Name); err != nil && !hasCode(err, codeNoIndex) {
-				return err
-			}
+	for _, index := range spec.Retired {
+		s := newShape(index)
+		if _, ok := stored[s.native]; !ok || c.declares(s.native) {
+			continue
+		}
+		if _, err := c.Indexes().DropOne(ctx, s.native); err != nil && !hasCode(err, codeNoIndex) {
+			return err
 		}
 	}
 	return nil
 }
 
-// outlived tells whether a stored index is a unique one of ours that no declaration names any more.
-func (c *collection) outlived(stored *mongo.IndexSpecification) bool {
-	ours := strings.Contains(stored.Name, "(") && stored.Unique != nil && *stored.Unique
-	return ours && !slices.ContainsFunc(c.indexes, func(s shape) bool { return s.native == stored.Name })
+// plain refuses a collection that somebody has made with properties that change what our operations mean.
+func (c *collection) plain(ctx context.Context) error {
+	found, err := c.Database().ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: c.Name()}})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	one := found[0]
+	locale, collated := one.Options.Lookup("collation", "locale").StringValueOK()
+	capped, _ := one.Options.Lookup("capped").BooleanOK()
+	switch {
+	case one.Type != "" && one.Type != "collection":
+		return fmt.Errorf("%w: it is there already, as a %s", docstore.ErrInvalid, one.Type)
+	case capped:
+		return fmt.Errorf("%w: it is capped: documents would vanish from it", docstore.ErrInvalid)
+	case collated && locale != "simple":
+		return fmt.Errorf("%w: it has the collation %q: ids that differ would be taken for the same, and orders differ", docstore.ErrInvalid, locale)
+	}
+	return nil
+}
+
+// stored gives the indexes of the database by name.
+func (c *collection) stored(ctx context.Context) (map[string]bson.Raw, error) {
+	cursor, err := c.Indexes().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeCursor(ctx, cursor)
+	found := map[string]bson.Raw{}
+	for cursor.Next(ctx) {
+		name, _ := cursor.Current.Lookup("name").StringValueOK()
+		found[name] = slices.Clone(cursor.Current)
+	}
+	return found, cursor.Err()
+}
+
+func (c *collection) declares(native string) bool {
+	return slices.ContainsFunc(c.indexes, func(s shape) bool { return s.native == native })
 }
 
 // add makes old documents fit the new indexes, then builds them.
@@ -178,11 +245,19 @@ func (c *collection) add(ctx context.Context, spec *docstore.Spec, missing []*sh
 	return err
 }
 
-func (c *collection) build(ctx context.Context, missing []*shape, partial bool) error {
-	models := make([]mongo.IndexModel, len(missing))
-	for i, s := range missing {
+// build asks for indexes and waits for them as long as ctx allows: the time-out of ordinary writes is no measure.
+func (c *collection) build(ctx context.Context, wanted []*shape, partial bool) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	models := make([]mongo.IndexModel, len(wanted))
+	for i, s := range wanted {
 		models[i] = s.model(partial)
 	}
-	_, err := c.Indexes().CreateMany(ctx, models)
+	patient, err := c.Clone(options.Collection().SetWriteConcern(writeconcern.Majority()))
+	if err != nil {
+		return err
+	}
+	_, err = patient.Indexes().CreateMany(ctx, models)
 	return err
 }

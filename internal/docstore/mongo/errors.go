@@ -11,18 +11,27 @@ import (
 
 // Error codes of the server that mean something to us.
 const (
-	codeInternal       = 1
-	codeNoIndex        = 27
-	codeNotImplemented = 238
-	codeDuplicate      = 11000
-	codeOutOfDisk      = 14031
+	codeInternal        = 1
+	codeBadValue        = 2
+	codeNoIndex         = 27
+	codeCannotCreate    = 67
+	codeOptionsConflict = 85
+	codeKeysConflict    = 86
+	codeNotImplemented  = 238
+	codeDuplicate       = 11000
+	codeOutOfDisk       = 14031
 )
 
-// Codes that refuse a command before anything was done.
+// Codes of which it is known that the server refuses before anything is done. A code that stands in none of these
+// lists says nothing about the write: servers and routers report troubles of their own in the place of a refusal, also
+// for what they have carried out.
 var (
 	notPrimary = []int{10107, 13435, 10058}
-	forbidden  = []int{13, 18, 8000}                       // not allowed here
-	malformed  = []int{2, 9, 14, 51, 72, 73, 10334, 40415} // bad value, parse, type, option, namespace, too large
+	forbidden  = []int{13, 18} // unauthorized, authentication failed
+	full       = []int{codeOutOfDisk}
+	// malformed is what no server of any version would store: bad value, parse, type, bson, option, dollar-prefixed,
+	// dotted or empty field, immutable field, namespace, validation, unindexable key, too large.
+	malformed = []int{2, 9, 14, 22, 51, 52, 56, 57, 66, 72, 73, 121, 171, 10334, 17280, 17419, 40415}
 )
 
 func hasCode(err error, codes ...int) bool {
@@ -57,7 +66,7 @@ func commandError(seen witness, err error) error {
 	switch {
 	case seen.attempts == 0:
 		return fmt.Errorf("%w: %w", docstore.ErrUnavailable, err)
-	case hasCode(err, malformed...):
+	case seen.attempts == 1 && hasCode(err, malformed...):
 		return fmt.Errorf("%w: %w", docstore.ErrInvalid, err)
 	case seen.attempts == 1 && (hasCode(err, notPrimary...) || hasCode(err, forbidden...)):
 		return fmt.Errorf("%w: %w", docstore.ErrUnavailable, err)
@@ -105,13 +114,15 @@ func judge(seen witness, err error) outcome {
 	return outcome{byItem: items}
 }
 
-// itemError maps a refusal other than a duplicate.
-func itemError(e mongo.WriteError) error {
+// itemError maps a refusal other than a duplicate. Only the answer to a first attempt can be a refusal: before a
+// later one, what this one refuses may have been carried out.
+func itemError(seen witness, e mongo.WriteError) error {
 	switch {
-	case e.Code == codeOutOfDisk, hasCode(e, notPrimary...), hasCode(e, forbidden...):
+	case seen.attempts != 1:
+	case hasCode(e, malformed...):
+		return fmt.Errorf("%w: %w", docstore.ErrInvalid, e)
+	case hasCode(e, notPrimary...), hasCode(e, forbidden...), hasCode(e, full...):
 		return fmt.Errorf("%w: %w", docstore.ErrUnavailable, e)
-	case e.Code == codeInternal:
-		return fmt.Errorf("%w: %w", docstore.ErrUnclear, e)
 	}
-	return fmt.Errorf("%w: %w", docstore.ErrInvalid, e)
+	return fmt.Errorf("%w: %w", docstore.ErrUnclear, e)
 }

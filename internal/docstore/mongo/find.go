@@ -30,7 +30,7 @@ func (d *Driver) Get(ctx context.Context, name string, ids []string) ([]docstore
 	var records []docstore.Record
 	err = d.read(ctx, "get "+name, func(ctx context.Context) error {
 		var err error
-		records, err = collect(ctx, c, filter, options.Find().SetLimit(int64(limit)).SetBatchSize(int32(limit+1)))
+		records, err = collect(ctx, c, filter, c.reading().SetLimit(int64(limit)).SetBatchSize(int32(limit+1)))
 		return err
 	})
 	if err != nil {
@@ -55,8 +55,8 @@ func (d *Driver) Find(ctx context.Context, name string, q docstore.Query) ([]doc
 	var records []docstore.Record
 	for _, filter := range w.steps {
 		want := q.Limit + 1 - len(records) // one more than asked tells whether there is a next page
-		err := d.read(ctx, "find "+name, func(ctx context.Context) error {
-			found, err := collect(ctx, c, filter, w.options(want))
+		err := d.find(ctx, c, "find", w.hint, func(ctx context.Context) error {
+			found, err := collect(ctx, c, filter, w.options(c, want))
 			if err == nil {
 				records = append(records, found...)
 			}
@@ -77,36 +77,109 @@ func (d *Driver) Find(ctx context.Context, name string, q docstore.Query) ([]doc
 	return records, next, err
 }
 
-// Count counts by walking the index and fetching nothing but ids: the server's own count is wrong on a sharded
-// cluster while chunks move.
+// countStep is how many index entries one step of a count passes over; only the last step fetches anything.
+const countStep = 20_000
+
+// Count counts by walking the index in steps, each with a time of its own: the server's own count is wrong on a
+// sharded cluster while chunks move, and a long one would outlast any time-out. A step that finds its end passes
+// over countStep entries and fetches the one behind them; what is left is fetched as bare ids.
 func (d *Driver) Count(ctx context.Context, name string, q docstore.Query, limit int) (int, error) {
 	c, err := d.collection(name)
 	if err != nil {
 		return 0, err
 	}
-	w, err := newWalk(c, q)
-	if err != nil {
-		return 0, err
-	}
 	n := 0
-	for _, filter := range w.steps {
-		o := options.Find().SetHint(w.hint).SetProjection(bson.D{{Key: "_id", Value: int32(1)}}).SetBatchSize(10_000)
-		if limit > 0 {
-			o.SetLimit(int64(limit - n))
+	for limit <= 0 || n < limit {
+		w, err := newWalk(c, q)
+		if err != nil {
+			return 0, err
 		}
-		err := d.read(ctx, "count "+name, func(ctx context.Context) error {
+		got, after, err := d.countOn(ctx, c, w, limit-n)
+		if err != nil {
+			return 0, err
+		}
+		n += got
+		if after == "" {
+			break
+		}
+		q.After = after
+	}
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	return n, nil
+}
+
+// countOn counts one step; after is the cursor behind it when there may be more.
+func (d *Driver) countOn(ctx context.Context, c *collection, w *walk, limit int) (n int, after string, err error) {
+	keys := bson.D{{Key: "_id", Value: int32(1)}}
+	for _, field := range w.rest {
+		if field != "_id" {
+			keys = append(keys, bson.E{Key: field, Value: int32(1)})
+		}
+	}
+	for _, filter := range w.steps {
+		if limit <= 0 || limit > countStep {
+			var behind []bson.Raw
+			err := d.find(ctx, c, "count", w.hint, func(ctx context.Context) (err error) {
+				behind, err = bodies(ctx, c, filter, w.options(c, 1).SetSkip(countStep).SetProjection(keys))
+				return err
+			})
+			if err != nil {
+				return 0, "", err
+			}
+			if len(behind) > 0 {
+				after, err := cursorAfter(behind[0], w.rest)
+				return n + countStep + 1, after, err
+			}
+		}
+		o := c.reading().SetHint(w.hint).SetProjection(keys[:1]).SetBatchSize(10_000)
+		if limit > 0 {
+			o.SetLimit(int64(min(limit-n, countStep)))
+		}
+		err := d.find(ctx, c, "count", w.hint, func(ctx context.Context) error {
 			got, err := tally(ctx, c, filter, o)
 			n += got
 			return err
 		})
-		if err != nil {
-			return 0, err
-		}
-		if limit > 0 && n >= limit {
-			break
+		if err != nil || limit > 0 && n >= limit {
+			return n, "", err
 		}
 	}
-	return n, nil
+	return n, "", nil
+}
+
+// find is read for one that names an index: when the server does not know it, the error says so.
+func (d *Driver) find(ctx context.Context, c *collection, verb, hint string, run func(context.Context) error) error {
+	err := d.read(ctx, verb+" "+c.Name(), run)
+	if !hasCode(err, codeBadValue) {
+		return err
+	}
+	var there map[string]bson.Raw
+	if listErr := d.read(ctx, "list indexes of "+c.Name(), func(ctx context.Context) (err error) {
+		there, err = c.stored(ctx)
+		return err
+	}); listErr != nil {
+		return err
+	}
+	if _, ok := there[hint]; ok {
+		return err
+	}
+	return fmt.Errorf("mongo: %s %s: %w: the database lacks the index %s; it was dropped by hand, and a restart makes it again: %v",
+		verb, c.Name(), docstore.ErrUnavailable, hint, err)
+}
+
+func bodies(ctx context.Context, c *collection, filter bson.D, o *options.FindOptions) ([]bson.Raw, error) {
+	found, err := c.Collection.Find(ctx, filter, o)
+	if err != nil {
+		return nil, err
+	}
+	defer closeCursor(ctx, found)
+	var all []bson.Raw
+	for found.Next(ctx) {
+		all = append(all, slices.Clone(found.Current))
+	}
+	return all, found.Err()
 }
 
 func collect(ctx context.Context, c *collection, filter bson.D, o *options.FindOptions) ([]docstore.Record, error) {
@@ -210,8 +283,8 @@ func (w *walk) climb(base conditions, values []any, descending bool) {
 	}
 }
 
-func (w *walk) options(limit int) *options.FindOptions {
-	o := options.Find().SetHint(w.hint).SetLimit(int64(limit)).SetBatchSize(int32(limit + 1))
+func (w *walk) options(c *collection, limit int) *options.FindOptions {
+	o := c.reading().SetHint(w.hint).SetLimit(int64(limit)).SetBatchSize(int32(limit + 1))
 	if len(w.sort) > 0 {
 		o.SetSort(w.sort)
 	}

@@ -6,7 +6,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
-	"go.mongodb.org/mongo-driver/mongo/options"
 
 	"guanxi/internal/docstore"
 )
@@ -32,6 +31,12 @@ func (c *collection) named(e mongo.WriteError) (index string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// foreign reports whether a duplicate-key error names an index, by its key pattern.
+func foreign(e mongo.WriteError) bool {
+	_, ok := e.Raw.Lookup("keyPattern").DocumentOK()
+	return ok
 }
 
 func (s *shape) has(pattern []bson.RawElement) bool {
@@ -64,7 +69,7 @@ func (d *Driver) rival(ctx context.Context, c *collection, op *docstore.Op) (*do
 		n := 0
 		err := d.peek(ctx, "look for a duplicate in "+c.Name(), func(ctx context.Context) error {
 			var err error
-			n, err = tally(ctx, c, filter, options.Find().SetLimit(1).SetHint(s.native).
+			n, err = tally(ctx, c, filter, c.reading().SetLimit(1).SetHint(s.native).
 				SetProjection(bson.D{{Key: "_id", Value: int32(1)}}))
 			return err
 		})

@@ -142,7 +142,7 @@ func (d *Driver) insertOnce(ctx context.Context, c *collection, ops []docstore.O
 		case got.whole != nil:
 			results[n] = fmt.Errorf("mongo: insert %s: %w", c.Name(), got.whole)
 		case refused:
-			results[n] = d.refused(ctx, c, &ops[i], refusal)
+			results[n] = d.refused(ctx, c, &ops[i], seen, refusal)
 		}
 	}
 	return results
@@ -179,7 +179,7 @@ func at(op *docstore.Op) bson.D {
 func (d *Driver) settle(ctx context.Context, c *collection, op *docstore.Op, verb string, seen witness, err error) error {
 	got := judge(seen, err)
 	if refusal, refused := got.byItem[0]; refused {
-		return d.refused(ctx, c, op, refusal)
+		return d.refused(ctx, c, op, seen, refusal)
 	}
 	switch {
 	case got.whole != nil && op.Kind == docstore.Replace && hasCode(err, codeInternal, codeDuplicate):
@@ -190,6 +190,9 @@ func (d *Driver) settle(ctx context.Context, c *collection, op *docstore.Op, ver
 		return fmt.Errorf("mongo: %s %s: %w", verb, c.Name(), got.whole)
 	case got.whole != nil:
 		return fmt.Errorf("mongo: %s %s: %w", verb, c.Name(), got.whole)
+	case seen.matched == 0 && seen.attempts > 1:
+		// The version may be gone because of our own first attempt, on a server that keeps no record of it.
+		return fmt.Errorf("mongo: %s %s: %w: nothing matched a repeated attempt", verb, c.Name(), docstore.ErrUnclear)
 	case seen.matched == 0:
 		return docstore.ErrStale
 	}
@@ -197,9 +200,15 @@ func (d *Driver) settle(ctx context.Context, c *collection, op *docstore.Op, ver
 }
 
 // refused maps the server's refusal of one operation.
-func (d *Driver) refused(ctx context.Context, c *collection, op *docstore.Op, e mongo.WriteError) error {
+func (d *Driver) refused(ctx context.Context, c *collection, op *docstore.Op, seen witness, e mongo.WriteError) error {
 	if e.Code != codeDuplicate {
-		return fmt.Errorf("mongo: write %s %s: %w", c.Name(), op.ID, itemError(e))
+		return fmt.Errorf("mongo: write %s %s: %w", c.Name(), op.ID, itemError(seen, e))
+	}
+	if op.Kind == docstore.Insert && seen.attempts > 1 {
+		// The rival may be our own first attempt, on a server that keeps no record of it.
+		if stored, err := d.stored(ctx, c, op); stored || err != nil {
+			return err
+		}
 	}
 	if name, ok := c.named(e); ok {
 		return &docstore.ExistsError{Collection: c.Name(), Index: name, ID: op.ID}
@@ -208,8 +217,23 @@ func (d *Driver) refused(ctx context.Context, c *collection, op *docstore.Op, e 
 	switch {
 	case err != nil:
 		return err
+	case taken == nil && foreign(e):
+		return fmt.Errorf("mongo: write %s %s: %w: a unique index that this program does not declare: %w", c.Name(), op.ID, docstore.ErrInvalid, e)
 	case taken == nil:
 		return errRivalGone
 	}
 	return taken
+}
+
+// stored reports whether the very document of an insert is there.
+func (d *Driver) stored(ctx context.Context, c *collection, op *docstore.Op) (bool, error) {
+	var found []docstore.Record
+	err := d.peek(ctx, "look for an insert in "+c.Name(), func(ctx context.Context) (err error) {
+		found, err = collect(ctx, c, bson.D{{Key: "_id", Value: op.ID}}, c.reading().SetLimit(1))
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", docstore.ErrUnclear, err)
+	}
+	return len(found) == 1 && found[0].Body.Lookup("token").Equal(op.Body.Lookup("token")), nil
 }

@@ -105,7 +105,7 @@ func (w *writer) finish(t *table, op *docstore.Op, err error) (answer, fatal err
 	if err == nil || !errors.As(err, &f) || f.code != sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 		return nil, err
 	}
-	index := t.taken(f.message)
+	index, foreign := t.taken(f.message)
 	if index != "" && op.Kind == docstore.Insert {
 		// A repeated insert meets itself on both; the id is the truer answer.
 		present, err := w.present(t, op.ID)
@@ -113,8 +113,11 @@ func (w *writer) finish(t *table, op *docstore.Op, err error) (answer, fatal err
 			return nil, err
 		}
 		if present {
-			index = ""
+			index, foreign = "", false
 		}
+	}
+	if foreign {
+		return fmt.Errorf("%w: %s: unique index %s, which this program does not declare", docstore.ErrInvalid, op.ID, index), nil
 	}
 	return &docstore.ExistsError{Collection: op.Collection, Index: index, ID: op.ID}, nil
 }

@@ -46,8 +46,9 @@ func prepareFile(c *connection) error {
 
 // Ensure makes the table and its indexes exist. It returns when every index is filled; until then readers and
 // writers of the collection go on. Within one opened store a later Ensure only adds indexes, so that users of an
-// earlier declaration are not cut off; the first one, and one of a newer schema, also drops indexes that are no longer
-// declared.
+// earlier declaration are not cut off; the first one, and one of a newer schema, also drops indexes that are not
+// declared, but for unique ones: those may belong to a newer program that comes back, and are kept and enforced as
+// guests until the declaration names them among its retired.
 func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -65,10 +66,14 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 		recompute = recompute || known.recompute
 	}
 	var states []indexState
+	var guests []guest
+	if known != nil {
+		guests = known.guests
+	}
 	err := d.writer.run(ctx, func(c *connection) error {
 		var err error
-		if states, err = shape(c, spec, drop); err == nil {
-			d.publish(tableOf(spec, states, recompute))
+		if states, guests, err = shape(c, spec, guests, drop); err == nil {
+			d.publish(tableOf(spec, states, guests, recompute))
 		}
 		return err
 	})
@@ -81,16 +86,16 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	for i := range states {
 		states[i].filled = -1
 	}
-	d.publish(tableOf(spec, states, recompute))
+	d.publish(tableOf(spec, states, guests, recompute))
 	return nil
 }
 
-func tableOf(spec docstore.Spec, states []indexState, recompute bool) *table {
+func tableOf(spec docstore.Spec, states []indexState, guests []guest, recompute bool) *table {
 	columns, ready := make([]string, len(states)), make([]bool, len(states))
 	for i, state := range states {
 		columns[i], ready[i] = state.column, state.filled < 0
 	}
-	t := newTable(spec, columns, ready)
+	t := newTable(spec, columns, ready, guests)
 	t.recompute = recompute
 	return t
 }
@@ -122,28 +127,39 @@ type indexState struct {
 	filled int64 // the last row a backfill has keyed; -1 = all
 }
 
-// shape creates what is missing, in one transaction.
-func shape(c *connection, spec docstore.Spec, drop bool) ([]indexState, error) {
+// guest is a unique index of the file that this program does not declare.
+type guest struct {
+	docstore.Index
+	column string
+}
+
+// shape creates what is missing, in one transaction. Guests are those so far.
+func shape(c *connection, spec docstore.Spec, guests []guest, drop bool) ([]indexState, []guest, error) {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err := c.exec("CREATE TABLE IF NOT EXISTS " + quote("c_"+spec.Name) +
 		" (id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, body BLOB NOT NULL)")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if drop {
-		if err := dropUndeclared(c, spec); err != nil {
-			return nil, err
+		if guests, err = sortOut(c, spec); err != nil {
+			return nil, nil, err
 		}
 	}
 	states := make([]indexState, len(spec.Indexes))
 	for i, index := range spec.Indexes {
 		if states[i], err = shapeIndex(c, spec.Name, index); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return states, c.exec("COMMIT")
+	guests = slices.DeleteFunc(slices.Clone(guests), func(g guest) bool { return declares(spec.Indexes, g.Name) })
+	return states, guests, c.exec("COMMIT")
+}
+
+func declares(indexes []docstore.Index, name string) bool {
+	return slices.ContainsFunc(indexes, func(i docstore.Index) bool { return i.Name == name })
 }
 
 func definition(index docstore.Index) string {
@@ -155,6 +171,13 @@ func definition(index docstore.Index) string {
 		text += " sparse"
 	}
 	return text
+}
+
+// defined is definition read back.
+func defined(name, text string) docstore.Index {
+	text, sparse := strings.CutSuffix(text, " sparse")
+	text, unique := strings.CutSuffix(text, " unique")
+	return docstore.Index{Name: name, Fields: strings.Split(text, ","), Unique: unique, Sparse: sparse}
 }
 
 func shapeIndex(c *connection, collection string, index docstore.Index) (indexState, error) {
@@ -227,36 +250,49 @@ func isEmpty(c *connection, collection string) (bool, error) {
 	return !found, err
 }
 
-// dropUndeclared drops indexes the declaration no longer has. Their columns stay, unused: a definition of "" makes a
-// later index of that name start anew.
-func dropUndeclared(c *connection, spec docstore.Spec) error {
-	s, err := c.prepare("SELECT name, generation FROM guanxi_indexes WHERE collection = ? AND definition <> ''")
+// sortOut drops indexes that are neither declared nor guests. Their columns stay, unused: a definition of "" makes a
+// later index of that name start anew. A guest is noted as not filled, for documents written from now on may lack its
+// fields: the program that declares it keys everything again.
+func sortOut(c *connection, spec docstore.Spec) ([]guest, error) {
+	s, err := c.prepare("SELECT name, generation, definition FROM guanxi_indexes WHERE collection = ? AND definition <> ''")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	gone := map[string]int{}
+	gone, guests := map[string]int{}, []guest(nil)
+	generations, definitions := map[string]int{}, map[string]string{}
 	s.text(1, spec.Name)
 	for {
 		more, err := s.step()
 		if err != nil || !more {
 			s.reset()
 			if err != nil {
-				return err
+				return nil, err
 			}
 			break
 		}
-		name := s.columnText(0)
-		if !slices.ContainsFunc(spec.Indexes, func(i docstore.Index) bool { return i.Name == name }) {
-			gone[name] = int(s.columnInt(1))
+		name, generation, text := s.columnText(0), int(s.columnInt(1)), s.columnText(2)
+		index := defined(name, text)
+		switch {
+		case declares(spec.Indexes, name):
+		case index.Unique && !declares(spec.Retired, name):
+			guests = append(guests, guest{index, columnName(name, generation)})
+			generations[name], definitions[name] = generation, text
+		default:
+			gone[name] = generation
 		}
 	}
 	for name, generation := range gone {
 		if err := c.exec("DROP INDEX IF EXISTS " + indexName(spec.Name, columnName(name, generation))); err != nil {
-			return err
+			return nil, err
 		}
 		if err := noteIndex(c, spec.Name, name, generation, "", 0); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	for _, g := range guests {
+		if err := noteIndex(c, spec.Name, g.Name, generations[g.Name], definitions[g.Name], 0); err != nil {
+			return nil, err
+		}
+	}
+	return guests, nil
 }

@@ -13,16 +13,20 @@ import (
 type table struct {
 	spec    docstore.Spec
 	name    string   // "c_orders", quoted
-	columns []string // key column of each index of spec
+	columns []string // key column of each index of spec, then of each guest
 	ready   []bool   // index of spec answers queries
 	// recompute: the keys of an Op may be ordered for another spec than ours, so they are taken from the body.
 	recompute bool
+	guests    []guest // stand behind the declared ones in columns and keys
 
 	insertSQL, getSQL, keysSQL, deleteSQL, presentSQL string
 }
 
-func newTable(spec docstore.Spec, columns []string, ready []bool) *table {
-	t := &table{spec: spec, name: quote("c_" + spec.Name), columns: columns, ready: ready}
+func newTable(spec docstore.Spec, columns []string, ready []bool, guests []guest) *table {
+	for _, g := range guests {
+		columns = append(columns, g.column)
+	}
+	t := &table{spec: spec, name: quote("c_" + spec.Name), columns: columns, ready: ready, guests: guests}
 	names, marks, keys := "id, version, body", "?, ?, ?", ""
 	for _, column := range columns {
 		names, marks, keys = names+", "+quote(column), marks+", ?", keys+", "+quote(column)
@@ -55,19 +59,38 @@ func (t *table) position(index string) int {
 
 // keys gives the keys of op in the order of our columns.
 func (t *table) keys(op *docstore.Op) ([]docstore.IndexKey, error) {
-	if !t.recompute && len(op.Keys) == len(t.columns) {
-		return op.Keys, nil
+	own := op.Keys
+	if t.recompute || len(own) != len(t.spec.Indexes) {
+		var err error
+		if own, err = docstore.KeysOf(t.spec, op.Body); err != nil {
+			return nil, err
+		}
 	}
-	return docstore.KeysOf(t.spec, op.Body)
+	if len(t.guests) == 0 {
+		return own, nil
+	}
+	keys := slices.Clone(own)
+	for _, g := range t.guests {
+		key, err := docstore.KeysOf(docstore.Spec{Name: t.spec.Name, Schema: t.spec.Schema, Upgrades: t.spec.Upgrades, Indexes: []docstore.Index{g.Index}}, op.Body)
+		if err != nil { // we do not write its fields: not in it
+			key = []docstore.IndexKey{{Absent: true}}
+		}
+		keys = append(keys, key...)
+	}
+	return keys, nil
 }
 
 // taken turns "UNIQUE constraint failed: c_orders.k_number" into the name of the index; "" is the id.
-func (t *table) taken(message string) string {
+func (t *table) taken(message string) (index string, foreign bool) {
 	_, column, _ := strings.Cut(message, "UNIQUE constraint failed: c_"+t.spec.Name+".")
-	if i := slices.Index(t.columns, column); i >= 0 {
-		return t.spec.Indexes[i].Name
+	switch i := slices.Index(t.columns, column); {
+	case i < 0:
+		return "", false
+	case i < len(t.spec.Indexes):
+		return t.spec.Indexes[i].Name, false
+	default:
+		return t.guests[i-len(t.spec.Indexes)].Name, true
 	}
-	return ""
 }
 
 func quote(name string) string { return `"` + name + `"` }

@@ -1,6 +1,7 @@
 package wiredouble
 
 import (
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -57,7 +58,10 @@ func (s *Server) dispatch(r *request, half bool) (bson.D, *failure) {
 	}
 	switch r.name {
 	case "create":
-		s.collection(r)
+		c := s.collection(r)
+		if collation := r.document("collation"); len(collation) > 0 {
+			c.options = bson.D{{Key: "collation", Value: collation}}
+		}
 		return nil, nil
 	case "createIndexes":
 		return s.createIndexes(r)
@@ -93,20 +97,20 @@ func (s *Server) hello() bson.D {
 		{Key: "isWritablePrimary", Value: !s.secondary},
 		{Key: "ismaster", Value: !s.secondary},
 		{Key: "secondary", Value: s.secondary},
-		{Key: "setName", Value: "rs0"},
-		{Key: "setVersion", Value: 1},
-		{Key: "hosts", Value: bson.A{s.address}},
-		{Key: "me", Value: s.address},
 		{Key: "maxBsonObjectSize", Value: maxDocument},
 		{Key: "maxMessageSizeBytes", Value: maxMessage},
 		{Key: "maxWriteBatchSize", Value: 100_000},
 		{Key: "localTime", Value: primitive.NewDateTimeFromTime(clock.System{}.Now())},
 		{Key: "logicalSessionTimeoutMinutes", Value: 30},
 		{Key: "minWireVersion", Value: 0},
-		{Key: "maxWireVersion", Value: 21},
+		{Key: "maxWireVersion", Value: s.config.Wire},
 		{Key: "readOnly", Value: false},
 	}
-	if !s.secondary {
+	if !s.config.Alone {
+		reply = append(reply, bson.E{Key: "setName", Value: "rs0"}, bson.E{Key: "setVersion", Value: 1},
+			bson.E{Key: "hosts", Value: bson.A{s.address}}, bson.E{Key: "me", Value: s.address})
+	}
+	if !s.secondary && !s.config.Alone {
 		reply = append(reply, bson.E{Key: "primary", Value: s.address}, bson.E{Key: "electionId", Value: primitive.ObjectID{11: 1}})
 	}
 	return reply
@@ -136,8 +140,44 @@ func (s *Server) dropDatabase(r *request) *failure {
 	return nil
 }
 
+// beginBuilding lists the indexes of a createIndexes as being built until gate is closed.
+func (s *Server) beginBuilding(r *request, gate chan struct{}) {
+	c := s.collection(r)
+	c.mu.Lock()
+	for _, spec := range r.list("indexes") {
+		if x, f := parseIndex(spec); f == nil && c.byName(x.name) == nil {
+			x.ready = gate
+			c.building = append(c.building, x)
+		}
+	}
+	c.mu.Unlock()
+	<-gate
+	c.mu.Lock()
+	c.building = nil
+	c.mu.Unlock()
+}
+
+// await waits until nothing that a createIndexes asks for is being built by another.
+func (c *collection) await(r *request) {
+	for _, spec := range r.list("indexes") {
+		name, _ := spec.Lookup("name").StringValueOK()
+		c.mu.Lock()
+		var ready chan struct{}
+		for _, x := range c.building {
+			if x.name == name {
+				ready = x.ready
+			}
+		}
+		c.mu.Unlock()
+		if ready != nil {
+			<-ready
+		}
+	}
+}
+
 func (s *Server) createIndexes(r *request) (bson.D, *failure) {
 	c := s.collection(r)
+	c.await(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := len(c.indexes)
@@ -200,7 +240,7 @@ func (s *Server) listIndexes(r *request) (bson.D, *failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	specs := bson.A{}
-	for _, x := range c.indexes {
+	for _, x := range append(slices.Clone(c.indexes), c.building...) {
 		specs = append(specs, x.spec)
 	}
 	return onePage(r.text("$db")+".$cmd.listIndexes."+r.text(r.name), specs), nil
@@ -223,9 +263,10 @@ func (s *Server) listCollections(r *request) (bson.D, *failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := bson.A{}
-	for full := range s.collections {
-		if name, ok := strings.CutPrefix(full, r.text("$db")+"."); ok {
-			names = append(names, bson.D{{Key: "name", Value: name}, {Key: "type", Value: "collection"}})
+	wanted, one := r.document("filter").Lookup("name").StringValueOK()
+	for full, c := range s.collections {
+		if name, ok := strings.CutPrefix(full, r.text("$db")+"."); ok && (!one || name == wanted) {
+			names = append(names, bson.D{{Key: "name", Value: name}, {Key: "type", Value: "collection"}, {Key: "options", Value: c.options}})
 		}
 	}
 	return onePage(r.text("$db")+".$cmd.listCollections", names), nil

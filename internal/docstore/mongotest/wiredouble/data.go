@@ -11,9 +11,11 @@ import (
 // collection is documents and their indexes. One lock, held for one document's change at a time: atomic per
 // document and nothing more, as the real thing.
 type collection struct {
-	mu      sync.Mutex
-	next    int64 // record number of the next document
-	indexes []*index
+	mu       sync.Mutex
+	next     int64 // record number of the next document
+	indexes  []*index
+	building []*index
+	options  bson.D // as listCollections tells them
 }
 
 // entry is one document in one index.
@@ -32,6 +34,7 @@ type index struct {
 	partial []condition
 	spec    bson.Raw
 	entries []entry
+	ready   chan struct{} // while it is being built: closed when that ends
 }
 
 func newDataCollection() *collection {

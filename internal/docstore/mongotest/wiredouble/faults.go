@@ -27,19 +27,29 @@ const (
 	Held
 	// Late cuts the connection at once and carries the command out when Gate is closed.
 	Late
+	// ItemError answers every statement of a write with error Code in the place of its refusal, as routers do with
+	// troubles of their own; whether the statements are carried out says CarriedOut.
+	ItemError
+	// Building answers createIndexes only when Gate is closed; until then its indexes are listed and cannot be used,
+	// and who asks for the same ones waits as well.
+	Building
+	// Refused answers that the command is refused with error Code; nothing is carried out.
+	Refused
 )
 
 // Fault is one order to misbehave.
 type Fault struct {
-	Kind    Kind
-	Command string        // insert, update, delete, find …; "" is any of these
-	In      string        // collection; "" is any
-	Skip    int           // let that many pass first
-	Every   int           // then strike only each so manieth; 0 is each one
-	Times   int           // strike so often; 0 is once
-	Gate    chan struct{} // Slow, Held, Late
-	Struck  chan struct{} // gets a value at each strike, if it has room
-	Landed  chan struct{} // Late: gets a value when the command has been carried out, if it has room
+	Kind       Kind
+	Command    string        // insert, update, delete, find …; "" is any of these
+	In         string        // collection; "" is any
+	Skip       int           // let that many pass first
+	Every      int           // then strike only each so manieth; 0 is each one
+	Times      int           // strike so often; 0 is once
+	Gate       chan struct{} // Slow, Held, Late, Building
+	Struck     chan struct{} // gets a value at each strike, if it has room
+	Code       int           // ItemError, Refused
+	CarriedOut bool          // ItemError
+	Landed     chan struct{} // Late: gets a value when the command has been carried out, if it has room
 }
 
 type faults struct {
@@ -66,7 +76,7 @@ func (s *Server) Behave() {
 
 func (f *faults) strike(r *request) *Fault {
 	switch r.name {
-	case "insert", "update", "delete", "find", "getMore", "createIndexes":
+	case "insert", "update", "delete", "find", "getMore", "createIndexes", "listIndexes":
 	default:
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -103,14 +104,26 @@ func (s *Server) page(r *request, name string, docs []bson.Raw, size int64) bson
 	return bson.D{{Key: "cursor", Value: bson.D{{Key: "id", Value: s.cursors.keep(docs)}, {Key: "ns", Value: ns}, {Key: name, Value: batch}}}}
 }
 
+// project keeps whole fields, as inclusions name them.
 func project(docs []bson.Raw, projection bson.Raw) *failure {
 	elements, _ := projection.Elements()
-	if len(elements) != 1 || elements[0].Key() != "_id" {
-		return fail(2, "BadValue", "only a projection to _id here")
+	for _, e := range elements {
+		if n, ok := e.Value().AsInt64OK(); !ok || n != 1 {
+			return fail(2, "BadValue", "only inclusions in a projection here")
+		}
 	}
 	for i, doc := range docs {
-		id, _ := find(doc, "_id")
-		docs[i], _ = bson.Marshal(bson.D{{Key: "_id", Value: id}})
+		kept := bson.D{}
+		fields, _ := doc.Elements()
+		for _, field := range fields {
+			if name := field.Key(); name == "_id" || slices.ContainsFunc(elements, func(e bson.RawElement) bool {
+				first, _, _ := strings.Cut(e.Key(), ".")
+				return first == name
+			}) {
+				kept = append(kept, bson.E{Key: name, Value: field.Value()})
+			}
+		}
+		docs[i], _ = bson.Marshal(kept)
 	}
 	return nil
 }
@@ -132,16 +145,21 @@ func (c *collection) search(r *request, conditions []condition) (docs []bson.Raw
 		return nil, 0, f
 	}
 	from, to := x.bounds(conditions)
-	limit := int(r.number("limit", 0))
+	limit, skip := int(r.number("limit", 0)), int(r.number("skip", 0))
 	for i := range x.entries[from:to] {
 		at := from + i
 		if descending {
 			at = to - 1 - i
 		}
 		examined++
-		if matches(x.entries[at].doc, conditions) {
-			docs = append(docs, x.entries[at].doc)
+		if !matches(x.entries[at].doc, conditions) {
+			continue
 		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		docs = append(docs, x.entries[at].doc)
 		if limit > 0 && len(docs) == limit {
 			break
 		}

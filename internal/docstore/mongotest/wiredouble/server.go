@@ -22,11 +22,11 @@ import (
 
 // Server is one running double. Its documents survive Stop and Start.
 type Server struct {
-	hidePattern bool
-	faults      faults
-	clock       clusterClock
-	retries     retries
-	cursors     cursors
+	config  Config
+	faults  faults
+	clock   clusterClock
+	retries retries
+	cursors cursors
 
 	mu          sync.Mutex
 	address     string
@@ -45,6 +45,12 @@ type Config struct {
 	Address string
 	// HideKeyPattern leaves out which index a duplicate broke, as servers before 4.4 did.
 	HideKeyPattern bool
+	// Forgetful keeps no table of retried writes: a repeated command is carried out anew.
+	Forgetful bool
+	// Wire is the newest wire version it says it speaks. Default 21, as MongoDB 7.0.
+	Wire int
+	// Alone makes it say that it is no member of a replica set.
+	Alone bool
 }
 
 // Stats count what the double did.
@@ -60,8 +66,11 @@ func New(c Config) (*Server, error) {
 	if c.Address == "" {
 		c.Address = "127.0.0.1:0"
 	}
+	if c.Wire == 0 {
+		c.Wire = 21
+	}
 	s := &Server{
-		hidePattern: c.HideKeyPattern, address: c.Address, collections: map[string]*collection{},
+		config: c, address: c.Address, collections: map[string]*collection{},
 		connections: map[net.Conn]struct{}{}, heard: map[string][]bson.Raw{}, stats: Stats{Commands: map[string]int{}},
 	}
 	return s, s.Start()
@@ -100,6 +109,9 @@ func (s *Server) Stop() {
 
 // URL is the connection string of a client.
 func (s *Server) URL() string {
+	if s.config.Alone {
+		return "mongodb://" + s.address + "/?directConnection=true"
+	}
 	return "mongodb://" + s.address + "/?replicaSet=rs0"
 }
 
@@ -205,6 +217,15 @@ func (s *Server) respond(c net.Conn, r *request) bool {
 		return false
 	case NotPrimary:
 		return s.send(c, r, notPrimary().reply(), false)
+	case Refused:
+		return s.send(c, r, fail(f.Code, "Refused", "refused as ordered").reply(), false)
+	case ItemError:
+		if f.CarriedOut {
+			s.carryOut(r, false)
+		}
+		return s.send(c, r, itemErrors(r, f.Code), false)
+	case Building:
+		s.beginBuilding(r, f.Gate)
 	case Held:
 		<-f.Gate
 	case CutMiddle:

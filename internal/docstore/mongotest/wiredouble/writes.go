@@ -148,7 +148,7 @@ func (s *Server) runAll(r *request, list []statement, one *session) (bson.D, *fa
 		if hit {
 			n++
 			s.clock.tick()
-			if one != nil {
+			if one != nil && !s.config.Forgetful {
 				one.done[i] = true
 			}
 		}
@@ -161,6 +161,15 @@ func (s *Server) runAll(r *request, list []statement, one *session) (bson.D, *fa
 		reply = append(reply, bson.E{Key: "writeErrors", Value: refused})
 	}
 	return reply, nil
+}
+
+// itemErrors is an answer in which every statement of a write has failed with the same code.
+func itemErrors(r *request, code int) bson.D {
+	errs := bson.A{}
+	for i := range len(r.list("documents")) + len(r.list("updates")) + len(r.list("deletes")) {
+		errs = append(errs, bson.D{{Key: "index", Value: i}, {Key: "code", Value: code}, {Key: "errmsg", Value: "failed as ordered"}})
+	}
+	return bson.D{{Key: "n", Value: 0}, {Key: "writeErrors", Value: errs}, {Key: "ok", Value: 1.0}}
 }
 
 func (s *Server) count(change func(*Stats)) {
@@ -206,7 +215,7 @@ func (s *Server) run(name string, c *collection, st statement, at int) (hit bool
 
 func (s *Server) duplicate(x *index, doc bson.Raw, at int) bson.D {
 	refusal := bson.D{{Key: "index", Value: at}, {Key: "code", Value: 11000}}
-	if !s.hidePattern {
+	if !s.config.HideKeyPattern {
 		pattern, values := bson.D{}, bson.D{}
 		for _, field := range x.fields {
 			v, _ := find(doc, field)
