@@ -119,7 +119,7 @@ func (d *Driver) countOn(ctx context.Context, c *collection, w *walk, limit int)
 		}
 	}
 	for _, filter := range w.steps {
-		if limit <= 0 || limit > countStep {
+		if len(w.rest) > 0 && (limit <= 0 || limit > countStep) {
 			var behind []bson.Raw
 			err := d.find(ctx, c, "count", w.hint, func(ctx context.Context) (err error) {
 				behind, err = bodies(ctx, c, filter, w.options(c, 1).SetSkip(countStep).SetProjection(keys))

@@ -82,6 +82,7 @@ type Driver struct {
 	client   *mongo.Client
 	database *mongo.Database
 	timeout  time.Duration
+	pool     int
 	lanes    chan struct{} // bounds the writes in flight
 	seen     horizon
 
@@ -109,7 +110,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	}
 	pool := max(1, int(*settings.MaxPoolSize))
 	d := &Driver{
-		client: client, database: client.Database(o.Database), timeout: o.Timeout,
+		client: client, database: client.Database(o.Database), timeout: o.Timeout, pool: pool,
 		lanes: make(chan struct{}, max(1, pool-pool/4)), shapes: map[string]*collection{},
 	}
 	if err := d.greet(ctx); err != nil {
@@ -170,6 +171,9 @@ func (d *Driver) greet(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Pool is the most connections kept per server.
+func (d *Driver) Pool() int { return d.pool }
 
 // Warnings says, in sentences for whoever runs the program, what of the server is not as it should be.
 func (d *Driver) Warnings() []string { return d.warnings }

@@ -131,6 +131,7 @@ func project(docs []bson.Raw, projection bson.Raw) *failure {
 // search walks the hinted index in the asked direction.
 func (c *collection) search(r *request, conditions []condition) (docs []bson.Raw, examined int, f *failure) {
 	if docs, ok := c.byIDs(conditions); ok {
+		docs = docs[min(len(docs), int(r.number("skip", 0))):]
 		return docs, len(docs), nil
 	}
 	x := c.byName(r.text("hint"))
