@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -48,6 +49,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	p.closers = append(p.closers, store.Close)
+	for _, warning := range store.Warnings() {
+		log.WarnContext(ctx, "store", "warning", warning)
+	}
 	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
@@ -98,7 +102,9 @@ func OpenStore(ctx context.Context, v Values) (*docstore.Store, error) {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
 	var driver docstore.Driver
+	var patience time.Duration
 	if url := v["GUANXI_MONGO_URL"]; url != "" {
+		patience = 30 * time.Second // an election, and the operation behind it
 		driver, err = mongo.Open(ctx, mongo.Options{URL: url, Database: v["GUANXI_MONGO_DATABASE"]})
 	} else {
 		driver, err = sqlite.Open(ctx, sqlite.Options{Dir: v["GUANXI_DIR"]})
@@ -106,7 +112,7 @@ func OpenStore(ctx context.Context, v Values) (*docstore.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: keys})
+	return docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: keys, Patience: patience})
 }
 
 func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {

@@ -22,6 +22,7 @@ func Probe(ctx context.Context, v Values) []string {
 		if err := store.Ping(ctx); err != nil {
 			add("the store does not answer", err)
 		}
+		wrong = append(wrong, store.Warnings()...)
 		if err := store.Close(); err != nil {
 			add("the store cannot be closed", err)
 		}
