@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/lane"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -73,7 +74,7 @@ func benchBare(b *testing.B, callers int) {
 	must(b, err)
 	p := testPolicy()
 	e := Compute(&p, sale("o1", 12345))
-	d := e.doc(unsealedAt("main", time.Now()))
+	d := e.doc(lane.Key("main", "abcdefghijkl", 1))
 	body, err := store.Marshal(d)
 	must(b, err)
 	b.ReportMetric(float64(len(body)), "bytes")

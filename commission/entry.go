@@ -148,7 +148,6 @@ type Entry struct {
 	Seal int64             // number of its seal once the sealer has marked it; 0 before
 
 	unsealed string // its key in the unsealed index; "" once sealed
-	after    string // that of the entry it follows from, when this one is about to be posted
 }
 
 // RefundedLine is how far a claw-back moved a line: from one cumulative refund to the next.
@@ -180,7 +179,7 @@ type entryDoc struct {
 	docstore.Doc `bson:",inline"`
 	Text         string `bson:"text"`
 	Hash         []byte `bson:"hash"`
-	Unsealed     string `bson:"unsealed,omitempty"` // <book>/<milliseconds> and its turn; gone once sealed
+	Unsealed     string `bson:"unsealed,omitempty"` // its place in its process's lane (package lane); gone once sealed
 	Seal         int64  `bson:"seal,omitempty"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"guanxi/internal/docstore"
 )
@@ -78,6 +77,11 @@ func (s *Service) folded(ctx context.Context, epoch, number int64) error {
 	_, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
 		if b.Epoch != epoch {
 			return errEpoch
+		}
+		if token := s.sealer.token; token != 0 {
+			if err := b.Admit(token); err != nil {
+				return err
+			}
 		}
 		b.Folded = max(b.Folded, number)
 		return nil
@@ -265,10 +269,10 @@ func (s *Service) tidy(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// CatchUp seals and folds until everything posted before the call is in the purses.
+// CatchUp seals and folds until everything posted before the call, by whichever process, is in the purses.
 func (s *Service) CatchUp(ctx context.Context) error {
 	for {
-		n, err := s.SealOnce(ctx)
+		n, err := s.sealOnce(ctx, true)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -282,57 +286,5 @@ func (s *Service) Tidy(ctx context.Context) error {
 		if err != nil || n == 0 {
 			return err
 		}
-	}
-}
-
-const (
-	idlePoll = time.Second // how often to look for what other processes have posted
-	longRest = time.Second // the longest pause between two seals under load
-)
-
-// Run seals until ctx ends: soon after a posting, in batches that grow with the load, and clears when it is quiet.
-// Failures are told to failed, which may be nil, and tried again.
-func (s *Service) Run(ctx context.Context, failed func(error)) {
-	s.sealer.fresh.run(s.config.Alone)
-	defer s.sealer.fresh.run(false)
-	for ctx.Err() == nil {
-		began, cleared := s.clock.Now(), 0
-		sealed, err := s.SealOnce(ctx)
-		if err == nil && sealed == 0 {
-			cleared, err = s.tidy(ctx)
-		}
-		switch took := s.clock.Now().Sub(began); {
-		case err != nil:
-			if ctx.Err() == nil && failed != nil {
-				failed(err)
-			}
-			s.pause(ctx, longRest)
-		case sealed >= min(s.config.SealBatch, farBehind/2) || cleared > 0: // there is more to do
-		case sealed > 0:
-			s.pause(ctx, min(max(s.config.SealEvery, 2*took), longRest))
-		default:
-			s.await(ctx)
-		}
-	}
-}
-
-func (s *Service) pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// await returns a moment after a posting, so that others join it in the seal.
-func (s *Service) await(ctx context.Context) {
-	timer := time.NewTimer(idlePoll)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-s.sealer.posted:
-		s.pause(ctx, s.config.SealEvery)
 	}
 }

@@ -3,10 +3,10 @@ package commission
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
+	"guanxi/commission/internal/lane"
 	"guanxi/internal/docstore"
 )
 
@@ -18,13 +18,10 @@ func (s *Service) post(ctx context.Context, e *Entry) error {
 // postMany writes entries with one grouped write and answers each by itself.
 func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	s.sealer.fresh.giveWay(ctx)
-	now := s.clock.Now()
-	s.sealer.flight.begin(now)
-	defer s.sealer.flight.end(now)
-	docs := make([]*entryDoc, len(entries))
+	docs, numbers := make([]*entryDoc, len(entries)), s.lane.Take(len(entries))
 	for i, e := range entries {
 		e.Book = s.config.Book
-		e.unsealed = e.turn(now)
+		e.unsealed = lane.Key(e.Book, s.lane.Name(), numbers[i])
 		docs[i] = e.doc(e.unsealed)
 	}
 	results := s.entries.InsertMany(ctx, docs)
@@ -33,8 +30,9 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 		case err == nil && s.config.Alone:
 			s.sealer.fresh.add(unsealedEntry{entries[i], entries[i].unsealed})
 		case docstore.Exists(err):
+			s.lane.Return(numbers[i])
 			results[i] = s.compare(ctx, entries[i])
-		case err != nil: // it may be there all the same
+		case err != nil: // it may be there all the same, now or later
 			s.sealer.fresh.lose()
 		}
 	}
@@ -69,60 +67,7 @@ func (s *Service) entry(ctx context.Context, id string) (*Entry, error) {
 	return parseEntry(doc)
 }
 
-// unsealedAt is the key of the unsealed index: entries of one book, oldest first.
-func unsealedAt(book string, at time.Time) string {
-	return book + "/" + strconv.FormatInt(1e14+at.UnixMilli(), 10)
-}
-
-// turn is the entry's key in the unsealed index. What follows from an entry is sealed behind it, also within one
-// millisecond, and when the clock of the process that posted the first is ahead of ours.
-func (e *Entry) turn(now time.Time) string {
-	at := unsealedAt(e.Book, now)
-	if len(e.after) > len(at) {
-		at = max(at, e.after[:len(at)])
-	}
-	return at + turns[e.Kind]
-}
-
-// turns orders the kinds that follow from each other; all others stand first.
-var turns = map[Kind]string{Withdraw: "a", Confirm: "b", Fail: "b", TaxWithheld: "c", Return: "d"}
-
 func unsealedEnd(book string) string { return book + "0" } // "0" follows "/"
-
-// flight knows the moments of the postings this process is writing right now: what was posted before the oldest of
-// them is already visible.
-type flight struct {
-	mu    sync.Mutex
-	since map[int64]int // milliseconds → number of postings
-}
-
-func (f *flight) begin(at time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.since == nil {
-		f.since = map[int64]int{}
-	}
-	f.since[at.UnixMilli()]++
-}
-
-func (f *flight) end(at time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.since[at.UnixMilli()]--; f.since[at.UnixMilli()] == 0 {
-		delete(f.since, at.UnixMilli())
-	}
-}
-
-// oldest is the moment before which nothing of ours is under way.
-func (f *flight) oldest(now time.Time) time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	least := now.UnixMilli()
-	for at := range f.since {
-		least = min(least, at)
-	}
-	return time.UnixMilli(least).UTC()
-}
 
 // fresh keeps what this process has posted until the sealer takes it.
 type fresh struct {
@@ -177,9 +122,9 @@ func (f *fresh) lose() {
 	f.entries, f.lost = nil, true
 }
 
-// take gives the oldest entries, at most limit, and the smallest key among the others. When all is false some are
-// missing: the store has to be listed, and what is posted from now on is complete again.
-func (f *fresh) take(limit int) (batch []unsealedEntry, rest string, all bool) {
+// take gives the oldest entries, at most limit. When all is false some are missing: the store has to be listed, and what is
+// posted from now on is complete again.
+func (f *fresh) take(limit int) (batch []unsealedEntry, all bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all, f.lost = !f.lost, false
@@ -189,9 +134,5 @@ func (f *fresh) take(limit int) (batch []unsealedEntry, rest string, all bool) {
 	}
 	n := min(limit, len(f.entries))
 	batch, f.entries = f.entries[:n:n], f.entries[n:]
-	rest = "~" // behind every key
-	for i := range f.entries {
-		rest = min(rest, f.entries[i].key)
-	}
-	return batch, rest, all
+	return batch, all
 }

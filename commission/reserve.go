@@ -25,8 +25,6 @@ type Payout struct {
 	Amount, Tax    money.Fen
 	At             time.Time
 	Notes          []Note
-
-	after string // key of the entry the next one follows from
 }
 
 // Spendable is what a member could ask for at this moment.
@@ -188,15 +186,6 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 	if paid == nil || paid.Kind != Confirm || !paid.moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
 		return fmt.Errorf("return payout: %w", ErrPayoutUnknown)
 	}
-	tax, err := s.entry(ctx, numberID(TaxWithheld, p.Number))
-	if err != nil {
-		return fmt.Errorf("return payout: %w", err)
-	}
-	for _, before := range []*Entry{paid, tax} {
-		if before != nil {
-			p.after = max(p.after, before.unsealed)
-		}
-	}
 	postings := []Posting{{Account: Withdrawn.Of(p.Member), Amount: p.Tax - p.Amount}}
 	if p.Tax > 0 {
 		postings = append(postings, Posting{Account: TaxPayable, Amount: -p.Tax})
@@ -219,7 +208,6 @@ func (s *Service) reserved(ctx context.Context, p *Payout) error {
 	if asked == nil || !asked.moves(Withdrawing.Of(p.Member), p.Amount) {
 		return ErrPayoutUnknown
 	}
-	p.after = asked.unsealed
 	return nil
 }
 
@@ -229,7 +217,7 @@ func (e *Entry) moves(account Account, amount money.Fen) bool {
 }
 
 func (p *Payout) entry(kind Kind, postings []Posting) *Entry {
-	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings, after: p.after}
+	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings}
 }
 
 // postInTurn posts one after the other: what comes later is only there when what comes first is.

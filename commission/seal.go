@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/lease"
 )
 
 // maxSealBatch keeps a seal's document well below the store's limit, even with the longest ids. Large batches are what
@@ -40,10 +41,11 @@ type sealDoc struct {
 // truth.
 type bookDoc struct {
 	docstore.Doc `bson:",inline"`
-	Folded       int64 `bson:"folded"`           // every seal up to here is in the purses; at most one seal exists behind it
-	Cleared      int64 `bson:"cleared"`          // every entry of the seals up to here carries its seal's number
-	Epoch        int64 `bson:"epoch"`            // how many times the purses have been rebuilt
-	Target       int64 `bson:"target,omitempty"` // the seal a rebuild has to reach before purses are whole again
+	lease.Fenced `bson:",inline"` // of the lease to seal, when there is one
+	Folded       int64            `bson:"folded"`           // every seal up to here is in the purses; at most one seal exists behind it
+	Cleared      int64            `bson:"cleared"`          // every entry of the seals up to here carries its seal's number
+	Epoch        int64            `bson:"epoch"`            // how many times the purses have been rebuilt
+	Target       int64            `bson:"target,omitempty"` // the seal a rebuild has to reach before purses are whole again
 }
 
 // rebuilding tells whether purses show less than the truth.

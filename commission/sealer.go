@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
+	"guanxi/commission/internal/lane"
+	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/lease"
 )
 
 // Sealing. One seal after the other goes through these steps; the bookmark (bookDoc) is moved between them. A process that
@@ -22,32 +24,37 @@ import (
 //	clear           entries lose their unsealed mark and get the seal's number; put off to quiet moments
 //	cleared = n
 //
-// Clearing costs as much as posting, so under load it waits, up to maxUncleared entries. Until then the sealer knows the
-// sealed but uncleared entries by the lists in those seals.
+// Clearing costs as much as posting, so under load it waits, up to clearAge or maxUncleared entries. Until then the sealer
+// knows the sealed but uncleared entries by the lists in those seals, and reads around them (see listing.go).
+//
+// Which process seals is a matter of speed: where there are several, the holder of the lease "sealer/<book>" does (Run), so
+// that they do not read each other's work again. Whoever else calls CatchUp may seal in between; the seal's id decides.
 const (
 	maxUncleared = 1 << 17               // entries sealed but not cleared
-	clearAtOnce  = 1                     // seals cleared in one go when the limit is reached
+	clearAge     = 30 * time.Second      // how long a seal waits to be cleared under load
+	clearAtOnce  = 1                     // seals cleared in one go when a limit is reached
 	maxRaces     = 100                   // lost elections in one call
 	maxFresh     = 1 << 15               // entries kept in memory between posting and sealing
 	farBehind    = 1 << 13               // of them, when posting begins to give way to the sealer
 	longestWay   = 50 * time.Millisecond // how long one posting gives way
-	listPage     = 4096                  // unsealed entries read at once
-	overlap      = 25 * time.Millisecond // how late other processes' postings may become visible under load
 )
 
 // sealer is what one process remembers between two calls of SealOnce; all of it can be read again from the store.
 type sealer struct {
-	flight flight
 	fresh  fresh
 	posted chan struct{}
 
 	mu     sync.Mutex
-	number int64             // the newest seal whose entries are in known, and its hash
-	hash   [sha256.Size]byte // of seal number
-	at     time.Time         // when it was made: seals of one chain never go back in time
-	known  map[string]int64  // sealed but uncleared entry → its seal
-	oldest map[int64]string  // uncleared seal → its smallest unsealed key
-	since  string            // everything below this unsealed key has been looked at; "" = nothing
+	number int64                     // the newest seal whose entries are in known, and its hash
+	hash   [sha256.Size]byte         // of seal number
+	at     time.Time                 // when it was made: seals of one chain never go back in time
+	known  map[string]int64          // sealed but uncleared entry → its seal
+	waits  map[int64]clock.Stopwatch // uncleared seal → for how long we have known it
+	tracks map[string]*lane.Track    // by lane: where known entries stand in the index
+	turn   string                    // where the next listing begins
+	looks  int                       // moves the gaps that are looked into
+	looked clock.Stopwatch           // since the last listing of all lanes
+	token  int64                     // of the lease; 0 = not held
 }
 
 func (s *sealer) wake() {
@@ -59,32 +66,41 @@ func (s *sealer) wake() {
 
 // SealOnce finishes what an earlier sealer left, seals the next batch of unsealed entries and folds it into the purses. It
 // returns how many entries it sealed; 0 when there was nothing to seal. Several processes may call it at the same time.
-func (s *Service) SealOnce(ctx context.Context) (n int, err error) {
+func (s *Service) SealOnce(ctx context.Context) (n int, err error) { return s.sealOnce(ctx, false) }
+
+func (s *Service) sealOnce(ctx context.Context, thorough bool) (n int, err error) {
 	s.sealer.mu.Lock()
 	defer s.sealer.mu.Unlock()
 	for range maxRaces {
-		book, err := s.finish(ctx)
-		if err != nil {
+		n, err := s.sealNext(ctx, thorough)
+		if err == nil {
+			return n, nil
+		}
+		s.sealer.fresh.lose()
+		switch {
+		case errors.Is(err, lease.ErrLost):
+			s.lease.Lose(s.sealer.token) // another process seals now; what we began is finished by it, or here
+			s.sealer.token = 0
+		case !docstore.Exists(err) && !errors.Is(err, errEpoch):
 			return 0, fmt.Errorf("seal: %w", err)
 		}
-		batch, reached, err := s.nextBatch(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("seal: %w", err)
-		}
-		if len(batch) > 0 {
-			err = s.seal(ctx, book, batch)
-		}
-		if docstore.Exists(err) || errors.Is(err, errEpoch) {
-			continue
-		}
-		if err != nil {
-			s.sealer.fresh.lose()
-			return 0, fmt.Errorf("seal: %w", err)
-		}
-		s.sealer.since = reached
-		return len(batch), nil
 	}
 	return 0, fmt.Errorf("seal: %w", docstore.ErrContended)
+}
+
+func (s *Service) sealNext(ctx context.Context, thorough bool) (int, error) {
+	book, err := s.finish(ctx)
+	if err != nil {
+		return 0, err
+	}
+	batch, sure, err := s.nextBatch(ctx, thorough)
+	if err != nil {
+		return 0, err
+	}
+	if batch, err = s.ordered(ctx, batch, sure); err != nil || len(batch) == 0 {
+		return 0, err
+	}
+	return len(batch), s.seal(ctx, book, batch)
 }
 
 // finish folds the seals behind the bookmark and learns what others have sealed. There is at most one such seal, but
@@ -143,14 +159,14 @@ func (s *Service) loadSeal(ctx context.Context, number int64) (*Seal, error) {
 func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 	m := &s.sealer
 	if m.known == nil || m.number > book.Folded {
-		m.known, m.oldest, m.number, m.hash, m.since = map[string]int64{}, map[int64]string{}, 0, [sha256.Size]byte{}, ""
-		m.at = time.Time{}
+		m.known, m.waits, m.tracks = map[string]int64{}, map[int64]clock.Stopwatch{}, nil
+		m.number, m.hash, m.at = 0, [sha256.Size]byte{}, time.Time{}
 	}
 	m.forget(book.Cleared)
 	if m.number == book.Folded {
 		return nil
 	}
-	m.since = "" // somebody else sealed: look at everything again
+	m.fresh.lose() // somebody else sealed: what we remember may be in it
 	for n := max(m.number, book.Cleared) + 1; n <= book.Folded; n++ {
 		seal, err := s.loadSeal(ctx, n)
 		if err != nil {
@@ -159,7 +175,7 @@ func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 		if seal == nil {
 			return fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, s.config.Book)
 		}
-		m.remember(seal, "")
+		m.remember(seal)
 	}
 	if m.number < book.Folded { // all of them are cleared: only the hash is needed
 		seal, err := s.loadSeal(ctx, book.Folded)
@@ -174,11 +190,12 @@ func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 	return nil
 }
 
-func (s *sealer) remember(seal *Seal, oldest string) {
+func (s *sealer) remember(seal *Seal) {
 	for _, id := range seal.Entries {
 		s.known[id] = seal.Number
 	}
-	s.oldest[seal.Number], s.number, s.hash, s.at = oldest, seal.Number, seal.Hash, seal.At
+	s.waits[seal.Number] = clock.StartStopwatch()
+	s.number, s.hash, s.at = seal.Number, seal.Hash, seal.At
 }
 
 func later(a, b time.Time) time.Time {
@@ -189,17 +206,19 @@ func later(a, b time.Time) time.Time {
 }
 
 func (s *sealer) forget(cleared int64) {
-	if len(s.oldest) == 0 {
-		return
-	}
-	before := len(s.oldest)
-	for n := range s.oldest {
+	before := len(s.waits)
+	for n := range s.waits {
 		if n <= cleared {
-			delete(s.oldest, n)
+			delete(s.waits, n)
 		}
 	}
-	if len(s.oldest) == before {
+	if len(s.waits) == before {
 		return
+	}
+	for name, track := range s.tracks {
+		if !track.Drop(cleared) {
+			delete(s.tracks, name)
+		}
 	}
 	s.fresh.lose()
 	for id, n := range s.known {
@@ -209,101 +228,12 @@ func (s *sealer) forget(cleared int64) {
 	}
 }
 
-// unsealedEntry is an entry that waits for its seal, with its key in the index.
-type unsealedEntry struct {
-	*Entry
-	key string
-}
-
-// nextBatch takes what this process has just posted, when that is all there can be, or lists the store.
-//
-// The memory is trusted only while nothing else happened: after a failure, a seal of another process, a clearing or a
-// listing that found more than one batch it is dropped (fresh.lose) and the store is asked again. An entry posted while
-// the store was being listed may be in both; known tells.
-func (s *Service) nextBatch(ctx context.Context) ([]unsealedEntry, string, error) {
-	m := &s.sealer
-	if m.since == "" {
-		m.fresh.lose()
-	}
-	reached := unsealedAt(s.config.Book, m.flight.oldest(s.clock.Now()))
-	batch, rest, all := m.fresh.take(s.config.SealBatch)
-	batch = slices.DeleteFunc(batch, func(e unsealedEntry) bool { return m.known[e.ID] != 0 })
-	if all && len(batch) > 0 {
-		return batch, min(reached, rest), nil
-	}
-	batch, reached, err := s.unsealed(ctx)
-	if err != nil || len(batch) == s.config.SealBatch {
-		m.fresh.lose()
-	}
-	return batch, reached, err
-}
-
-// unsealed lists the next batch, oldest first, and tells from where to look the next time.
-//
-// Two stretches of the index are read. Before the oldest uncleared seal there is nothing but what somebody posted very
-// late. From the place reached last time on there is what is new. What lies between has been looked at; should another
-// process post into it after more than the overlap, its entry is found when the seals around it have been cleared.
-func (s *Service) unsealed(ctx context.Context) (batch []unsealedEntry, reached string, err error) {
-	m, prefix, now := &s.sealer, s.config.Book+"/", s.clock.Now()
-	start, end := prefix, unsealedEnd(s.config.Book)
-	seen := m.flight.oldest(now)
-	if others := now.Add(-overlap); others.Before(seen) {
-		seen = others
-	}
-	reached = unsealedAt(s.config.Book, seen)
-	if len(m.known) > 0 && m.since != "" {
-		start = m.since
-		least := start
-		for _, key := range m.oldest {
-			least = min(least, key)
-		}
-		if least != "" {
-			if batch, err = s.listUnsealed(ctx, batch, prefix, least); err != nil {
-				return nil, "", err
-			}
-		}
-	}
-	if batch, err = s.listUnsealed(ctx, batch, start, end); err != nil {
-		return nil, "", err
-	}
-	if len(batch) == s.config.SealBatch {
-		reached = min(reached, batch[len(batch)-1].key)
-	}
-	return batch, reached, nil
-}
-
-func (s *Service) listUnsealed(ctx context.Context, batch []unsealedEntry, from, to string) ([]unsealedEntry, error) {
-	q := docstore.By("unsealed").Between(from, to).First(min(s.config.SealBatch, listPage))
-	for len(batch) < s.config.SealBatch {
-		page, err := s.entries.Find(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, doc := range page.Items {
-			if _, sealed := s.sealer.known[doc.ID]; sealed || len(batch) == s.config.SealBatch {
-				continue
-			}
-			e, err := parseEntry(doc)
-			if err != nil {
-				return nil, err
-			}
-			batch = append(batch, unsealedEntry{e, doc.Unsealed})
-		}
-		if page.Next == "" {
-			break
-		}
-		q.After = page.Next
-	}
-	return batch, nil
-}
-
 // seal writes the next seal over the batch and folds it.
 func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry) error {
 	seal := &Seal{Book: s.config.Book, Number: book.Folded + 1, At: later(s.clock.Now(), s.sealer.at), Prev: s.sealer.hash}
 	entries := make([]*Entry, len(batch))
-	least := batch[0].key
 	for i, e := range batch {
-		entries[i], least = e.Entry, min(least, e.key)
+		entries[i] = e.Entry
 		seal.Entries = append(seal.Entries, e.ID)
 		seal.Hashes = append(seal.Hashes, e.Hash)
 	}
@@ -320,13 +250,20 @@ func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry
 	if err := s.fold(ctx, book.Epoch, seal, entries); err != nil {
 		return err
 	}
-	s.sealer.remember(seal, least)
+	s.sealer.remember(seal)
+	for _, e := range batch {
+		s.sealer.note(s.config.Book, e.key, seal.Number)
+	}
 	return s.relieve(ctx)
 }
 
-// relieve clears some seals when too many wait.
+// relieve clears some seals when too many wait, or one for too long.
 func (s *Service) relieve(ctx context.Context) error {
-	if len(s.sealer.known) <= maxUncleared {
+	longest := time.Duration(0)
+	for _, since := range s.sealer.waits {
+		longest = max(longest, since.Elapsed())
+	}
+	if len(s.sealer.known) <= maxUncleared && longest < clearAge {
 		return nil
 	}
 	_, err := s.clear(ctx, clearAtOnce)

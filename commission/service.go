@@ -8,17 +8,22 @@ import (
 	"sync"
 	"time"
 
+	"guanxi/commission/internal/lane"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/lease"
 )
 
-// Deps is what commission needs. All fields but Config are required.
+// Deps is what commission needs. All fields but Config and Leases are required.
 type Deps struct {
 	Store  *docstore.Store
 	Clock  clock.Clock
 	IDs    id.Source
 	Config Config
+	// Leases lets one of several processes seal. Optional: without, every process that runs Run seals, which is as right
+	// and slower.
+	Leases *lease.Keeper
 }
 
 // Config tunes the ledger; the zero value is the default.
@@ -37,8 +42,8 @@ type Config struct {
 	// SealBatch is the most entries one seal takes. Default and maximum 16384.
 	SealBatch int
 	// Alone says that no other process posts to this store (the embedded one): the sealer then takes what it has
-	// just posted from memory instead of reading it again. Were it not true, entries of others would only wait
-	// for a quiet moment.
+	// just posted from memory instead of reading it again. Were it not true, entries of others would wait for a
+	// second.
 	Alone bool
 	// SettlePage is how many due settlements one step takes. Default and maximum 500.
 	SettlePage int
@@ -79,6 +84,8 @@ type Service struct {
 	checkpoints *docstore.Collection[Checkpoint]
 
 	policyCache policyCache
+	lane        *lane.Poster
+	lease       *lease.Lease // nil: nobody else seals, or it does not matter
 	sealer      sealer
 	settling    settling
 	hook        func(step string) error // tests stop the work at a named step; nil otherwise
@@ -92,7 +99,10 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if err := d.Config.complete(); err != nil {
 		return nil, err
 	}
-	s := &Service{clock: d.Clock, ids: d.IDs, config: d.Config}
+	s := &Service{clock: d.Clock, ids: d.IDs, config: d.Config, lane: lane.NewPoster()}
+	if d.Leases != nil {
+		s.lease = d.Leases.Seek("sealer/" + s.config.Book)
+	}
 	s.sealer.posted = make(chan struct{}, 1)
 	s.settling.slots = make(chan struct{}, maxSettling)
 	if err := s.open(ctx, d.Store); err != nil {

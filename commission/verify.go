@@ -98,7 +98,7 @@ func (s *Service) VerifyAgainst(ctx context.Context, anchors []Checkpoint, progr
 	}
 	v := &verification{
 		Service: s, progress: progress, cleared: book.Cleared, open: map[string]int64{}, fold: map[string]*verifiedPurse{},
-		office: office{brand: map[Account]money.Fen{}, payouts: map[string]*payoutTrace{}}, key: newLineKey(),
+		office: office{brand: map[Account]money.Fen{}, payouts: map[string]*payoutTrace{}, early: map[string][]*Entry{}}, key: newLineKey(),
 	}
 	if v.progress == nil {
 		v.progress = func(Progress) {}
@@ -170,6 +170,7 @@ func (v *verification) join(c *checkedSeal) {
 	}
 	v.later.join(&c.later)
 	for _, e := range c.office {
+		v.payoutInOrder(e)
 		v.office.take(e)
 	}
 	if c.twice {

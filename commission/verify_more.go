@@ -78,7 +78,7 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 	if err != nil {
 		return err
 	}
-	wanted, order := map[string]*Entry{}, []string(nil)
+	wanted, from, order := map[string]*Entry{}, map[string]*entryDoc{}, []string(nil)
 	for _, d := range settlements {
 		v.report.Settlements++
 		doc := accruals[accrueID(d.ID)]
@@ -93,7 +93,7 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 			continue // named before
 		}
 		for _, e := range d.entries(accrual) {
-			wanted[e.ID], order = e, append(order, e.ID)
+			wanted[e.ID], from[e.ID], order = e, doc, append(order, e.ID)
 		}
 	}
 	stored, err := v.entries.GetMany(ctx, order)
@@ -102,6 +102,9 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 	}
 	for _, id := range order {
 		v.follows(wanted[id], stored[id])
+		if stored[id] != nil {
+			v.derivedInOrder(stored[id], from[id])
+		}
 	}
 	return nil
 }

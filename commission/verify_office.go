@@ -17,6 +17,7 @@ type office struct {
 	brand    map[Account]money.Fen
 	payouts  map[string]*payoutTrace // withdrawals that are not at an end
 	returns  []string                // numbers
+	early    map[string][]*Entry     // by number: who stands before something it follows from, should that come
 	vouchers []*Entry
 	periods  []*Period // to come, in order
 	marks    []*Checkpoint

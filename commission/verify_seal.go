@@ -45,6 +45,7 @@ type sealCheck struct {
 	parties []party
 	line    []byte
 	again   reckoner
+	place   map[string]int // of the seal's entries, when somebody has asked
 }
 
 func (v *verification) newSealCheck(number int64) *sealCheck {
@@ -117,6 +118,7 @@ func (c *sealCheck) take(i int, doc *entryDoc) {
 	if e.derived() {
 		c.later.toggle(e.ID)
 	}
+	c.inverted(i, e)
 	c.move(e)
 	if e.Kind != Accrue && !e.derived() {
 		c.office, c.entry = append(c.office, e), &Entry{}

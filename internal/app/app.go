@@ -29,6 +29,7 @@ import (
 	"guanxi/internal/docstore"
 	"guanxi/internal/event"
 	"guanxi/internal/id"
+	"guanxi/internal/lease"
 	"guanxi/internal/redisx"
 	"guanxi/member"
 	miniprogramapi "guanxi/miniprogram-api"
@@ -82,6 +83,7 @@ type Config struct {
 // App is the joined program.
 type App struct {
 	Store        *docstore.Store
+	Leases       *lease.Keeper // what only one of several processes does
 	Members      *member.Service
 	Communities  *community.Service
 	Hosting      *hosting.Service
@@ -116,7 +118,11 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if c.IDs == nil {
 		c.IDs = id.Random{}
 	}
-	a := &App{Store: c.Store, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
+	leases, err := lease.Open(ctx, lease.Config{Store: c.Store})
+	if err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	a := &App{Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
 	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
@@ -187,9 +193,11 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	a.Commission, err = commission.New(ctx, commission.Deps{
-		Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Commission,
-	})
+	ledger := commission.Deps{Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Commission}
+	if !c.Commission.Alone {
+		ledger.Leases = a.Leases
+	}
+	a.Commission, err = commission.New(ctx, ledger)
 	if err != nil {
 		return err
 	}

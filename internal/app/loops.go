@@ -52,6 +52,9 @@ func (a *App) Start(ctx context.Context) error {
 		return fmt.Errorf("app: %w", err)
 	}
 	a.loops.Go(func() {
+		a.Leases.Run(ctx, func(err error) { a.log.Warn("leases", "error", err.Error()) })
+	})
+	a.loops.Go(func() {
 		a.Commission.Run(ctx, func(err error) { a.log.Warn("sealer", "error", err.Error()) })
 	})
 	a.every(ctx, "campaigns", a.pace.Campaigns, a.Campaigns.Tick)

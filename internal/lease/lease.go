@@ -267,3 +267,15 @@ func (k *Keeper) list() (held, sought []*Lease) {
 	slices.SortFunc(sought, byName)
 	return held, sought
 }
+
+// Holder names who holds a lease at this moment, by the store; "" when nobody does. For people.
+func (k *Keeper) Holder(ctx context.Context, name string) (string, error) {
+	r, err := k.records.Get(ctx, name)
+	switch {
+	case errors.Is(err, docstore.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("lease %s: %w", name, err)
+	}
+	return r.Holder, nil
+}
