@@ -31,7 +31,7 @@ func demoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d.Greet(c.OutOrStdout(), o.Dir)
+			d.Greet(c.OutOrStdout(), called(), o.Dir)
 			<-ctx.Done()
 			fmt.Fprintln(c.ErrOrStderr(), "\n正在收尾 ending …")
 			return d.Close(context.WithoutCancel(ctx))

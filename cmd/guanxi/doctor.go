@@ -39,7 +39,7 @@ func doctorCommand() *cobra.Command {
 			if len(wrong) > 0 {
 				return errReported
 			}
-			fmt.Fprintln(c.OutOrStdout(), "✓ guanxi serve can start")
+			fmt.Fprintln(c.OutOrStdout(), "✓ this can start: "+called()+" serve"+fileFlag(file))
 			return nil
 		},
 	}
@@ -47,6 +47,13 @@ func doctorCommand() *cobra.Command {
 	c.Flags().BoolVar(&live, "live", false, "ask the running service at GUANXI_LISTEN whether it is ready (for container health checks)")
 	c.Flags().BoolVar(&table, "settings", false, "print every setting with its default as a Markdown table")
 	return c
+}
+
+func fileFlag(file string) string {
+	if file == "" {
+		return ""
+	}
+	return " --env-file " + file
 }
 
 func askLive(ctx context.Context, listen string) error {

@@ -45,7 +45,7 @@ func ledgerRebuildCommand() *cobra.Command {
 			if err := ledger.Rebuild(c.Context()); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "✓ every purse was computed again in %s; guanxi verify proves them\n", time.Since(start).Round(time.Millisecond))
+			fmt.Fprintf(c.OutOrStdout(), "✓ every purse was computed again in %s; %s verify proves them\n", time.Since(start).Round(time.Millisecond), called())
 			return nil
 		},
 	}

@@ -52,3 +52,11 @@ func command() *cobra.Command {
 	)
 	return root
 }
+
+// called is how this program was called: "guanxi" when it was found on the path, else what was typed.
+func called() string {
+	if len(os.Args) == 0 || os.Args[0] == "" {
+		return "guanxi"
+	}
+	return os.Args[0]
+}

@@ -56,7 +56,7 @@ func openProgram(c *cobra.Command, file string) (*app.Program, error) {
 		return nil, err
 	}
 	if wrong := values.Check(); len(wrong) > 0 {
-		return nil, errors.New("the settings are not right; see guanxi doctor")
+		return nil, errors.New("the settings are not right; see " + called() + " doctor")
 	}
 	log, err := telemetry.NewLog(os.Stderr, slog.LevelWarn.String())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"os"
@@ -47,6 +48,11 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	ports, err := takePorts(ctx, values["GUANXI_LISTEN"], values["GUANXI_OPS_LISTEN"])
+	if err != nil {
+		return err
+	}
+	defer ports.close()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	program, err := app.Open(ctx, values, log, registry)
@@ -57,32 +63,48 @@ func serve(ctx context.Context, file string) error {
 		return errors.Join(err, program.Close())
 	}
 	log.Info("serving", "listen", values["GUANXI_LISTEN"], "version", version)
-	err = listen(ctx, values, program, operatorHandler(registry))
+	err = listen(ctx, ports, program, operatorHandler(registry))
 	quiet := context.WithoutCancel(ctx)
 	return errors.Join(err, program.Stop(quiet), program.Close(), stopTraces(quiet))
 }
 
+// ports are the taken addresses, by setting: what is said to be served is.
+type ports []net.Listener
+
+func takePorts(ctx context.Context, addresses ...string) (taken ports, err error) {
+	for _, address := range addresses {
+		l, err := app.Listen(ctx, address)
+		if err != nil {
+			taken.close()
+			return nil, err
+		}
+		taken = append(taken, l)
+	}
+	return taken, nil
+}
+
+// close gives back what nobody serves on; closing a served one again harms nothing.
+func (p ports) close() {
+	for _, l := range p {
+		_ = l.Close()
+	}
+}
+
 // listen serves the public edge and the operator's port until the program is told to stop.
-func listen(ctx context.Context, values app.Values, program *app.Program, operator http.Handler) error {
+func listen(ctx context.Context, taken ports, program *app.Program, operator http.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var group sync.WaitGroup
-	ends := make(chan error, 2)
-	for address, h := range map[string]struct {
+	ends := make(chan error, len(taken))
+	for i, h := range []struct {
 		handler  http.Handler
 		draining func()
 	}{
-		values["GUANXI_LISTEN"]:     {program.Handler(), program.API.Drain},
-		values["GUANXI_OPS_LISTEN"]: {operator, nil},
+		{program.Handler(), program.API.Drain},
+		{operator, nil},
 	} {
-		l, err := app.Listen(ctx, address)
-		if err != nil {
-			cancel()
-			group.Wait()
-			return err
-		}
 		group.Go(func() {
-			ends <- app.Serve(ctx, l, h.handler, program.Log(), h.draining)
+			ends <- app.Serve(ctx, taken[i], h.handler, program.Log(), h.draining)
 			cancel()
 		})
 	}

@@ -135,7 +135,7 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	pay, err := weixinpay.New(weixinpay.Config{
 		AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"], MerchantSerial: v["GUANXI_PAY_SERIAL"],
 		MerchantKeyPEM: string(key), PublicKeyID: v["GUANXI_PAY_PUBLIC_KEY_ID"], PublicKeyPEM: string(public),
-		APIv3Key: v["GUANXI_PAY_APIV3_KEY"], NotifyURL: v["GUANXI_PUBLIC_URL"] + "/v1/notify/weixinpay",
+		APIv3Key: v["GUANXI_PAY_APIV3_KEY"], NotifyURL: v["GUANXI_PUBLIC_URL"] + "/v1/notify/weixinpay", BaseURL: v["GUANXI_SANDBOX_URL"],
 		Transfer: transfer, ShareProfit: shared.On, Sharing: weixinpay.SharingConfig{Ceiling: shared.Ceiling},
 	})
 	if err != nil {
@@ -143,7 +143,7 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	}
 	wx, err := weixin.New(weixin.Config{
 		AppID: v["GUANXI_WEIXIN_APPID"], AppSecret: v["GUANXI_WEIXIN_SECRET"], MchID: v["GUANXI_PAY_MCHID"],
-		Clock: clock.System{}, Cache: redis.TokenCache(), Lock: locker{redis.Lock()},
+		BaseURL: v["GUANXI_SANDBOX_URL"], Clock: clock.System{}, Cache: redis.TokenCache(), Lock: locker{redis.Lock()},
 	})
 	if err != nil {
 		return Platforms{}, err

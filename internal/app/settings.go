@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"strconv"
@@ -45,6 +46,7 @@ func Settings() []Setting {
 		{Name: "GUANXI_PAY_APIV3_KEY", Secret: true, Required: true, Words: "APIv3 key, 32 characters"},
 		{Name: "GUANXI_RATE", Default: "600", Words: "requests a minute for one member or address; 0 = no limit"},
 		{Name: "GUANXI_TRUST_PROXY", Default: "false", Words: "true when a proxy of yours sets X-Forwarded-For"},
+		{Name: "GUANXI_SANDBOX_URL", Words: "development only: the URL on loopback of a running `guanxi sandbox`, in the place of WeChat and WeChat Pay; refused unless GUANXI_PUBLIC_URL is on loopback, too"},
 		{Name: "GUANXI_LOG", Default: "info", Words: "debug, info, warn or error"},
 		{Name: "GUANXI_OTLP_URL", Words: "OTLP/HTTP endpoint for traces; empty = no traces"},
 	}, moneySettings()...), noticeSettings()...)
@@ -119,10 +121,7 @@ func (v Values) Check() []string {
 			add(s.Name, "is missing ("+s.Words+")")
 		}
 	}
-	if u, err := url.Parse(v["GUANXI_PUBLIC_URL"]); v["GUANXI_PUBLIC_URL"] != "" &&
-		(err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || strings.HasSuffix(u.Path, "/")) {
-		add("GUANXI_PUBLIC_URL", "must be an https URL without query and trailing slash: WeChat Pay refuses others")
-	}
+	v.checkURLs(add)
 	if _, err := v.keyRing(); err != nil && v["GUANXI_KEYS"] != "" && v["GUANXI_KEY_LOOKUP"] != "" {
 		add("GUANXI_KEYS", err.Error())
 	}
@@ -148,6 +147,27 @@ func (v Values) Check() []string {
 	return append(wrong, v.checkMoney()...)
 }
 
+// checkURLs: a program that real people reach never talks to an imitation.
+func (v Values) checkURLs(add func(name, why string)) {
+	public, err := url.Parse(v["GUANXI_PUBLIC_URL"])
+	wrong := err != nil || public.Host == "" || public.RawQuery != "" || strings.HasSuffix(public.Path, "/")
+	sandboxed := v["GUANXI_SANDBOX_URL"] != ""
+	switch {
+	case sandboxed && (wrong || !onLoopback(public)):
+		add("GUANXI_SANDBOX_URL", "is for development: GUANXI_PUBLIC_URL must then be on loopback, e.g. http://127.0.0.1:8080")
+	case v["GUANXI_PUBLIC_URL"] != "" && !sandboxed && (wrong || public.Scheme != "https"):
+		add("GUANXI_PUBLIC_URL", "must be an https URL without query and trailing slash: WeChat Pay refuses others")
+	}
+	if u, err := url.Parse(v["GUANXI_SANDBOX_URL"]); sandboxed && (err != nil || !onLoopback(u)) {
+		add("GUANXI_SANDBOX_URL", "must be a URL on loopback, e.g. http://127.0.0.1:8081")
+	}
+}
+
+func onLoopback(u *url.URL) bool {
+	address := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && (u.Hostname() == "localhost" || address != nil && address.IsLoopback())
+}
+
 // WriteSettings prints every setting as a Markdown table.
 func WriteSettings(w io.Writer) error {
 	if _, err := fmt.Fprintf(w, "| setting | default | meaning |\n|---|---|---|\n"); err != nil {
@@ -159,6 +179,23 @@ func WriteSettings(w io.Writer) error {
 			words += " **(required)**"
 		}
 		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", s.Name, s.Default, words); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteEnv prints a file of settings to fill in: what is required stands open, the rest is a comment with its default.
+func WriteEnv(w io.Writer) error {
+	if _, err := fmt.Fprint(w, "# Settings of guanxi: fill in what is required, uncomment what you change. Meanings: docs/settings.md.\n"); err != nil {
+		return err
+	}
+	for _, s := range Settings() {
+		mark := "# "
+		if s.Required {
+			mark = ""
+		}
+		if _, err := fmt.Fprintf(w, "\n# %s\n%s%s=%s\n", s.Words, mark, s.Name, s.Default); err != nil {
 			return err
 		}
 	}

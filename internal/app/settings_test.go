@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,6 +14,82 @@ import (
 	"guanxi/internal/app"
 	"guanxi/internal/storytest"
 )
+
+// TestTheTemplateOfTheComposeFileIsPrinted keeps deploy/guanxi.env.example equal to the code. GUANXI_UPDATE=1 writes it.
+func TestTheTemplateOfTheComposeFileIsPrinted(t *testing.T) {
+	t.Parallel()
+	var now strings.Builder
+	if err := app.WriteEnv(&now); err != nil {
+		t.Fatal(err)
+	}
+	storytest.Golden(t, "../../deploy/guanxi.env.example", now.String())
+	file := filepath.Join(t.TempDir(), "guanxi.env")
+	if err := os.WriteFile(file, []byte(now.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	values, err := app.ReadValues(nil, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range values.Check() {
+		if !strings.Contains(line, "is missing") {
+			t.Errorf("a template that was not filled in: %s", line)
+		}
+	}
+}
+
+// TestSettingsOfTheComposeFileExist: every GUANXI_ name in deploy/ is a setting, every file it names is there or said to be made.
+func TestSettingsOfTheComposeFileExist(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../deploy/compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, s := range app.Settings() {
+		known[s.Name] = true
+	}
+	for _, name := range regexp.MustCompile(`GUANXI_[A-Z_]+`).FindAllString(string(raw), -1) {
+		if !known[name] {
+			t.Errorf("compose.yaml sets %s, which is no setting", name)
+		}
+	}
+	for _, file := range regexp.MustCompile(`(?m)(?:deploy|docs)/[a-z.]+`).FindAllString(string(raw), -1) {
+		if _, err := os.Stat("../../" + file); err != nil && file != "deploy/guanxi.env" && file != "deploy/secrets" {
+			t.Errorf("compose.yaml speaks of %s: %v", file, err)
+		}
+	}
+}
+
+// A production program never talks to the sandbox, and a sandboxed one is never reached from outside.
+func TestASandboxIsForLoopbackOnly(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		public, box string
+		good        bool
+	}{
+		"production":               {"https://shop.example.com", "", true},
+		"both on loopback":         {"http://127.0.0.1:8080", "http://127.0.0.1:8081", true},
+		"by name and by v6":        {"http://localhost:8080", "http://[::1]:8081", true},
+		"a public URL, a sandbox":  {"https://shop.example.com", "http://127.0.0.1:8081", false},
+		"a sandbox somewhere else": {"http://127.0.0.1:8080", "http://10.0.0.7:8081", false},
+		"a name like loopback":     {"http://127.0.0.1.example.com", "http://127.0.0.1:8081", false},
+		"plain http in public":     {"http://shop.example.com", "", false},
+		"loopback, no sandbox":     {"http://127.0.0.1:8080", "", false},
+	} {
+		values, err := app.ReadValues([]string{"GUANXI_PUBLIC_URL=" + one.public, "GUANXI_SANDBOX_URL=" + one.box}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := true
+		for _, line := range values.Check() {
+			good = good && !strings.HasPrefix(line, "GUANXI_PUBLIC_URL") && !strings.HasPrefix(line, "GUANXI_SANDBOX_URL")
+		}
+		if good != one.good {
+			t.Errorf("%s: %v", name, values.Check())
+		}
+	}
+}
 
 // TestSettingsArePrinted keeps docs/settings.md equal to the code. GUANXI_UPDATE=1 writes it.
 func TestSettingsArePrinted(t *testing.T) {

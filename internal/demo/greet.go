@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Greet prints where to click, who is who, and how to do by curl what has no page yet.
-func (d *Demo) Greet(w io.Writer, dir string) {
+// Greet prints where to click, who is who, and how to do by curl what has no page yet. Command is how the program was
+// called.
+func (d *Demo) Greet(w io.Writer, command, dir string) {
 	scene := d.World.Scenes[0]
 	fmt.Fprintf(w, `
 guanxi 关系 · 演示已就绪
@@ -17,14 +18,14 @@ guanxi 关系 · 演示已就绪
   管理台 console     %[1]s/console/docs
   OpenAPI            %[1]s/openapi.json · %[1]s/console/openapi.json
   沙箱 sandbox       %[1]s/demo/sandbox/      (微信、微信支付的替身；数据保存在 %[2]s)
-  查账 verify        guanxi verify --dir %[2]s --anchor %[3]s   (先停止演示 stop the demo first)
+  查账 verify        %[7]s verify --dir %[2]s --anchor %[3]s   (先停止演示 stop the demo first)
 
   用 curl 登录 log in with curl:
     CODE=$(curl -s %[1]s/demo/sandbox/wx-login -d '{"person":"%[4]s"}' | sed 's/.*"code":"\([^"]*\)".*/\1/')
     curl -s %[1]s/v1/login -H 'Content-Type: application/json' -H "Idempotency-Key: login-$RANDOM-$RANDOM" -d "{\"code\":\"$CODE\"}"
   正在进行的分享 a share to open: %[5]s (%[6]s)
   走一遍 walk through: scripts/first-sale %[1]s · scripts/first-withdrawal %[1]s
-`, d.URL, dir, d.folder.path(fileAnchor), scene.Buyer, scene.Share, scene.Title)
+`, d.URL, dir, d.folder.path(fileAnchor), scene.Buyer, scene.Share, scene.Title, command)
 	d.greetStaff(w)
 	fmt.Fprint(w, `
   Ctrl-C 结束 ends it; 数据会保留 the data stays (--reset 重来 begins anew)

@@ -95,11 +95,33 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 		closing: make(chan struct{}), recent: newRecent(options.RecentMiB),
 	}
 	d.tables.Store(&map[string]*table{})
+	if err := keepPrivate(d.path); err != nil {
+		_ = unlock(locked)
+		return nil, err
+	}
 	if err := d.start(ctx); err != nil {
 		_ = unlock(locked)
 		return nil, err
 	}
 	return d, nil
+}
+
+// keepPrivate makes the database readable by its owner alone, whatever the folder allows; the files SQLite makes beside
+// it take its mode.
+func keepPrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	for _, one := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Chmod(one, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("sqlite: %w", err)
+		}
+	}
+	return nil
 }
 
 func (d *Driver) start(ctx context.Context) error {
