@@ -29,7 +29,7 @@ func Compute(policy *Policy, sale Sale) *Entry { return compute(policy, &sale, p
 func compute(policy *Policy, sale *Sale, find finder) *Entry {
 	e := &Entry{
 		ID: accrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
-		Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
+		Buyer: sale.Buyer, Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
 		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
 	var w workings
@@ -169,9 +169,23 @@ func portion(f money.Fen, bp money.BasisPoints) money.Fen {
 	return (f*money.Fen(bp) + money.Fen(whole)/2) / money.Fen(whole)
 }
 
-// beneficiary is who stands in a role for this sale; "" is nobody. Nobody is paid as upline of himself.
+// beneficiary is whom a policy pays in a role for this sale; "" is nobody.
 func (s *Sale) beneficiary(role Role, policy *Policy) string {
-	own := policy.NoSelfPurchase && s.Referral.Why == whySelf
+	buyer := s.Buyer
+	if buyer == "" && s.Referral.Why == whySelf { // an accrual older than the telling
+		buyer = s.Referral.Direct
+	}
+	whole := policy.NoSelfPurchase && policy.Edition > 0
+	member := s.stands(role, policy, policy.NoSelfPurchase && s.Referral.Why == whySelf || whole && buyer != "" && s.Referral.Direct == buyer)
+	if whole && member == buyer {
+		return ""
+	}
+	return member
+}
+
+// stands is who stands in a role. Nobody is paid as upline of himself; own says that the credited member bought himself
+// and that this pays nobody.
+func (s *Sale) stands(role Role, policy *Policy, own bool) string {
 	switch role {
 	case Direct:
 		if !own {

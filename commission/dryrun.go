@@ -44,6 +44,7 @@ func (s *Service) DryRun(ctx context.Context, draft Policy, from, to time.Time, 
 	if from.IsZero() || !from.Before(to) || from.After(s.clock.Now()) {
 		return nil, ErrPeriodInvalid
 	}
+	draft.Edition = edition
 	run := &dryRun{Service: s, draft: newRulebook(&draft), sum: newTallies(maxTallies)}
 	if err := run.span(ctx, from, to); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
@@ -162,7 +163,7 @@ func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 // sale is the sale an accrual was made from.
 func (e *Entry) sale() Sale {
 	return Sale{
-		Order: e.Order, At: e.At, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
+		Order: e.Order, At: e.At, Buyer: e.Buyer, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
 		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,
 	}
 }

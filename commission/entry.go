@@ -134,6 +134,7 @@ type Entry struct {
 
 	// Facts of an accrual: enough to compute it again.
 	Campaign, Host, Pickup string
+	Buyer                  string
 	Community, Grade       string
 	HelpSeller, Staff      string
 	Referral               Referral

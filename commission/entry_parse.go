@@ -144,6 +144,8 @@ func (e *Entry) optional(r *reader) {
 		key, _, _ := strings.Cut(r.rest, "=")
 		var field *string
 		switch key {
+		case "buyer":
+			field = &e.Buyer
 		case "community":
 			field = &e.Community
 		case "grade":

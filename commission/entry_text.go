@@ -67,7 +67,7 @@ func (e *Entry) appendFacts(b []byte) []byte {
 	b = appendWord(b, " host=", e.Host)
 	b = appendWord(b, " pickup=", e.Pickup)
 	for _, optional := range []struct{ key, value string }{
-		{" community=", e.Community}, {" grade=", e.Grade}, {" help=", e.HelpSeller}, {" staff=", e.Staff},
+		{" buyer=", e.Buyer}, {" community=", e.Community}, {" grade=", e.Grade}, {" help=", e.HelpSeller}, {" staff=", e.Staff},
 	} {
 		if optional.value != "" {
 			b = appendWord(b, optional.key, optional.value)

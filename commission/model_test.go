@@ -132,7 +132,15 @@ func decidingRule(p *Policy, s *Sale, l *SaleLine) (name string, pays []Pay) {
 
 func whoStands(p *Policy, s *Sale, role Role) string {
 	member := ""
-	own := p.NoSelfPurchase && s.Referral.Why == "self"
+	buyer := s.Buyer
+	if s.Referral.Why == "self" && buyer == "" {
+		buyer = s.Referral.Direct
+	}
+	nothing := buyer
+	if !p.NoSelfPurchase || p.Edition == 0 {
+		nothing = ""
+	}
+	own := p.NoSelfPurchase && s.Referral.Why == "self" || nothing != "" && s.Referral.Direct == nothing
 	switch role {
 	case Direct:
 		if !own {
@@ -154,6 +162,9 @@ func whoStands(p *Policy, s *Sale, role Role) string {
 		if s.Staff != "" {
 			return "staff:" + s.Staff
 		}
+	}
+	if member == nothing {
+		return ""
 	}
 	return member
 }
@@ -181,7 +192,7 @@ var (
 )
 
 func (d dice) policy() Policy {
-	p := Policy{SecondLevel: d.one(2), NoSelfPurchase: d.one(2), Cap: money.BasisPoints(d.IntN(4000)), HasMarginFloor: d.one(3)}
+	p := Policy{SecondLevel: d.one(2), NoSelfPurchase: d.one(2), Edition: d.IntN(2), Cap: money.BasisPoints(d.IntN(4000)), HasMarginFloor: d.one(3)}
 	if d.one(4) {
 		p.Cap = 10_000
 	}
@@ -234,7 +245,7 @@ func (d dice) member() string {
 
 func (d dice) sale(order string, at time.Time, members func() string) Sale {
 	s := Sale{
-		Order: order, At: at, Campaign: fmt.Sprint("c", d.IntN(4)), Host: members(), Pickup: members(), HelpSeller: members(),
+		Order: order, At: at, Buyer: members(), Campaign: fmt.Sprint("c", d.IntN(4)), Host: members(), Pickup: members(), HelpSeller: members(),
 		Community: pick(d, []string{"", "g0", "g1", "g2"}), Grade: pick(d, []string{"", "grade0", "grade1"}),
 		Staff: pick(d, []string{"", "zhang", "li"}),
 		Referral: Referral{

@@ -46,8 +46,12 @@ type Policy struct {
 	MarginFloor money.BasisPoints `bson:"margin_floor"`
 	// HasMarginFloor turns MarginFloor on.
 	HasMarginFloor bool `bson:"has_margin_floor"`
-	// NoSelfPurchase pays nobody as Direct or Upline for what the credited member bought for himself.
+	// NoSelfPurchase pays a buyer nothing for what he bought himself, whichever role he stands in, and nobody as the
+	// upline of the buyer.
 	NoSelfPurchase bool `bson:"no_self_purchase,omitempty"`
+	// Edition is how the policy is read; given by PublishPolicy. In those published before there were editions (0)
+	// NoSelfPurchase covers Direct and Upline only: what they paid is never reckoned anew.
+	Edition int `bson:"edition,omitempty"`
 	// Rail is how members get their money: RailWithdrawal or RailProfitSharing.
 	Rail  string `bson:"rail,omitempty"`
 	Rules []Rule `bson:"rules"`
@@ -160,6 +164,9 @@ func (r Rule) rank(s *Sale, l *SaleLine) int {
 	}
 	return kind
 }
+
+// edition is that of the policies published now.
+const edition = 1
 
 // The limits of a policy.
 const (

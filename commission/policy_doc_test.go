@@ -168,8 +168,8 @@ Community and grade are those of the moment the order was placed: what changes l
 	}
 	out.WriteString(`
 One role is paid once per line. One person may stand in several roles; each is a posting of its own. With
-` + "`no_self_purchase`" + ` nobody is paid as direct or upline for what the credited member bought for himself.
-每行每个角色只付一次；同一人兼任多个角色时分别入账。打开“自购不计佣”后，推荐人自己购买的订单不付第一、二级佣金。
+` + "`no_self_purchase`" + ` a buyer is paid in no role for an own purchase, and nobody as the upline of the buyer.
+每行每个角色只付一次；同一人兼任多个角色时分别入账。打开“自购不计佣”后，买家在自己的订单里以任何角色（推荐人、团长、自提点负责人）都不计佣，其上级也不计。
 
 ## How much · 金额与取整
 

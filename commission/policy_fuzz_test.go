@@ -34,7 +34,7 @@ func anyPolicy(t *rapid.T) Policy {
 	}
 	p := Policy{
 		Version: 1, SecondLevel: rapid.Bool().Draw(t, "second level"), Cap: bp("cap"), MarginFloor: bp("floor"),
-		HasMarginFloor: rapid.Bool().Draw(t, "has floor"), NoSelfPurchase: rapid.Bool().Draw(t, "no self"),
+		HasMarginFloor: rapid.Bool().Draw(t, "has floor"), NoSelfPurchase: rapid.Bool().Draw(t, "no self"), Edition: rapid.IntRange(0, 1).Draw(t, "edition"),
 	}
 	names := []string{"", "", "", "a", "b", "gold"}
 	if wild {
@@ -86,7 +86,7 @@ func anySale(t *rapid.T) Sale {
 	name := rapid.SampledFrom([]string{"", "a", "b", "gold", "c"})
 	s := Sale{
 		Order: "o1", At: start, Campaign: name.Draw(t, "campaign"), Community: name.Draw(t, "community"), Grade: name.Draw(t, "grade"),
-		Host: person.Draw(t, "host"), Pickup: person.Draw(t, "pickup"), HelpSeller: person.Draw(t, "help"), Staff: person.Draw(t, "staff"),
+		Buyer: person.Draw(t, "buyer"), Host: person.Draw(t, "host"), Pickup: person.Draw(t, "pickup"), HelpSeller: person.Draw(t, "help"), Staff: person.Draw(t, "staff"),
 		Referral: Referral{
 			Direct: person.Draw(t, "direct"), Upline: person.Draw(t, "upline"),
 			Why: rapid.SampledFrom([]string{"self", "first-touch", "none"}).Draw(t, "why"),
@@ -185,6 +185,9 @@ func checkRoles(t *rapid.T, p *Policy, s *Sale, e *Entry) {
 		}
 		seen[at] = true
 		own := p.NoSelfPurchase && s.Referral.Why == whySelf
+		if p.NoSelfPurchase && p.Edition > 0 && s.Buyer != "" && member == s.Buyer {
+			t.Fatal("the buyer is paid for an own purchase", posting)
+		}
 		switch posting.Role {
 		case Direct, Upline:
 			levels[member] = true

@@ -30,7 +30,7 @@ func (s *Service) PublishPolicy(ctx context.Context, p Policy) (*Policy, error) 
 	}
 	now := s.clock.Now()
 	earliest := now.Add(s.config.PolicyLead)
-	p.Doc, p.Version, p.PublishedAt, p.From = docstore.Doc{}, 1, now, clock.Milli(p.From)
+	p.Doc, p.Version, p.PublishedAt, p.From, p.Edition = docstore.Doc{}, 1, now, clock.Milli(p.From), edition
 	if len(all) > 0 {
 		newest := slices.MaxFunc(all, func(a, b *Policy) int { return a.Version - b.Version })
 		if newest.same(&p) {
@@ -68,7 +68,7 @@ func policyID(version int) string {
 func (p *Policy) same(asked *Policy) bool {
 	return p.SecondLevel == asked.SecondLevel && p.Cap == asked.Cap && p.MarginFloor == asked.MarginFloor &&
 		p.HasMarginFloor == asked.HasMarginFloor && p.NoSelfPurchase == asked.NoSelfPurchase &&
-		p.Rail == asked.Rail && reflect.DeepEqual(p.Rules, asked.Rules) &&
+		p.Edition == asked.Edition && p.Rail == asked.Rail && reflect.DeepEqual(p.Rules, asked.Rules) &&
 		(asked.From.IsZero() || asked.From.Equal(p.From))
 }
 

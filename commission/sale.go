@@ -21,6 +21,7 @@ const (
 type Sale struct {
 	Order    string
 	At       time.Time // when the order was confirmed; it picks the policy
+	Buyer    string    // who bought; "" when nobody told
 	Campaign string    // "" for a sale outside a campaign
 	Host     string    // the campaign's host; "" pays no host
 	Pickup   string    // the member who keeps the pickup point; "" pays nobody
@@ -79,7 +80,7 @@ func (s Sale) check() error {
 		f = f.With("at", "缺少确认时间 / the confirmation time is missing")
 	}
 	for _, member := range []struct{ name, id string }{
-		{"host", s.Host}, {"pickup", s.Pickup}, {"help_seller", s.HelpSeller}, {"staff", s.Staff}, {"referral.direct", s.Referral.Direct}, {"referral.upline", s.Referral.Upline},
+		{"buyer", s.Buyer}, {"host", s.Host}, {"pickup", s.Pickup}, {"help_seller", s.HelpSeller}, {"staff", s.Staff}, {"referral.direct", s.Referral.Direct}, {"referral.upline", s.Referral.Upline},
 	} {
 		if member.id != "" && !named(member.id) {
 			f = f.With(member.name, "会员编号不正确 / not a member id")
@@ -112,7 +113,7 @@ func (s *Sale) without(stored *Entry) (any bool) {
 		told   *string
 		stored string
 	}{
-		{&s.Community, stored.Community}, {&s.Grade, stored.Grade}, {&s.HelpSeller, stored.HelpSeller}, {&s.Staff, stored.Staff},
+		{&s.Buyer, stored.Buyer}, {&s.Community, stored.Community}, {&s.Grade, stored.Grade}, {&s.HelpSeller, stored.HelpSeller}, {&s.Staff, stored.Staff},
 	} {
 		if *fact.told != "" && fact.stored == "" {
 			*fact.told, any = "", true

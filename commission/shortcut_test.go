@@ -115,7 +115,7 @@ func plainLine(e *Entry, line string) (err error) {
 		e.Notes = append(e.Notes, Note{k, word(k)})
 	case "sale":
 		e.Campaign, e.Host, e.Pickup = word("campaign"), word("host"), word("pickup")
-		fields := map[string]*string{"community": &e.Community, "grade": &e.Grade, "help": &e.HelpSeller, "staff": &e.Staff}
+		fields := map[string]*string{"buyer": &e.Buyer, "community": &e.Community, "grade": &e.Grade, "help": &e.HelpSeller, "staff": &e.Staff}
 		for more() && err == nil {
 			k, _, _ := strings.Cut(words[next], "=")
 			if fields[k] == nil || *fields[k] != "" {

@@ -84,13 +84,16 @@ func TestAccrualTable(t *testing.T) {
 					p.Cap = rate(t, o["cap"])
 					_, p.SecondLevel = o["second-level"]
 					_, p.NoSelfPurchase = o["no-self-purchase"]
+					if p.Edition = edition; o["edition"] != "" {
+						p.Edition = 0
+					}
 					if floor, ok := o["floor"]; ok {
 						p.HasMarginFloor, p.MarginFloor = true, rate(t, floor)
 					}
 				case "rule":
 					p.Rules = append(p.Rules, tableRule(t, words))
 				case "sale":
-					s.Campaign, s.Host, s.Pickup = o["campaign"], o["host"], o["pickup"]
+					s.Campaign, s.Host, s.Pickup, s.Buyer = o["campaign"], o["host"], o["pickup"], o["buyer"]
 					s.Community, s.Grade, s.HelpSeller, s.Staff = o["community"], o["grade"], o["help"], o["staff"]
 					s.Referral = Referral{Why: o["why"], Direct: o["direct"], Upline: o["upline"]}
 				case "line":

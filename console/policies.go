@@ -19,7 +19,7 @@ type PolicyRules struct {
 	SecondLevel    bool               `json:"second_level,omitempty" doc:"是否允许第二级，默认不允许；更多级无法表达"`
 	Cap            money.BasisPoints  `json:"cap_bp" minimum:"0" maximum:"10000" doc:"每笔销售佣金合计上限，占实付的万分比"`
 	MarginFloor    *money.BasisPoints `json:"margin_floor_bp,omitempty" minimum:"0" maximum:"10000" doc:"品牌至少保留的毛利，占实付的万分比；不填则不限"`
-	NoSelfPurchase bool               `json:"no_self_purchase,omitempty" doc:"自购不付佣金"`
+	NoSelfPurchase bool               `json:"no_self_purchase,omitempty" doc:"买家在自己的订单里以任何角色都不计佣，其上级也不计"`
 	Rail           string             `json:"rail,omitempty" enum:"profit-sharing" doc:"付款方式：不填由会员提现；profit-sharing 为全部结算后从本单货款分账"`
 	Rules          []PolicyRule       `json:"rules" minItems:"1" maxItems:"5000"`
 }

@@ -9,7 +9,7 @@ import (
 
 func (d Deps) accrue(ctx context.Context, c order.Confirmed) error {
 	sale := commission.Sale{
-		Order: c.Order, At: c.ConfirmedAt, Campaign: c.Campaign, Host: c.Host, Pickup: c.Keeper,
+		Order: c.Order, At: c.ConfirmedAt, Buyer: c.Member, Campaign: c.Campaign, Host: c.Host, Pickup: c.Keeper,
 		Community: c.Community, Grade: c.Grade,
 		Referral: commission.Referral{
 			Policy: c.Referral.Policy, Direct: c.Referral.Direct, Upline: c.Referral.Upline, Why: c.Referral.Why,

@@ -270,7 +270,7 @@ func (g *gambler) policy() commission.Policy {
 func (g *gambler) order(number string) order.Sale {
 	people := []string{"", "ann", "ben", "cid", "dan"}
 	s := order.Sale{
-		Order: number, Campaign: g.pick("c1", "c2"), Community: g.pick("com1", "com2"), Host: g.pick(people...), Grade: g.pick("", "gold"),
+		Order: number, Member: g.pick("ann", "ben", "cid", "eve"), Campaign: g.pick("c1", "c2"), Community: g.pick("com1", "com2"), Host: g.pick(people...), Grade: g.pick("", "gold"),
 		Keeper: g.pick(people...), Referral: order.Referral{Direct: g.pick(people...), Upline: g.pick(people...), Why: g.pick("self", "last-touch")},
 	}
 	for i := range 1 + g.IntN(4) {

@@ -124,6 +124,7 @@ func part(from rest, key string, into any) error {
 type (
 	confirmed struct {
 		Order     string `bson:"order"`
+		Member    string `bson:"member"`
 		Campaign  string `bson:"campaign"`
 		Community string `bson:"community"`
 		Host      string `bson:"host"`

@@ -19,6 +19,7 @@ type policy struct {
 	MarginFloor    int64     `bson:"margin_floor"`
 	HasMarginFloor bool      `bson:"has_margin_floor"`
 	NoSelfPurchase bool      `bson:"no_self_purchase"`
+	Edition        int       `bson:"edition"`
 	rules          []rule
 }
 
@@ -84,6 +85,18 @@ func (p *policy) paysFor(sale *confirmed, line *sold) []pay {
 	return nil
 }
 
+// gets tells who is paid in a role; "" is nobody. Since edition 1 a policy without self-purchase pays the buyer in none.
+func (p *policy) gets(role string, sale *confirmed) string {
+	who := p.stands(role, sale)
+	if p.NoSelfPurchase && p.Edition >= 1 {
+		creditedBought := sale.Referral.Direct == sale.Member && (role == "direct" || role == "upline")
+		if who == sale.Member || creditedBought {
+			return ""
+		}
+	}
+	return who
+}
+
 // stands tells who stands in a role; "" is nobody.
 func (p *policy) stands(role string, sale *confirmed) string {
 	ownPurchase := p.NoSelfPurchase && sale.Referral.Why == "self"
@@ -123,7 +136,7 @@ func (p *policy) earnings(sale *confirmed) []earned {
 			if pay.Fixed == 0 {
 				amount = nearest(fraction(line.Paid, pay.Rate, 10_000))
 			}
-			if who := p.stands(pay.Role, sale); who != "" && amount.Sign() > 0 {
+			if who := p.gets(pay.Role, sale); who != "" && amount.Sign() > 0 {
 				all = append(all, earned{who, line.Line, amount})
 				total.Add(total, amount)
 			}

@@ -89,7 +89,8 @@ func (s *seeder) addProduct(ctx context.Context, p sampleProduct) (*catalog.Prod
 // publishPolicy is the first version: one person drafts it, another one publishes it.
 func (s *seeder) publishPolicy(ctx context.Context) error {
 	return s.policy(ctx, "开业规则", console.PolicyRules{
-		From: s.start, Cap: 1500, Note: "直推 8%，团长 4%，总额不超过 15%；海鲜毛利低，5% 与 3%；大米按袋", Rules: s.rules(),
+		From: s.start, Cap: 1500, NoSelfPurchase: true, Rules: s.rules(),
+		Note: "直推 8%，团长 4%，总额不超过 15%；海鲜毛利低，5% 与 3%；大米按袋；自购不计佣",
 	})
 }
 
@@ -107,7 +108,7 @@ func (s *seeder) crabPolicy(ctx context.Context, c *campaign) error {
 		Campaign: c.id, Pays: []console.PolicyPay{{Role: commission.Direct, Rate: 500}, {Role: commission.Host, Rate: 800}},
 	})
 	return s.policy(ctx, "大闸蟹开船季", console.PolicyRules{
-		Cap: 1500, Note: "开船季，这一场团长 8%；其余不变", Rules: rules,
+		Cap: 1500, NoSelfPurchase: true, Note: "开船季，这一场团长 8%；其余不变", Rules: rules,
 	})
 }
 
