@@ -1,6 +1,7 @@
 package commission
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ func newWorld(t testing.TB, config Config) *world {
 
 func open(t testing.TB, store *docstore.Store, c clock.Clock, config Config) *Service {
 	t.Helper()
+	if config.Carried == nil { // the ledger knows roles that no order carries yet
+		config.Carried = everyRole
+	}
 	s, err := New(t.Context(), Deps{Store: store, Clock: c, IDs: id.Random{}, Config: config})
 	if err != nil {
 		t.Fatal(err)
@@ -85,4 +89,8 @@ func balance(t testing.TB, s *Service, member string) Balance {
 	p, err := s.Purse(t.Context(), member)
 	must(t, err)
 	return p.Balance
+}
+
+func everyRole(context.Context, time.Time) ([]Role, error) {
+	return []Role{Direct, Upline, Host, Pickup, HelpSell, StaffRole}, nil
 }

@@ -36,6 +36,7 @@ type Policy struct {
 	PublishedAt  time.Time `bson:"published_at"` // given by PublishPolicy
 	By           string    `bson:"by,omitempty"` // who published it
 	Note         string    `bson:"note,omitempty"`
+	Recalled     *Recall   `bson:"recalled,omitempty"` // taken back before it took effect: it rules nothing
 
 	// SecondLevel allows rules to pay Upline. Off by default.
 	SecondLevel bool `bson:"second_level"`
@@ -55,6 +56,14 @@ type Policy struct {
 	// Rail is how members get their money: RailWithdrawal or RailProfitSharing.
 	Rail  string `bson:"rail,omitempty"`
 	Rules []Rule `bson:"rules"`
+}
+
+// Recall is how two people took back a version that had not taken effect.
+type Recall struct {
+	At      time.Time `bson:"at"`
+	Maker   string    `bson:"maker"`
+	Checker string    `bson:"checker"`
+	Why     string    `bson:"why"`
 }
 
 // Rule says what one kind of line pays. At most one of its subjects is set; none of them makes the default rule.
@@ -171,12 +180,13 @@ const edition = 1
 // The limits of a policy.
 const (
 	maxRules = 5000
+	maxNote  = 240 // characters: staff's 160 and the draft it was published from
 	maxPays  = 8
 	maxFixed = money.Fen(100_000_000) // per unit; times MaxUnits it still fits
 	whole    = money.BasisPoints(10_000)
 )
 
-// Check tells what is wrong with a policy before it is published. Codes: COM_POLICY_INVALID, _AMBIGUOUS, _DEPTH,
+// Check tells what is wrong with what a policy says; Service.CheckPolicy tells also whether it can be published. Codes: COM_POLICY_INVALID, _AMBIGUOUS, _DEPTH,
 // _RECRUITING, _SECOND_LEVEL_OFF.
 func (p *Policy) Check() error {
 	f := ErrPolicyInvalid
@@ -189,7 +199,7 @@ func (p *Policy) Check() error {
 	if len(p.Rules) == 0 || len(p.Rules) > maxRules {
 		f = f.With("rules", "规则须有 1 到 5000 条 / 1 to 5000 rules")
 	}
-	if len(p.Note) > 500 || len(p.By) > 64 || !utf8.ValidString(p.Note+p.By) {
+	if utf8.RuneCountInString(p.Note) > maxNote || len(p.By) > 64 || !utf8.ValidString(p.Note+p.By) {
 		f = f.With("note", "说明过长 / the note is too long")
 	}
 	if p.Rail != RailWithdrawal && p.Rail != RailProfitSharing {

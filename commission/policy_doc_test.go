@@ -27,11 +27,11 @@ func subjectWords() map[string][2]string {
 func roleDescriptions() [][4]string {
 	return [][4]string{
 		{string(Direct), roleWords[Direct], "who is credited for the buyer (first paid level)", "订单归属的推荐人（第一级）"},
-		{string(Upline), roleWords[Upline], "who is credited for that person (second and last paid level); off by default", "推荐人的推荐人（第二级，也是最后一级）；默认关闭"},
+		{string(Upline), roleWords[Upline], "who is credited for that person (second and last paid level); off by default, and only where the bond policy names one", "推荐人的推荐人（第二级，也是最后一级）；默认关闭，且须绑定规则也开启第二级"},
 		{string(Host), roleWords[Host], "the host of the campaign", "开团的团长"},
-		{string(HelpSell), roleWords[HelpSell], "the host who sold another host's campaign; never the campaign's own host", "帮卖的团长；自己的团不算帮卖"},
+		{string(HelpSell), roleWords[HelpSell], "the host who sold another host's campaign; **cannot be published yet**: no order names one", "帮卖的团长；订单尚不携带此角色，**暂不能发布**"},
 		{string(Pickup), roleWords[Pickup], "the member who kept the chosen pickup point when the order was placed", "下单时所选自提点的负责人"},
-		{string(StaffRole), roleWords[StaffRole], "the person of the brand's staff; an expense of its own", "品牌员工；单独列支"},
+		{string(StaffRole), roleWords[StaffRole], "the person of the brand's staff; an expense of its own; **cannot be published yet**: no order names one", "品牌员工，单独列支；订单尚不携带此角色，**暂不能发布**"},
 	}
 }
 
@@ -46,7 +46,7 @@ type example struct {
 func workedExamples() []example {
 	of := func(cap money.BasisPoints, pays ...Pay) Policy { return Policy{Cap: cap, Rules: []Rule{{Pays: pays}}} }
 	sold := func(paid ...money.Fen) Sale {
-		s := Sale{Order: "o1", At: start, Host: "host", Pickup: "keeper", Staff: "wang", Referral: Referral{Direct: "referrer"}}
+		s := Sale{Order: "o1", At: start, Host: "host", Pickup: "keeper", Referral: Referral{Direct: "referrer"}}
 		for i, p := range paid {
 			s.Lines = append(s.Lines, SaleLine{Line: i + 1, Units: 2, Paid: p})
 		}
@@ -74,7 +74,7 @@ func workedExamples() []example {
 		{"The margin floor bites before the cap / 毛利下限先于上限生效", floor, belowFloor, nil},
 		{
 			"Refunds take back in proportion, cumulatively, toward zero; the last one takes the rest / 退款按累计比例扣回，向零取整，退完时正好扣尽",
-			of(10_000, Pay{Role: Direct, Rate: 800}, Pay{Role: StaffRole, Rate: 100}), sold(997),
+			of(10_000, Pay{Role: Direct, Rate: 800}, Pay{Role: Host, Rate: 100}), sold(997),
 			[]money.Fen{332, 664, 997},
 		},
 	}
@@ -185,6 +185,14 @@ One role is paid once per line. One person may stand in several roles; each is a
 | settlement | receipt + window of the category, never before the order's own after-sale window ends; an open after-sale case holds its lines only | 收货起算品类结算期，且不早于该订单售后期结束；售后处理中的行单独暂缓 |
 | payout | ` + "`rail`" + ` of the policy: empty = members withdraw; ` + "`profit-sharing`" + ` = out of the order's own payment once every line has settled, at most the ceiling; what cannot be paid like that stays to be withdrawn | 付款方式：不填由会员提现；` + "`profit-sharing`" + ` 在整单结算后从本单货款分账，不超过分账上限；不能分账的部分留在可提现 |
 
+## When · 何时生效
+
+A version takes effect at the earliest a minute after it is published, never before an older version, and at most
+GUANXI_POLICY_HORIZON_DAYS (366) ahead. One that has not taken effect can be recalled by two people: one proposes, another
+carries it out; it then stands in nobody's way. Checking a policy is exactly what publishing does before it writes.
+新版最早在发布一分钟后生效，不早于前一版，也不能晚于设定的天数；尚未生效的版本可由两人撤回（一人提出、另一人复核）。
+“检查”与“发布”用的是同一套规则。
+
 ## Worked examples · 算例
 `)
 	for _, x := range workedExamples() {
@@ -197,7 +205,8 @@ One role is paid once per line. One person may stand in several roles; each is a
 |---|---|---|
 `)
 	for _, f := range []*fault.Fault{
-		ErrPolicyDepth, ErrPolicyRecruiting, ErrPolicySecondLevel, ErrPolicyAmbiguous, ErrPolicyInvalid, ErrPolicyPast, ErrPolicyRaced,
+		ErrPolicyDepth, ErrPolicyRecruiting, ErrPolicySecondLevel, ErrPolicyRole, ErrPolicyNobody, ErrPolicyAmbiguous, ErrPolicyInvalid,
+		ErrPolicyPast, ErrPolicyFar, ErrPolicyInForce, ErrPolicyOwn, ErrPolicyRaced,
 	} {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", f.Code, f.ZH, f.EN)
 	}

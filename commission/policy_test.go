@@ -1,11 +1,13 @@
 package commission
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
 	"guanxi/internal/fault"
+	"guanxi/internal/money"
 )
 
 func TestWhatAPolicyMayNotSay(t *testing.T) {
@@ -82,6 +84,130 @@ func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
 	}
 	if _, err := w.PolicyAt(ctx, first.From.Add(-time.Millisecond)); !errors.Is(err, ErrPolicyMissing) {
 		t.Error(err)
+	}
+}
+
+// Dates have a horizon, what is ahead can be taken back by two people, and then it stands in nobody's way.
+func TestAFutureVersionIsBoundedAndCanBeRecalled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{PolicyLead: time.Hour, PolicyHorizon: 30 * day})
+	ctx := t.Context()
+	w.publish(t)
+	with := func(cap money.BasisPoints, from time.Time) Policy {
+		p := testPolicy()
+		p.Cap, p.From = cap, from
+		return p
+	}
+	refused := func(p Policy, want *fault.Fault) {
+		t.Helper()
+		_, checked := w.CheckPolicy(ctx, p)
+		_, published := w.PublishPolicy(ctx, p)
+		if !errors.Is(checked, want) || !errors.Is(published, want) {
+			t.Errorf("check says %v, publishing %v, want %v", checked, published, want)
+		}
+	}
+	for _, far := range []time.Time{
+		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), w.clock.Now().Add(30*day + time.Millisecond), time.Unix(1<<40, 0),
+	} {
+		refused(with(500, far), ErrPolicyFar)
+	}
+	refused(with(500, w.clock.Now().Add(-day)), ErrPolicyPast)
+	second := must1(w.PublishPolicy(ctx, with(500, w.clock.Now().Add(30*day))))
+	refused(with(600, w.clock.Now().Add(29*day)), ErrPolicyPast) // the one ahead stands in its way
+
+	other := open(t, w.store, w.clock, Config{PolicyLead: time.Hour})
+	must1(other.PolicyAt(ctx, w.clock.Now()))
+	for _, people := range []Recall{{Maker: "a", Checker: "a", Why: "x"}, {Maker: "a", Why: "x"}, {Checker: "a", Why: "x"}} {
+		if _, err := w.RecallPolicy(ctx, second.Version, people); !errors.Is(err, ErrPolicyOwn) {
+			t.Errorf("%+v: %v", people, err)
+		}
+	}
+	two := Recall{Maker: "a", Checker: "b", Why: "日期写错"}
+	if _, err := w.RecallPolicy(ctx, 1, two); !errors.Is(err, ErrPolicyInForce) {
+		t.Error("in force:", err)
+	}
+	if _, err := w.RecallPolicy(ctx, 9, two); !errors.Is(err, ErrPolicyMissing) {
+		t.Error("unknown:", err)
+	}
+	for range 2 {
+		if p := must1(w.RecallPolicy(ctx, second.Version, two)); p.Recalled == nil || p.Recalled.Checker != "b" {
+			t.Errorf("recalled: %+v", p)
+		}
+	}
+	third := must1(w.PublishPolicy(ctx, with(500, w.clock.Now().Add(2*time.Hour)))) // the same rules are not the recalled version
+	if third.Version != 3 {
+		t.Error("published as", third.Version)
+	}
+	w.clock.Advance(31 * day)
+	for _, s := range []*Service{w.Service, other} {
+		if p := must1(s.PolicyAt(ctx, w.clock.Now())); p.Version != 3 {
+			t.Error("in force:", p.Version)
+		}
+	}
+	if all := must1(w.Policies(ctx)); len(all) != 3 {
+		t.Error("a recalled version is not in the list", len(all))
+	}
+	if _, err := w.RecallPolicy(ctx, 3, two); !errors.Is(err, ErrPolicyInForce) {
+		t.Error(err)
+	}
+}
+
+// A version about to take effect may be counted with by another process already.
+func TestAVersionAboutToTakeEffectStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{PolicyLead: time.Hour})
+	w.publish(t)
+	p := testPolicy()
+	p.Cap, p.From = 500, w.clock.Now().Add(2*time.Hour)
+	second := must1(w.PublishPolicy(t.Context(), p))
+	w.clock.Advance(time.Hour + time.Millisecond)
+	_, err := w.RecallPolicy(t.Context(), second.Version, Recall{Maker: "a", Checker: "b", Why: "x"})
+	if !errors.Is(err, ErrPolicyInForce) || !errors.Is(w.CheckRecall(t.Context(), second.Version), ErrPolicyInForce) {
+		t.Error(err)
+	}
+}
+
+func TestNothingIsPublishedThatPaysNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Carried: func(_ context.Context, at time.Time) ([]Role, error) {
+		if at.After(start.Add(day)) {
+			return []Role{Direct, Upline, Host, Pickup}, nil
+		}
+		return []Role{Direct, Host, Pickup}, nil
+	}})
+	one := func(cap money.BasisPoints, pays ...Pay) Policy {
+		return Policy{Cap: cap, SecondLevel: true, Rules: []Rule{{Pays: pays}, {SKU: "gift"}}}
+	}
+	floor := one(1000, Pay{Role: Direct, Rate: 100})
+	floor.HasMarginFloor, floor.MarginFloor = true, 10_000
+	later := one(1000, Pay{Role: Upline, Rate: 100})
+	later.From = start.Add(2 * day)
+	for name, c := range map[string]struct {
+		policy Policy
+		want   *fault.Fault
+		field  string
+	}{
+		"help-sell":                    {one(1000, Pay{Role: Direct, Rate: 1}, Pay{Role: HelpSell, Rate: 100}), ErrPolicyRole, "rules[0].pays[1].role"},
+		"staff":                        {one(1000, Pay{Role: StaffRole, Fixed: 100}), ErrPolicyRole, "rules[0].pays[0].role"},
+		"an upline nobody names":       {one(1000, Pay{Role: Upline, Rate: 100}), ErrPolicyRole, "rules[0].pays[0].role"},
+		"pays under a cap of nothing":  {one(0, Pay{Role: Direct, Rate: 100}), ErrPolicyNobody, ""},
+		"a floor that leaves nothing":  {floor, ErrPolicyNobody, ""},
+		"a cap and no beneficiary":     {one(1000), ErrPolicyNobody, ""},
+		"an upline named by that time": {later, nil, ""},
+		"an open stop of commission":   {one(0), nil, ""},
+	} {
+		_, checked := w.CheckPolicy(t.Context(), c.policy)
+		if c.want == nil {
+			if checked != nil {
+				t.Errorf("%s: %v", name, checked)
+			}
+			continue
+		}
+		_, published := w.PublishPolicy(t.Context(), c.policy)
+		f := fault.Of(published)
+		if !errors.Is(checked, c.want) || !errors.Is(published, c.want) || c.field != "" && (f == nil || f.Fields[0].Name != c.field) {
+			t.Errorf("%s: check says %v, publishing %v", name, checked, published)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -17,46 +18,140 @@ import (
 const maxPolicies = 5000
 
 // PublishPolicy makes a policy the next version. From zero means as soon as possible. A version takes effect at least
-// Config.PolicyLead after it was published and never before an older version; only the first may reach into the past.
-// Publishing the rules of the newest version again returns that version.
-// Codes: those of Policy.Check, COM_POLICY_PAST, COM_POLICY_RACED.
+// Config.PolicyLead and at most Config.PolicyHorizon after it was published, and never before an older version that was
+// not recalled; only the first may reach into the past. Publishing the rules of the newest version again returns that
+// version. Codes: those of CheckPolicy, COM_POLICY_RACED.
 func (s *Service) PublishPolicy(ctx context.Context, p Policy) (*Policy, error) {
-	if err := p.Check(); err != nil {
-		return nil, err
+	next, published, err := s.nextPolicy(ctx, p)
+	if err != nil || published {
+		return next, wrap("publish policy", err)
 	}
-	all, err := s.loadPolicies(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("publish policy: %w", err)
-	}
-	now := s.clock.Now()
-	earliest := now.Add(s.config.PolicyLead)
-	p.Doc, p.Version, p.PublishedAt, p.From, p.Edition = docstore.Doc{}, 1, now, clock.Milli(p.From), edition
-	if len(all) > 0 {
-		newest := slices.MaxFunc(all, func(a, b *Policy) int { return a.Version - b.Version })
-		if newest.same(&p) {
-			return newest, nil
-		}
-		p.Version = newest.Version + 1
-		if newest.From.After(earliest) {
-			earliest = newest.From
-		}
-	}
-	switch {
-	case p.From.IsZero() && len(all) == 0:
-		p.From = now
-	case p.From.IsZero():
-		p.From = earliest
-	case len(all) > 0 && p.From.Before(earliest):
-		return nil, ErrPolicyPast.With("from", "生效时间太早 / takes effect too early")
-	}
-	p.ID = policyID(p.Version)
-	if err := s.policies.Insert(ctx, &p); docstore.Exists(err) {
+	if err := s.policies.Insert(ctx, next); docstore.Exists(err) {
 		return nil, ErrPolicyRaced.Because(err)
 	} else if err != nil {
 		return nil, fmt.Errorf("publish policy: %w", err)
 	}
 	_, err = s.loadPolicies(ctx)
-	return &p, wrap("publish policy", err)
+	return next, wrap("publish policy", err)
+}
+
+// CheckPolicy gives the version a policy would become if it were published now, or says why it cannot be: it is what
+// PublishPolicy does before it writes.
+// Codes: those of Policy.Check, COM_POLICY_ROLE, COM_POLICY_NOBODY, COM_POLICY_PAST, COM_POLICY_FAR.
+func (s *Service) CheckPolicy(ctx context.Context, p Policy) (*Policy, error) {
+	next, _, err := s.nextPolicy(ctx, p)
+	return next, wrap("check policy", err)
+}
+
+// nextPolicy completes a policy that may be published. Published says that it is the newest version already.
+func (s *Service) nextPolicy(ctx context.Context, p Policy) (next *Policy, published bool, err error) {
+	if err := p.Check(); err != nil {
+		return nil, false, err
+	}
+	all, err := s.loadPolicies(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	now := s.clock.Now()
+	earliest := now.Add(s.config.PolicyLead)
+	p.Doc, p.Version, p.PublishedAt, p.From, p.Edition, p.Recalled = docstore.Doc{}, 1, now, clock.Milli(p.From), edition, nil
+	var newest *Policy
+	for _, one := range all {
+		p.Version = max(p.Version, one.Version+1)
+		if one.Recalled == nil && (newest == nil || one.Version > newest.Version) {
+			newest = one
+		}
+	}
+	if newest != nil {
+		if newest.same(&p) {
+			return newest, true, nil
+		}
+		if newest.From.After(earliest) {
+			earliest = newest.From
+		}
+	}
+	switch {
+	case p.From.IsZero() && newest == nil:
+		p.From = now
+	case p.From.IsZero():
+		p.From = earliest
+	case newest != nil && p.From.Before(earliest):
+		return nil, false, ErrPolicyPast.With("from", "生效时间太早 / takes effect too early")
+	case p.From.After(now.Add(s.config.PolicyHorizon)):
+		return nil, false, ErrPolicyFar.With("from", "生效时间太远 / takes effect too far ahead")
+	}
+	p.ID = policyID(p.Version)
+	return &p, false, s.paysSomebody(ctx, &p)
+}
+
+// paysSomebody refuses what no order could ever be paid by.
+func (s *Service) paysSomebody(ctx context.Context, p *Policy) error {
+	carried, err := s.config.Carried(ctx, p.From)
+	if err != nil {
+		return err
+	}
+	pays := 0
+	for i, rule := range p.Rules {
+		for j, pay := range rule.Pays {
+			if !slices.Contains(carried, pay.Role) {
+				return ErrPolicyRole.With("rules["+strconv.Itoa(i)+"].pays["+strconv.Itoa(j)+"].role",
+					"订单不会带上角色 "+string(pay.Role)+" / no order names anybody as "+string(pay.Role))
+			}
+			pays++
+		}
+	}
+	nothingLeft := p.Cap == 0 || p.HasMarginFloor && p.MarginFloor == whole
+	if pays > 0 && nothingLeft || pays == 0 && p.Cap > 0 {
+		return ErrPolicyNobody
+	}
+	return nil
+}
+
+// RecallPolicy takes a published version back before it takes effect, by two people; its number is not used again.
+// It must be a whole Config.PolicyLead ahead, so that no process counts with it any longer when its time comes. Recalling
+// it again is a success. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE, COM_POLICY_OWN, COM_POLICY_INVALID.
+func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Policy, error) {
+	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
+		return nil, ErrPolicyOwn
+	}
+	if n := utf8.RuneCountInString(r.Why); n < 1 || n > 200 || !utf8.ValidString(r.Why) {
+		return nil, ErrPolicyInvalid.With("why", "须为 1 到 200 个字 / 1 to 200 characters")
+	}
+	r.At = s.clock.Now()
+	p, err := s.policies.Update(ctx, policyID(version), func(p *Policy) error {
+		if p.Recalled != nil {
+			return nil
+		}
+		p.Recalled = &r
+		return s.recallable(p, r.At)
+	})
+	if missing(err) {
+		return nil, ErrPolicyMissing.Because(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("recall policy: %w", err)
+	}
+	_, err = s.loadPolicies(ctx)
+	return p, wrap("recall policy", err)
+}
+
+// CheckRecall tells whether a version could be recalled now. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE.
+func (s *Service) CheckRecall(ctx context.Context, version int) error {
+	p, err := s.policies.Get(ctx, policyID(version))
+	if missing(err) {
+		return ErrPolicyMissing.Because(err)
+	}
+	if err != nil {
+		return fmt.Errorf("check recall: %w", err)
+	}
+	return s.recallable(p, s.clock.Now())
+}
+
+func (s *Service) recallable(p *Policy, now time.Time) error {
+	if p.From.Before(now.Add(s.config.PolicyLead)) {
+		return ErrPolicyInForce
+	}
+	return nil
 }
 
 func policyID(version int) string {
@@ -80,10 +175,12 @@ func (s *Service) PolicyAt(ctx context.Context, at time.Time) (*Policy, error) {
 	policies, fresh := c.policies, c.good && c.covers(now, at, s.config.PolicyLead)
 	c.mu.Unlock()
 	if !fresh {
-		var err error
-		if policies, err = s.loadPolicies(ctx); err != nil {
+		if _, err := s.loadPolicies(ctx); err != nil {
 			return nil, fmt.Errorf("policy: %w", err)
 		}
+		c.mu.Lock()
+		policies = c.policies
+		c.mu.Unlock()
 	}
 	i := sort.Search(len(policies), func(i int) bool { return policies[i].From.After(at) })
 	if i == 0 {
@@ -99,13 +196,13 @@ func (c *policyCache) covers(now, at time.Time, lead time.Duration) bool {
 	return len(c.policies) > 0 && now.Before(until) && at.Before(until) && !now.Before(c.loaded)
 }
 
-// Policies lists all versions, oldest first.
+// Policies lists all versions, recalled ones too, oldest first.
 func (s *Service) Policies(ctx context.Context) ([]*Policy, error) {
 	all, err := s.loadPolicies(ctx)
 	return all, wrap("policies", err)
 }
 
-// loadPolicies reads all versions, by the time they take effect, and remembers them.
+// loadPolicies reads all versions, by the time they take effect, and remembers those that were not recalled.
 func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	loaded := s.clock.Now()
 	page, err := s.policies.Find(ctx, docstore.All().First(maxPolicies))
@@ -122,7 +219,8 @@ func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	c := &s.policyCache
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.policies, c.loaded, c.good, c.books = all, loaded, true, nil
+	c.policies = slices.DeleteFunc(slices.Clone(all), func(p *Policy) bool { return p.Recalled != nil })
+	c.loaded, c.good, c.books = loaded, true, nil
 	return all, nil
 }
 

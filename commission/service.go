@@ -37,6 +37,11 @@ type Config struct {
 	// PolicyLead is how long before it takes effect a new policy must be published, so that every process knows
 	// it in time. The first policy of all may take effect at any time. Default 1 minute.
 	PolicyLead time.Duration
+	// PolicyHorizon is how far ahead a policy may take effect. Default 366 days.
+	PolicyHorizon time.Duration
+	// Carried lists the roles the orders of a moment can name somebody in: a policy that pays others is not published,
+	// because it would pay nobody. Default: direct, upline, host and pickup.
+	Carried func(ctx context.Context, at time.Time) ([]Role, error)
 	// SealEvery is how long the sealer waits for more entries before it seals. Default 200 ms.
 	SealEvery time.Duration
 	// SealBatch is the most entries one seal takes. Default and maximum 16384.
@@ -117,6 +122,10 @@ func (c *Config) complete() error {
 	orDefault(&c.Book, "main")
 	orDefault(&c.Window, Window{7 * day, 7 * day})
 	orDefault(&c.PolicyLead, time.Minute)
+	orDefault(&c.PolicyHorizon, 366*day)
+	if c.Carried == nil {
+		c.Carried = func(context.Context, time.Time) ([]Role, error) { return []Role{Direct, Upline, Host, Pickup}, nil }
+	}
 	orDefault(&c.SealEvery, 200*time.Millisecond)
 	orDefault(&c.SealBatch, maxSealBatch)
 	orDefault(&c.SettlePage, 500)
@@ -129,8 +138,8 @@ func (c *Config) complete() error {
 		return errors.New("commission: config: sealing")
 	case c.SettleWorkers < 1 || c.SettleWorkers > maxSettling:
 		return errors.New("commission: config: settle workers")
-	case c.SettlePage < 1 || c.SettlePage > 500 || c.PolicyLead < 0:
-		return errors.New("commission: config: settle page or policy lead")
+	case c.SettlePage < 1 || c.SettlePage > 500 || c.PolicyLead < 0 || c.PolicyHorizon <= c.PolicyLead:
+		return errors.New("commission: config: settle page, policy lead or horizon")
 	case len(c.Key) != 0 && len(c.Key) != ed25519.PrivateKeySize || c.CheckpointEvery < 0:
 		return errors.New("commission: config: checkpoints")
 	case !c.Window.valid():

@@ -18,6 +18,7 @@ func TestWhatIsLeftOfAnOrder(t *testing.T) {
 	t.Parallel()
 	ctx, c := t.Context(), clock.NewManual(time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC))
 	s, err := New(ctx, Deps{Store: docstoretest.NewStore(t, c), Clock: c, IDs: id.Random{}, Config: Config{
+		Carried:    everyRole,
 		Categories: map[string]Window{"生鲜": {Settle: 2 * day}},
 	}})
 	must := func(err error) {

@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,8 +46,31 @@ type draftOutput struct {
 	Body struct {
 		People
 		DraftView
-		Policy PolicyRules `json:"policy"`
+		Policy *PolicyRules `json:"policy,omitempty"`
+		Recalling
 	}
+}
+
+// policyDraft is the content of a draft: rules to publish, or a version to recall.
+type policyDraft struct {
+	PolicyRules
+	Recalling
+}
+
+// Recalling is a draft that takes back a version which has not taken effect.
+type Recalling struct {
+	Recall int    `json:"recall_version,omitempty" doc:"这份草稿要撤回的版本；为空则是发布"`
+	Why    string `json:"recall_why,omitempty" doc:"为什么撤回"`
+}
+
+type recallBody struct {
+	Why string `json:"why" minLength:"1" maxLength:"200" doc:"为什么撤回"`
+}
+
+type recallPolicyInput struct {
+	edge.Keyed
+	PolicyPath
+	Body recallBody
 }
 
 type draftsInput struct {
@@ -96,8 +121,8 @@ func (c *Console) declareDrafts() {
 		ID: "draft-policy", Method: "POST", Path: "/console/api/policy-drafts", Tag: tagPolicies, Summary: "提交规则草稿，待他人复核发布",
 		Permission: string(staff.PolicyDraft), Status: 201, MaxBody: policyBody,
 	}, func(ctx context.Context, in *draftInput, d *deed) (*draftOutput, error) {
-		p := in.Body.Policy.policy()
-		if err := p.Check(); err != nil {
+		// A date that is too early now need not be when the draft is published: a version may be recalled meanwhile.
+		if _, err := c.ledger.CheckPolicy(ctx, in.Body.Policy.policy()); err != nil && !errors.Is(err, commission.ErrPolicyPast) {
 			return nil, err
 		}
 		draft, err := c.writeDraft(ctx, staff.DraftInput{Key: in.Key, Kind: draftOfPolicy, Title: in.Body.Title}, in.Body.Policy, d)
@@ -107,6 +132,18 @@ func (c *Console) declareDrafts() {
 		ID: "publish-policy", Method: "POST", Path: "/console/api/policy-drafts/{draft}/publish", Tag: tagPolicies,
 		Summary: "复核并发布草稿（不能是经办人）", Permission: string(staff.PolicyPublish),
 	}, c.publish)
+	write(c, edge.Operation{
+		ID: "recall-policy", Method: "POST", Path: "/console/api/policies/{version}/recall", Tag: tagPolicies, Status: 201,
+		Summary: "提议撤回尚未生效的一版：成为草稿，由另一人复核（publish）后撤回", Permission: string(staff.PolicyDraft),
+	}, func(ctx context.Context, in *recallPolicyInput, d *deed) (*draftOutput, error) {
+		if err := c.ledger.CheckRecall(ctx, in.Version); err != nil {
+			return nil, err
+		}
+		title := "撤回第 " + strconv.Itoa(in.Version) + " 版佣金规则"
+		draft, err := c.writeDraft(ctx, staff.DraftInput{Key: in.Key, Kind: draftOfPolicy, Title: title},
+			policyDraft{Recalling: Recalling{in.Version, in.Body.Why}}, d)
+		return c.showDraft(ctx, draft, err)
+	})
 	c.declareDropping()
 }
 
@@ -133,25 +170,31 @@ func (c *Console) showDraft(ctx context.Context, d *staff.Draft, err error) (*dr
 	}
 	out := &draftOutput{}
 	out.Body.DraftView = viewDraft(d)
-	if out.Body.Policy, err = rulesOf(d); err != nil {
+	content, err := contentOf[policyDraft](d)
+	if err != nil {
 		return nil, err
+	}
+	if out.Body.Recalling = content.Recalling; content.Recall == 0 {
+		out.Body.Policy = &content.PolicyRules
 	}
 	out.Body.People, err = c.peopleOf(ctx, d.Maker, d.Checker)
 	return out, err
 }
 
-func rulesOf(d *staff.Draft) (PolicyRules, error) { return contentOf[PolicyRules](d) }
-
 func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftOutput, error) {
 	draft, err := c.carryOut(ctx, draftOfPolicy, in.Draft, d, func(draft *staff.Draft) (string, error) {
-		rules, err := rulesOf(draft)
+		content, err := contentOf[policyDraft](draft)
 		if err != nil {
 			return "", err
+		}
+		if content.Recall > 0 {
+			_, err := c.ledger.RecallPolicy(ctx, content.Recall, commission.Recall{Maker: draft.Maker, Checker: edge.Caller(ctx), Why: content.Why})
+			return policySubject(content.Recall), err
 		}
 		mark := "（草稿 " + draft.ID + "）"
 		published, err := c.publishedAs(ctx, mark)
 		if err == nil && published == nil {
-			p := rules.policy()
+			p := content.policy()
 			p.By, p.Note = edge.Caller(ctx), p.Note+mark
 			published, err = c.ledger.PublishPolicy(ctx, p)
 		}

@@ -119,7 +119,10 @@ func (c *Console) drafted(ctx context.Context, in *dryRunInput) (commission.Poli
 	if err != nil {
 		return commission.Policy{}, err
 	}
-	rules, err := rulesOf(d)
+	rules, err := contentOf[policyDraft](d)
+	if err == nil && rules.Recall > 0 {
+		return commission.Policy{}, staff.ErrDraftMissing // it has no rules of its own
+	}
 	return rules.policy(), err
 }
 

@@ -37,7 +37,7 @@ type PolicyRule struct {
 
 // PolicyPay is what one role gets. The role is checked by the ledger, which gives the legal reason when it is forbidden.
 type PolicyPay struct {
-	Role  commission.Role   `json:"role" minLength:"1" maxLength:"40" doc:"direct, upline, host, pickup, help-sell, staff"`
+	Role  commission.Role   `json:"role" minLength:"1" maxLength:"40" doc:"direct, upline（须绑定规则也开启第二级）, host, pickup"`
 	Rate  money.BasisPoints `json:"rate_bp,omitempty" minimum:"0" maximum:"10000" doc:"占基数的万分比"`
 	Fixed money.Fen         `json:"fixed_fen,omitempty" minimum:"0" doc:"每件定额"`
 }
@@ -48,6 +48,16 @@ type PolicyView struct {
 	Version     int       `json:"version"`
 	PublishedAt time.Time `json:"published_at"`
 	By          string    `json:"by,omitempty" doc:"复核发布的员工"`
+
+	Recalled *RecallView `json:"recalled,omitempty" doc:"生效前已由两人撤回"`
+}
+
+// RecallView is how two people took a version back before it took effect.
+type RecallView struct {
+	At      time.Time `json:"at"`
+	Maker   string    `json:"maker"`
+	Checker string    `json:"checker"`
+	Why     string    `json:"why"`
 }
 
 type policiesOutput struct {
@@ -64,6 +74,7 @@ type policySummary struct {
 	By          string    `json:"by,omitempty"`
 	Note        string    `json:"note,omitempty"`
 	Rules       int       `json:"rules" doc:"规则条数"`
+	Recalled    bool      `json:"recalled,omitempty" doc:"生效前已撤回"`
 }
 
 type policyOutput struct{ Body PolicyView }
@@ -77,8 +88,9 @@ type checkPolicyInput struct{ Body PolicyRules }
 
 type checkedOutput struct {
 	Body struct {
-		Good  bool     `json:"good"`
-		Rules []string `json:"rules" doc:"各规则的名称，按判断顺序"`
+		Good  bool      `json:"good"`
+		From  time.Time `json:"from" doc:"现在发布的话，何时生效"`
+		Rules []string  `json:"rules" doc:"各规则的名称，按判断顺序"`
 	}
 }
 
@@ -109,13 +121,13 @@ func (c *Console) declarePolicies() {
 	edge.Register(c.edge, edge.Operation{
 		ID: "check-policy", Method: "POST", Path: "/console/api/policies/check", Tag: tagPolicies,
 		Summary: "检查规则是否可以发布（不保存）", Permission: string(staff.PolicyRead), MaxBody: policyBody,
-	}, func(_ context.Context, in *checkPolicyInput) (*checkedOutput, error) {
-		p := in.Body.policy()
-		if err := p.Check(); err != nil {
+	}, func(ctx context.Context, in *checkPolicyInput) (*checkedOutput, error) {
+		p, err := c.ledger.CheckPolicy(ctx, in.Body.policy())
+		if err != nil {
 			return nil, err
 		}
 		out := &checkedOutput{}
-		out.Body.Good = true
+		out.Body.Good, out.Body.From = true, p.From
 		out.Body.Rules = each(p.Rules, commission.Rule.Name)
 		return out, nil
 	})
@@ -130,7 +142,7 @@ func (c *Console) policies(ctx context.Context, _ *readInput) (*policiesOutput, 
 	all = all[:min(len(all), 200)]
 	out := &policiesOutput{}
 	out.Body.Policies = each(all, func(p *commission.Policy) policySummary {
-		return policySummary{p.Version, p.From, p.PublishedAt, p.By, p.Note, len(p.Rules)}
+		return policySummary{p.Version, p.From, p.PublishedAt, p.By, p.Note, len(p.Rules), p.Recalled != nil}
 	})
 	out.Body.People, err = c.peopleOf(ctx, each(all, func(p *commission.Policy) string { return p.By })...)
 	return out, err
@@ -161,7 +173,7 @@ func viewPolicy(p *commission.Policy) PolicyView {
 			From: p.From, Note: p.Note, SecondLevel: p.SecondLevel, Cap: p.Cap, NoSelfPurchase: p.NoSelfPurchase,
 			Rail: p.Rail, Rules: each(p.Rules, viewRule),
 		},
-		Version: p.Version, PublishedAt: p.PublishedAt, By: p.By,
+		Version: p.Version, PublishedAt: p.PublishedAt, By: p.By, Recalled: (*RecallView)(p.Recalled),
 	}
 	if p.HasMarginFloor {
 		floor := p.MarginFloor

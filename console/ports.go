@@ -15,7 +15,10 @@ import (
 // Ledger is the books as staff works with them; *commission.Service satisfies it.
 type Ledger interface {
 	Policies(ctx context.Context) ([]*commission.Policy, error)
+	CheckPolicy(ctx context.Context, p commission.Policy) (*commission.Policy, error)
 	PublishPolicy(ctx context.Context, p commission.Policy) (*commission.Policy, error)
+	CheckRecall(ctx context.Context, version int) error
+	RecallPolicy(ctx context.Context, version int, r commission.Recall) (*commission.Policy, error)
 	DryRun(ctx context.Context, draft commission.Policy, from, to time.Time, progress func(done, total int64)) (*commission.DryRun, error)
 
 	FindEntries(ctx context.Context, what string) ([]commission.EntryView, error)

@@ -17,7 +17,10 @@ type TaxTables interface {
 	At(ctx context.Context, at time.Time) (*tax.Table, error)
 	Table(ctx context.Context, number int) (*tax.Table, error)
 	Tables(ctx context.Context) ([]*tax.Table, error)
+	Check(ctx context.Context, t tax.Table) (*tax.Table, error)
 	Publish(ctx context.Context, t tax.Table) (*tax.Table, error)
+	CheckRecall(ctx context.Context, number int) error
+	Recall(ctx context.Context, number int, r tax.Recall) (*tax.Table, error)
 }
 
 // TaxRules is what a tax table says.
@@ -56,6 +59,8 @@ type TaxTableView struct {
 	By          string    `json:"by,omitempty" doc:"复核发布的员工"`
 	Draft       string    `json:"draft,omitempty" doc:"由哪份草稿发布"`
 	InForce     bool      `json:"in_force,omitempty" doc:"现在适用的就是这一版"`
+
+	Recalled *RecallView `json:"recalled,omitempty" doc:"生效前已由两人撤回"`
 }
 
 type taxTableOutput struct {
@@ -154,7 +159,7 @@ func (c *Console) taxTable(ctx context.Context, in *TaxTablePath) (*taxTableOutp
 	out := &taxTableOutput{}
 	out.Body.TaxTableView = TaxTableView{
 		TaxRules: viewTaxRules(t), Number: t.Number, PublishedAt: t.PublishedAt, By: t.By, Draft: t.Draft,
-		InForce: t.Number == now.Number,
+		InForce: t.Number == now.Number, Recalled: (*RecallView)(t.Recalled),
 	}
 	out.Body.People, err = c.peopleOf(ctx, t.By)
 	return out, err

@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -435,5 +436,61 @@ func BenchmarkAttribute(b *testing.B) {
 		if _, err := h.Attribute(b.Context(), "ann", "H", "comm", h.clock.Now()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Dates have a horizon, what is ahead can be taken back by two people, and then it rules nothing.
+func TestAFuturePolicyIsBoundedAndCanBeRecalled(t *testing.T) {
+	t.Parallel()
+	h := open(t, DefaultPolicy())
+	ctx := t.Context()
+	at := func(version string, from time.Time) Policy {
+		return Policy{Version: version, From: from, Mode: Permanent, SelfPurchase: SelfNobody}
+	}
+	for _, far := range []time.Time{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), h.clock.Now().Add(days(366) + time.Millisecond)} {
+		_, checked := h.CheckPolicy(ctx, at("far", far))
+		_, published := h.PublishPolicy(ctx, at("far", far))
+		if !errors.Is(checked, ErrPolicyFar) || !errors.Is(published, ErrPolicyFar) {
+			t.Errorf("check says %v, publishing %v", checked, published)
+		}
+	}
+	start := h.clock.Now().Add(days(30))
+	if _, err := h.PublishPolicy(ctx, at("ahead", start)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.CheckPolicy(ctx, at("same-moment", start)); !errors.Is(err, ErrPolicyExists) {
+		t.Error(err)
+	}
+	two := Recall{Maker: "a", Checker: "b", Why: "日期写错"}
+	for _, c := range []struct {
+		version string
+		people  Recall
+		want    error
+	}{
+		{"ahead", Recall{Maker: "a", Checker: "a", Why: "x"}, ErrPolicyOwn},
+		{"ahead", Recall{Checker: "a", Why: "x"}, ErrPolicyOwn},
+		{"ahead", Recall{Maker: "a", Checker: "b"}, ErrPolicyInvalid},
+		{"none", two, ErrPolicyMissing},
+		{"", two, ErrPolicyMissing},
+		{"default", two, ErrPolicyMissing},
+		{"ahead", two, nil},
+		{"ahead", two, nil},
+	} {
+		if err := h.RecallPolicy(ctx, c.version, c.people); !errors.Is(err, c.want) {
+			t.Errorf("%q by %+v: %v", c.version, c.people, err)
+		}
+	}
+	if _, err := h.PublishPolicy(ctx, at("ahead", start)); !errors.Is(err, ErrPolicyExists) {
+		t.Error("a recalled policy was published again:", err)
+	}
+	if _, err := h.PublishPolicy(ctx, at("near", h.clock.Now().Add(days(1)))); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(days(40))
+	if p, err := h.Policy(ctx); err != nil || p.Version != "near" {
+		t.Error(p, err)
+	}
+	if err := h.RecallPolicy(ctx, "near", two); !errors.Is(err, ErrPolicyInForce) {
+		t.Error(err)
 	}
 }

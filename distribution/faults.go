@@ -31,6 +31,18 @@ var (
 	// ErrPolicyTooSoon: a policy must be published ahead of its start.
 	ErrPolicyTooSoon = fault.Define("DIST_POLICY_TOO_SOON", fault.Invalid,
 		"规则须提前发布，不能追溯生效。", "A policy must be published ahead of its start.")
+	// ErrPolicyFar: it would start beyond the horizon.
+	ErrPolicyFar = fault.Define("DIST_POLICY_FAR", fault.Invalid,
+		"规则的生效时间太远。", "A policy cannot start so far ahead.")
+	// ErrPolicyMissing: no such policy.
+	ErrPolicyMissing = fault.Define("DIST_POLICY_NOT_FOUND", fault.NotFound,
+		"没有这一版绑定规则。", "There is no such bond policy.")
+	// ErrPolicyInForce: it has started, or is about to.
+	ErrPolicyInForce = fault.Define("DIST_POLICY_IN_FORCE", fault.Conflict,
+		"这一版已经生效或即将生效，不能撤回；请发布新的一版。", "This policy is in force or about to be, and cannot be recalled; publish another.")
+	// ErrPolicyOwn: one person cannot recall alone.
+	ErrPolicyOwn = fault.Define("DIST_POLICY_OWN", fault.Denied,
+		"撤回须由两个人完成。", "Recalling a policy takes two people.")
 	// ErrPageInvalid: a page size or place that cannot be.
 	ErrPageInvalid = fault.Define("DIST_PAGE_INVALID", fault.Invalid,
 		"分页参数不正确。", "The page cannot be read.")
@@ -40,6 +52,6 @@ var (
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrInvalid, ErrShareNotFound, ErrTouchNotFound, ErrKeyReused, ErrLoop, ErrSelf, ErrPolicyInvalid, ErrPolicyExists,
-		ErrPolicyTooSoon, ErrPageInvalid,
+		ErrPolicyTooSoon, ErrPolicyFar, ErrPolicyMissing, ErrPolicyInForce, ErrPolicyOwn, ErrPageInvalid,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -13,56 +14,124 @@ import (
 const maxPolicies = 1000
 
 // PublishPolicy adds a policy that starts at p.From, or as soon as it may (Config.PolicyLead from now) when From is
-// zero. Repeating it with the same content answers the stored policy; a stored policy is never changed.
-// Codes: DIST_POLICY_INVALID, DIST_POLICY_TOO_SOON, DIST_POLICY_EXISTS.
+// zero. Repeating it with the same content answers the stored policy; what a stored policy says is never changed.
+// Codes: those of CheckPolicy.
 func (s *Service) PublishPolicy(ctx context.Context, p Policy) (Policy, error) {
-	if err := p.check(); err != nil {
-		return Policy{}, err
+	next, stored, err := s.nextPolicy(ctx, p)
+	if err != nil || stored {
+		return next, wrap("publish policy", err)
 	}
-	now := s.clock.Now()
-	p.From = clock.Milli(p.From)
-	asked := p
-	if p.From.IsZero() {
-		p.From = now.Add(s.config.PolicyLead)
-	}
-	if p.Version == s.config.Policy.Version {
-		return Policy{}, ErrPolicyExists
-	}
-	stored, err := s.policies.GetMany(ctx, []string{p.Version})
-	if err != nil {
-		return Policy{}, fmt.Errorf("distribution publish policy: %w", err)
-	}
-	if old := stored[p.Version]; old != nil {
-		return repeated(old.policy(), asked)
-	}
-	if p.From.Before(now.Add(s.config.PolicyLead)) {
-		return Policy{}, ErrPolicyTooSoon
-	}
-	err = s.policies.Insert(ctx, p.doc(now))
+	err = s.policies.Insert(ctx, next.doc(s.clock.Now()))
 	if index, taken := docstore.ExistsIn(err); taken {
 		if index != "" {
 			return Policy{}, ErrPolicyExists
 		}
 		old, err := s.policies.Get(ctx, p.Version)
 		if err != nil {
-			return Policy{}, fmt.Errorf("distribution publish policy: %w", err)
+			return Policy{}, wrap("publish policy", err)
 		}
-		return repeated(old.policy(), asked)
+		return repeated(old, p)
 	}
 	if err != nil {
-		return Policy{}, fmt.Errorf("distribution publish policy: %w", err)
+		return Policy{}, wrap("publish policy", err)
 	}
+	s.forget()
+	return next, nil
+}
+
+// CheckPolicy gives the policy as it would be published now, or says why it cannot be: it is what PublishPolicy does
+// before it writes. Codes: DIST_POLICY_INVALID, DIST_POLICY_TOO_SOON, DIST_POLICY_FAR, DIST_POLICY_EXISTS.
+func (s *Service) CheckPolicy(ctx context.Context, p Policy) (Policy, error) {
+	next, _, err := s.nextPolicy(ctx, p)
+	return next, wrap("check policy", err)
+}
+
+// nextPolicy completes a policy that may be published. Stored says that it is there already.
+func (s *Service) nextPolicy(ctx context.Context, p Policy) (next Policy, stored bool, err error) {
+	if err := p.check(); err != nil {
+		return Policy{}, false, err
+	}
+	now := s.clock.Now()
+	p.From = clock.Milli(p.From)
+	if p.Version == s.config.Policy.Version {
+		return Policy{}, false, ErrPolicyExists
+	}
+	page, err := s.policies.Find(ctx, docstore.By("start").First(maxPolicies))
+	if err != nil {
+		return Policy{}, false, err
+	}
+	for _, old := range page.Items {
+		if old.ID == p.Version {
+			next, err := repeated(old, p)
+			return next, err == nil, err
+		}
+		if !p.From.IsZero() && old.From.Equal(p.From) {
+			return Policy{}, false, ErrPolicyExists
+		}
+	}
+	switch {
+	case len(page.Items) >= maxPolicies:
+		return Policy{}, false, ErrPolicyInvalid.With("version", "版本太多 (too many versions)")
+	case p.From.IsZero():
+		p.From = now.Add(s.config.PolicyLead)
+	case p.From.Before(now.Add(s.config.PolicyLead)):
+		return Policy{}, false, ErrPolicyTooSoon
+	case p.From.After(now.Add(s.config.PolicyHorizon)):
+		return Policy{}, false, ErrPolicyFar
+	}
+	return p, false, nil
+}
+
+// RecallPolicy takes a published policy back before it starts, by two people; its version is not used again. It must be a
+// whole Config.PolicyLead ahead, so that no process counts with it any longer when its time comes.
+// Recalling it again is a success.
+// Codes: DIST_POLICY_NOT_FOUND, DIST_POLICY_IN_FORCE, DIST_POLICY_OWN, DIST_POLICY_INVALID.
+func (s *Service) RecallPolicy(ctx context.Context, version string, r Recall) error {
+	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
+		return ErrPolicyOwn
+	}
+	if n := utf8.RuneCountInString(r.Why); n < 1 || n > 200 || !utf8.ValidString(r.Why) {
+		return ErrPolicyInvalid.With("why", "须为 1 到 200 个字 (1 to 200 characters)")
+	}
+	if !versionPattern.MatchString(version) {
+		return ErrPolicyMissing
+	}
+	r.At = s.clock.Now()
+	_, err := s.policies.Update(ctx, version, func(d *policyDoc) error {
+		if d.Recalled != nil {
+			return nil
+		}
+		if d.From.Before(r.At.Add(s.config.PolicyLead)) {
+			return ErrPolicyInForce
+		}
+		d.Recalled = &r
+		return nil
+	})
+	s.forget()
+	return wrap("recall policy", asFault(err, ErrPolicyMissing))
+}
+
+// forget makes this process read the policies again.
+func (s *Service) forget() {
 	s.mu.Lock()
 	s.rules = nil
 	s.mu.Unlock()
-	return p, nil
 }
 
-func repeated(stored, asked Policy) (Policy, error) {
-	if asked.From.IsZero() {
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("distribution %s: %w", what, err)
+}
+
+// repeated answers a policy that is stored already; another content under its version, or one that was recalled, is refused.
+func repeated(old *policyDoc, asked Policy) (Policy, error) {
+	stored := old.policy()
+	if asked.From = clock.Milli(asked.From); asked.From.IsZero() {
 		asked.From = stored.From
 	}
-	if asked != stored {
+	if asked != stored || old.Recalled != nil {
 		return Policy{}, ErrPolicyExists
 	}
 	return stored, nil
@@ -99,7 +168,9 @@ func (s *Service) rulebook(ctx context.Context) (rulebook, error) {
 		return nil, err
 	}
 	for _, d := range page.Items {
-		fresh = append(fresh, d.policy())
+		if d.Recalled == nil {
+			fresh = append(fresh, d.policy())
+		}
 	}
 	fresh = slices.Clip(fresh)
 	s.mu.Lock()

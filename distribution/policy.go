@@ -59,6 +59,15 @@ type policyDoc struct {
 	SecondLevel    bool      `bson:"second_level"`
 	Words          string    `bson:"words"`
 	PublishedAt    time.Time `bson:"published_at"`
+	Recalled       *Recall   `bson:"recalled,omitempty"` // taken back before it started: it rules nothing
+}
+
+// Recall is how two people took back a policy that had not started.
+type Recall struct {
+	At      time.Time `bson:"at"`
+	Maker   string    `bson:"maker"`
+	Checker string    `bson:"checker"`
+	Why     string    `bson:"why"`
 }
 
 func (d *policyDoc) policy() Policy {

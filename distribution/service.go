@@ -25,6 +25,7 @@ type Deps struct {
 type Config struct {
 	Policy        Policy        // in force before any published one. Default DefaultPolicy().
 	PolicyLead    time.Duration // how far ahead a policy is published. Default 1 minute.
+	PolicyHorizon time.Duration // how far ahead a policy may start. Default 366 days.
 	PolicyRefresh time.Duration // how often policies are read again; at most half of PolicyLead. Default 10 s.
 }
 
@@ -54,10 +55,13 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if c.PolicyLead == 0 {
 		c.PolicyLead = time.Minute
 	}
+	if c.PolicyHorizon == 0 {
+		c.PolicyHorizon = days(366)
+	}
 	if c.PolicyRefresh == 0 {
 		c.PolicyRefresh = min(10*time.Second, c.PolicyLead/2)
 	}
-	if c.PolicyLead <= 0 || c.PolicyRefresh <= 0 || c.PolicyRefresh > c.PolicyLead/2 {
+	if c.PolicyLead <= 0 || c.PolicyRefresh <= 0 || c.PolicyRefresh > c.PolicyLead/2 || c.PolicyHorizon <= c.PolicyLead {
 		return nil, errors.New("distribution: policies must be read again at least twice in the time they are published ahead")
 	}
 	if err := c.Policy.check(); err != nil {

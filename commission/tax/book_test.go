@@ -63,6 +63,64 @@ func TestTablesAreNumberedDatedAndNeverChange(t *testing.T) {
 	}
 }
 
+// Dates have a horizon, what is ahead can be taken back by two people, and then it stands in nobody's way.
+func TestAFutureTableIsBoundedAndCanBeRecalled(t *testing.T) {
+	t.Parallel()
+	ctx, c := t.Context(), clock.NewManual(day(2026, 1, 1))
+	b, err := OpenBook(ctx, docstoretest.NewStore(t, c), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(table Table, from time.Time) Table { table.From = from; return table }
+	both := func(table Table, want error) (number int) {
+		t.Helper()
+		checked, errCheck := b.Check(ctx, table)
+		published, err := b.Publish(ctx, table)
+		if !errors.Is(errCheck, want) || !errors.Is(err, want) || err == nil && checked.Number != published.Number {
+			t.Fatalf("check says %v, publishing %v, want %v", errCheck, err, want)
+		}
+		if err != nil {
+			return 0
+		}
+		return published.Number
+	}
+	both(PerPaymentTable(), nil)
+	for _, far := range []time.Time{day(9999, 12, 31), c.Now().Add(366*24*time.Hour + time.Millisecond), time.Unix(1<<40, 0)} {
+		both(with(CumulativeTable(), far), ErrTableFar)
+	}
+	both(with(CumulativeTable(), day(2025, 12, 31)), ErrTablePast)
+	second := both(with(CumulativeTable(), day(2026, 12, 1)), nil)
+	both(with(OffTable(), day(2026, 6, 1)), ErrTablePast) // the one ahead stands in its way
+	for _, people := range []Recall{{Maker: "a", Checker: "a", Why: "x"}, {Maker: "a", Why: "x"}, {Checker: "a", Why: "x"}} {
+		if _, err := b.Recall(ctx, second, people); !errors.Is(err, ErrTableOwn) {
+			t.Errorf("%+v: %v", people, err)
+		}
+	}
+	two := Recall{Maker: "a", Checker: "b", Why: "日期写错"}
+	for number, want := range map[int]error{0: ErrTableMissing, 1: ErrTableInForce, 9: ErrTableMissing} {
+		if _, err := b.Recall(ctx, number, two); !errors.Is(err, want) {
+			t.Errorf("table %d: %v", number, err)
+		}
+	}
+	for range 2 {
+		if table, err := b.Recall(ctx, second, two); err != nil || table.Recalled == nil || table.Recalled.Checker != "b" {
+			t.Errorf("recalled: %+v, %v", table, err)
+		}
+	}
+	if third := both(with(CumulativeTable(), day(2026, 6, 1)), nil); third != 3 {
+		t.Error("published as", third)
+	}
+	for at, want := range map[time.Time]int{day(2026, 5, 1): 1, day(2026, 6, 1): 3, day(2026, 12, 2): 3, day(2027, 12, 2): 3} {
+		if table, err := b.At(ctx, at); err != nil || table.Number != want {
+			t.Errorf("at %s: %+v, %v", at, table, err)
+		}
+	}
+	c.Set(day(2026, 6, 1).Add(-time.Minute + time.Millisecond))
+	if _, err := b.Recall(ctx, 3, two); !errors.Is(err, ErrTableInForce) || !errors.Is(b.CheckRecall(ctx, 3), ErrTableInForce) {
+		t.Error("about to take effect:", err)
+	}
+}
+
 func TestATableThatJumpsOrFallsIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Table){

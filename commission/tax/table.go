@@ -85,9 +85,18 @@ type Table struct {
 	Name         string    `bson:"name"`
 	From         time.Time `bson:"from"` // payments approved at or after it
 	PublishedAt  time.Time `bson:"published_at"`
-	By           string    `bson:"by,omitempty"`    // the staff member who published it
-	Draft        string    `bson:"draft,omitempty"` // what it was made of, for whoever must not publish that twice
-	Rules        []Rule    `bson:"rules"`           // a kind without a rule bears no withholding
+	By           string    `bson:"by,omitempty"`       // the staff member who published it
+	Draft        string    `bson:"draft,omitempty"`    // what it was made of, for whoever must not publish that twice
+	Rules        []Rule    `bson:"rules"`              // a kind without a rule bears no withholding
+	Recalled     *Recall   `bson:"recalled,omitempty"` // taken back before it took effect: it rules nothing
+}
+
+// Recall is how two people took back a table that had not taken effect.
+type Recall struct {
+	At      time.Time `bson:"at"`
+	Maker   string    `bson:"maker"`
+	Checker string    `bson:"checker"`
+	Why     string    `bson:"why"`
 }
 
 const (
@@ -107,7 +116,7 @@ func (t *Table) Rule(k Kind) Rule {
 	return Rule{Kind: k, Mode: Off}
 }
 
-// Check tells whether a table makes sense: known words, rising rates below 100 %, and quick deductions that make the
+// Check tells whether a table makes sense (Book.Check tells also whether it can be published): known words, rising rates below 100 %, and quick deductions that make the
 // tax continuous from bracket to bracket. Error: ErrBadTable with the fields that are wrong.
 func (t *Table) Check() error {
 	bad := ErrBadTable

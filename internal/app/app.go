@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -193,6 +194,7 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	c.Commission.Carried = a.carried
 	ledger := commission.Deps{Store: c.Store, Clock: c.Clock, IDs: c.IDs, Config: c.Commission}
 	if !c.Commission.Alone {
 		ledger.Leases = a.Leases
@@ -204,11 +206,25 @@ func (a *App) joinMoney(ctx context.Context, c Config) (err error) {
 	if a.Taxes, err = tax.OpenBook(ctx, c.Store, c.Clock); err != nil {
 		return err
 	}
+	if c.Commission.PolicyHorizon > 0 {
+		a.Taxes.Horizon = c.Commission.PolicyHorizon
+	}
 	a.Withdrawals, err = withdrawal.New(ctx, withdrawal.Deps{
 		Store: c.Store, Clock: c.Clock, Ledger: a.Commission, Rail: c.Rail, Payees: payees{a.Members}, Taxes: a.Taxes,
 		Config: c.Withdrawal,
 	})
 	return err
+}
+
+// carried lists the roles an order placed at a moment names somebody in. Nobody helps to sell yet, and no order knows the
+// person of staff who looks after its buyer; there is an upline only where the bond policy of that moment names one.
+func (a *App) carried(ctx context.Context, at time.Time) ([]commission.Role, error) {
+	roles := []commission.Role{commission.Direct, commission.Host, commission.Pickup}
+	bonds, err := a.Distribution.PolicyAt(ctx, at)
+	if err == nil && bonds.SecondLevel {
+		roles = append(roles, commission.Upline)
+	}
+	return roles, err
 }
 
 // joinOffice joins what the brand's staff works with.

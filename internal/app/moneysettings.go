@@ -26,6 +26,7 @@ func moneySettings() []Setting {
 		{Name: "GUANXI_LEDGER_ANCHOR", Words: "file to which every checkpoint is appended; keep it where who can write the store cannot, for `guanxi verify --anchor`"},
 		{Name: "GUANXI_SETTLE_DAYS", Default: "7", Words: "days from receipt until commission can be withdrawn; never shorter than an order's own after-sale window"},
 		{Name: "GUANXI_SETTLE_CATEGORIES", Words: "other days by category, e.g. 生鲜=2,家电=15"},
+		{Name: "GUANXI_POLICY_HORIZON_DAYS", Default: "366", Words: "how many days ahead a commission policy, a tax table or a bond policy may take effect"},
 		{Name: "GUANXI_TRANSFER_SCENE", Default: "1005", Words: "transfer_scene_id the merchant was granted"},
 		{Name: "GUANXI_TRANSFER_PERCEPTION", Words: "user_recv_perception; empty = the scene's usual one"},
 		{Name: "GUANXI_TRANSFER_INFOS", Words: "transfer_scene_report_infos as 类型=内容;类型=内容; empty = 岗位类型 and 报酬说明 of scene 1005"},
@@ -49,6 +50,9 @@ func (v Values) ledger(log *slog.Logger) (c commission.Config, err error) {
 		c.Key = ed25519.NewKeyFromSeed(seed)
 	}
 	c.Anchor = anchor(v["GUANXI_LEDGER_ANCHOR"], log)
+	if c.PolicyHorizon, err = v.horizon(); err != nil {
+		return c, err
+	}
 	if c.Window, err = window("GUANXI_SETTLE_DAYS", v["GUANXI_SETTLE_DAYS"]); err != nil {
 		return c, err
 	}
@@ -62,6 +66,15 @@ func (v Values) ledger(log *slog.Logger) (c commission.Config, err error) {
 		}
 	}
 	return c, nil
+}
+
+// horizon is how far ahead a dated rule may take effect.
+func (v Values) horizon() (time.Duration, error) {
+	days, err := strconv.Atoi(v["GUANXI_POLICY_HORIZON_DAYS"])
+	if err != nil || days < 1 || days > 3660 {
+		return 0, errors.New("GUANXI_POLICY_HORIZON_DAYS: must be days, 1 to 3660")
+	}
+	return time.Duration(days) * 24 * time.Hour, nil
 }
 
 func window(name, text string) (commission.Window, error) {

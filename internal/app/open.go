@@ -70,6 +70,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	}
 	c.Use(platforms)
 	alone := c.Commission.Alone
+	if c.Distribution.PolicyHorizon, err = v.horizon(); err != nil {
+		return nil, err
+	}
 	if c.Commission, err = v.ledger(log); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ type pay struct {
 func inForce(all []*policy, at time.Time) *policy {
 	begun := make([]*policy, 0, len(all))
 	for _, p := range all {
-		if !p.From.After(at) {
+		if _, recalled := p.Rest["recalled"]; !p.From.After(at) && !recalled {
 			begun = append(begun, p)
 		}
 	}

@@ -2,6 +2,7 @@ package ledgerexport
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -25,7 +26,11 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	c := clock.NewManual(time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC))
-	s, err := commission.New(t.Context(), commission.Deps{Store: docstoretest.NewStore(t, c), Clock: c, IDs: id.Random{}})
+	s, err := commission.New(t.Context(), commission.Deps{Store: docstoretest.NewStore(t, c), Clock: c, IDs: id.Random{}, Config: commission.Config{
+		Carried: func(context.Context, time.Time) ([]commission.Role, error) {
+			return []commission.Role{commission.Direct, commission.Upline, commission.Host, commission.StaffRole}, nil
+		},
+	}})
 	must(t, err)
 	_, err = s.PublishPolicy(t.Context(), commission.Policy{
 		From: c.Now(), SecondLevel: true, Cap: 2000,
