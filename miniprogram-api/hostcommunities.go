@@ -262,24 +262,12 @@ func (a *API) communityMembers(ctx context.Context, in *struct {
 	return out, nil
 }
 
-// requireHosting lets in who hosts a community: how low a price may go is nobody else's business.
-func (a *API) requireHosting(ctx context.Context) error {
-	page, err := a.communities.ByHost(ctx, memberOf(ctx), community.Paging{First: 1})
-	if err != nil {
-		return err
-	}
-	if len(page.Items) == 0 {
-		return community.ErrNotHost
-	}
-	return nil
-}
-
 func (a *API) products(ctx context.Context, in *struct {
 	edge.Paged
 	Category string `query:"category" maxLength:"120"`
 },
 ) (*productsOutput, error) {
-	if err := a.requireHosting(ctx); err != nil {
+	if err := a.hosting.MayStart(ctx, memberOf(ctx)); err != nil { // how low a price may go is nobody else's business
 		return nil, err
 	}
 	page, err := a.catalog.List(ctx, in.Category, catalog.Paging{Limit: in.Limit, After: in.Cursor})
