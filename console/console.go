@@ -24,6 +24,7 @@ type Deps struct {
 	Ledger     Ledger
 	Payouts    Payouts
 	Reconcile  Reconciliation
+	Tasks      Tasks
 	Taxes      TaxTables
 	Members    Members
 	Hosts      Hosts
@@ -42,6 +43,7 @@ type Console struct {
 	ledger    Ledger
 	payouts   Payouts
 	reconcile Reconciliation
+	tasks     Tasks
 	taxes     TaxTables
 	members   Members
 	hosts     Hosts
@@ -55,11 +57,11 @@ type Console struct {
 // New declares every operation on a fresh router.
 func New(ctx context.Context, d Deps) (*Console, error) {
 	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Staff == nil || d.Ledger == nil || d.Payouts == nil ||
-		d.Reconcile == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Relations == nil {
+		d.Reconcile == nil || d.Tasks == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Relations == nil {
 		return nil, errors.New("console: store, clock, log, staff and the domains are required")
 	}
 	c := &Console{
-		staff: d.Staff, ledger: d.Ledger, payouts: d.Payouts, reconcile: d.Reconcile, taxes: d.Taxes, members: d.Members,
+		staff: d.Staff, ledger: d.Ledger, payouts: d.Payouts, reconcile: d.Reconcile, tasks: d.Tasks, taxes: d.Taxes, members: d.Members,
 		hosts: d.Hosts, hosting: d.Hosting, relations: d.Relations, links: d.Links, clock: d.Clock, long: make(chan struct{}, 1),
 	}
 	var err error
@@ -103,6 +105,7 @@ func (c *Console) declare() {
 	c.declareGrades()
 	c.declareHostings()
 	c.declareTasks()
+	c.declareWork()
 	c.declareExports()
 	c.declareOperators()
 	c.declareAudit()

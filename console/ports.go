@@ -10,6 +10,7 @@ import (
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
 	"guanxi/reconcile"
+	"guanxi/staff/task"
 )
 
 // Ledger is the books as staff works with them; *commission.Service satisfies it.
@@ -77,6 +78,17 @@ type Reconciliation interface {
 	Resolve(ctx context.Context, in reconcile.Resolution) (*reconcile.Task, error)
 }
 
+// Tasks is the one list of what people must look at; *task.Service satisfies it.
+type Tasks interface {
+	List(ctx context.Context, f task.Filter, p docstore.Paging) (docstore.Page[task.Task], error)
+	Get(ctx context.Context, id string) (*task.Task, error)
+	Take(ctx context.Context, id, by string) (*task.Task, error)
+	HandOver(ctx context.Context, w task.Word) (*task.Task, error)
+	Resolve(ctx context.Context, w task.Word) (*task.Task, error)
+	Reopen(ctx context.Context, w task.Word) (*task.Task, error)
+	Overview() *task.Overview
+}
+
 // The console's own ways to say no.
 var (
 	ErrBusy = fault.Define("CON_BUSY", fault.Exhausted,
@@ -93,11 +105,13 @@ var (
 		"不能认定自己的收款人类型，请由另一位同事操作。", "You cannot decide what you are yourself; ask a colleague.")
 	ErrOwnCase = fault.Define("CON_OWN_CASE", fault.Denied,
 		"不能处理与自己有关的事项，请由另一位同事操作。", "You cannot decide what concerns yourself; ask a colleague.")
+	ErrNoHand = fault.Define("CON_NO_HAND", fault.Conflict,
+		"对方的账号已停用，或没有处理待办的权限。", "That colleague's account is disabled, or may not work on tasks.")
 	ErrDraft = fault.Define("CON_DRAFT_DAMAGED", fault.Internal,
 		"草稿内容无法读取。", "The draft cannot be read.")
 )
 
 // Faults lists the console's own catalogue entries.
 func Faults() []*fault.Fault {
-	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrNoMember, ErrOwnPurse, ErrOwnCase, ErrDraft}
+	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrNoMember, ErrOwnPurse, ErrOwnCase, ErrDraft, ErrNoHand}
 }

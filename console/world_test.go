@@ -27,6 +27,7 @@ import (
 	"guanxi/member"
 	"guanxi/reconcile"
 	"guanxi/staff"
+	"guanxi/staff/task"
 )
 
 var start = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
@@ -47,6 +48,7 @@ type world struct {
 	ledger    *commission.Service
 	payouts   *withdrawal.Service
 	reconcile *reconcile.Service
+	tasks     *task.Service
 	taxes     *tax.Book
 	hosts     *community.Service
 	hosting   *hosting.Service
@@ -87,7 +89,7 @@ func (w *world) process() (*staff.Service, *Console) {
 func (w *world) deps(people *staff.Service) Deps {
 	return Deps{
 		Store: w.store, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Staff: people, Limiter: w.limiter,
-		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Taxes: w.taxes, Members: members{}, Hosts: w.hosts, Hosting: w.hosting, Relations: related{}, Links: w.links,
+		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Tasks: w.tasks, Taxes: w.taxes, Members: members{}, Hosts: w.hosts, Hosting: w.hosting, Relations: related{}, Links: w.links,
 	}
 }
 
@@ -235,6 +237,8 @@ func (w *world) openDomains() {
 			w.t.Fatal(err)
 		}
 	}
+	w.tasks, err = task.New(ctx, task.Deps{Store: w.store, Clock: w.clock})
+	must()
 	w.ledger, err = commission.New(ctx, commission.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}})
 	must()
 	w.taxes, err = tax.OpenBook(ctx, w.store, w.clock)

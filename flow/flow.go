@@ -22,6 +22,7 @@ import (
 	"guanxi/member"
 	"guanxi/order"
 	"guanxi/outreach"
+	"guanxi/reconcile"
 )
 
 // Shipping tells the payment platform that goods are on their way (internal/weixin).
@@ -59,6 +60,8 @@ type Deps struct {
 	Commission   *commission.Service
 	Sharings     *sharing.Service
 	Outreach     *outreach.Service
+	Tasks        Tasks
+	Bills        Bills
 	Shipping     Shipping
 }
 
@@ -90,6 +93,13 @@ func Table(d Deps) []event.Consumer {
 		on(order.EventRefunded, "commission.clawBack", event.Inside, d.clawBack),
 		on(order.EventOpened, "commission.holdLines", event.Inside, d.holdLines),
 		on(order.EventEnded, "commission.releaseLines", event.Inside, d.releaseLines),
+
+		on(order.EventIncident, "task.order", event.Inside, d.reportOrder),
+		on(order.EventIncident, "reconcile.reconsider", event.Inside, d.reconsiderBill),
+		on(withdrawal.EventIncident, "task.withdrawal", event.Inside, d.reportWithdrawal),
+		on(sharing.EventTrouble, "task.sharing", event.Inside, d.reportSharing),
+		on(reconcile.EventTrouble, "task.bill", event.Inside, d.reportBillTrouble),
+		on(reconcile.EventFinished, "task.differing", event.Inside, d.reportDiffering),
 
 		tell(withdrawal.EventWaiting, "outreach.withdrawalWaiting", d, waitingWords),
 		tell(withdrawal.EventPaid, "outreach.withdrawalPaid", d, paidWords),

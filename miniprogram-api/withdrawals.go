@@ -139,11 +139,23 @@ func (a *API) withdrawalViewOf(w *withdrawal.Withdrawal) withdrawalView {
 	v := withdrawalView{
 		Number: w.Number(), State: w.State, StateText: withdrawalText(w.State), Amount: w.Gross, Tax: w.Tax, Net: w.Net,
 		TaxSteps: w.TaxSteps, Why: w.Why, AskedAt: w.AskedAt, EndedAt: w.EndedAt,
-		CanCancel: w.State == withdrawal.Held || w.State == withdrawal.Approved || w.State == withdrawal.Waiting,
+		CanCancel: w.State == withdrawal.Held || w.State == withdrawal.Approved ||
+			w.CancelAt.IsZero() && (w.State == withdrawal.Waiting && !a.withdrawals.Late(w) || w.State == withdrawal.Sent && w.Refusals > 0),
 	}
-	if w.State == withdrawal.Waiting && w.Package != "" {
+	if until := a.withdrawals.ConfirmUntil(w); !until.IsZero() {
 		v.Confirm = &confirmView{MchID: a.wallet.MchID, AppID: a.wallet.AppID, Package: w.Package}
-		v.ConfirmBy = w.WaitingAt.Add(24 * time.Hour)
+		v.ConfirmBy = until
+	}
+	switch {
+	case w.State.Ended():
+	case !w.CancelAt.IsZero():
+		v.StateText = "正在撤销，以微信支付的结果为准"
+	case a.withdrawals.Late(w):
+		v.StateText = "确认时间已过，正在等微信支付给出最终结果；没有到账的话，金额会自动退回可提现"
+	case w.State == withdrawal.Waiting && v.Confirm == nil:
+		v.StateText = "微信支付处理中，请稍后再看"
+	case w.State == withdrawal.Sent && w.Refusals >= 3:
+		v.StateText = "微信支付暂时没有受理，工作人员正在处理；您也可以撤销，金额退回可提现"
 	}
 	return v
 }

@@ -20,10 +20,11 @@ type Order struct {
 
 	State     State     `bson:"state"`
 	PlacedAt  time.Time `bson:"placed_at"`
-	ExpiresAt time.Time `bson:"expires_at"`        // payable until then
-	NextAt    time.Time `bson:"next_at,omitempty"` // the next automatic look; absent = none
-	LookAt    time.Time `bson:"look_at,omitempty"` // the next question to the platform about the payment
-	Looks     int       `bson:"looks,omitempty"`   // how often it was asked in this state
+	ExpiresAt time.Time `bson:"expires_at"`         // payable until then
+	StateAt   time.Time `bson:"state_at,omitempty"` // when it came into its state; absent while it is as placed
+	NextAt    time.Time `bson:"next_at,omitempty"`  // the next automatic look; absent = none
+	LookAt    time.Time `bson:"look_at,omitempty"`  // the next question to the platform about the payment
+	Looks     int       `bson:"looks,omitempty"`    // how often it was asked in this state
 
 	Lines    []Line             `bson:"lines"`
 	Amount   money.Fen          `bson:"amount"`
@@ -126,6 +127,7 @@ const (
 	IncidentRefundAbnormal IncidentKind = "refund-abnormal"
 	IncidentRefundRefused  IncidentKind = "refund-refused"
 	IncidentRefundStuck    IncidentKind = "refund-stuck"
+	IncidentOverdue        IncidentKind = "overdue" // too long in one state, or one refund in one stage: see stays
 )
 
 // MaxIncidents bounds the incidents kept on an order; later ones are dropped, the first ones tell the story.

@@ -52,6 +52,7 @@ func (o *Order) plan() {
 			earliest(o.Refunds[i].NextAt)
 		}
 	}
+	o.eachStay(func(ends time.Time, _ string) { earliest(ends) })
 	o.NextAt = next
 }
 

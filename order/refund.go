@@ -25,6 +25,7 @@ type Refund struct {
 	Reason   string       `bson:"reason"`
 	Restock  bool         `bson:"restock,omitempty"` // the goods never left: sell them again
 	AskedAt  time.Time    `bson:"asked_at"`
+	StageAt  time.Time    `bson:"stage_at,omitempty"` // when it came into its stage
 	DoneAt   time.Time    `bson:"done_at,omitempty"`
 	RefundID string       `bson:"refund,omitempty"`   // the platform's own number
 	Replaces string       `bson:"replaces,omitempty"` // the closed number this one follows

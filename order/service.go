@@ -199,9 +199,11 @@ func (s *Service) change(ctx context.Context, order string, fn func(o *Order, no
 	var seen *Order
 	o, err := s.orders.Update(ctx, order, func(o *Order) error {
 		seen = o
-		if err := fn(o, s.clock.Now()); err != nil {
+		was, stages, now := o.State, o.stages(), s.clock.Now()
+		if err := fn(o, now); err != nil {
 			return err
 		}
+		o.entered(was, stages, now)
 		o.plan()
 		return nil
 	})

@@ -56,7 +56,7 @@ func (s *Service) step(ctx context.Context, o *Order) error {
 			err = errors.Join(err, healErr)
 		}
 	}
-	return err
+	return errors.Join(err, s.overdue(ctx, o))
 }
 
 // look asks for a payment nobody has told us of, and plans the next question before it passes an error on.

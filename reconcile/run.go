@@ -67,6 +67,7 @@ type Run struct {
 	Failures int    `bson:"failures,omitempty"` // in a row
 	Problem  string `bson:"problem,omitempty"`  // why it waits, for people: a code
 	Reason   string `bson:"reason,omitempty"`   // and in words, when the bill was refused
+	Told     bool   `bson:"told,omitempty"`     // people know that it takes too long
 	Lease    string `bson:"lease,omitempty"`    // of the process that works on it, until NextAt
 	Round    int    `bson:"round"`              // goes up when a person asks for the day again
 	Asked    bool   `bson:"asked,omitempty"`    // Again was asked and has not come to its end yet
@@ -142,6 +143,21 @@ func (s *Seen) foreignAmount(l *Line) {
 }
 
 func runID(s Statement, day string) string { return string(s) + "/" + day }
+
+// tell says, with the write that is going on, what people must look at.
+func (r *Run) tell(trouble Trouble, now time.Time) {
+	r.Emit(EventTrouble, TroubleEvent{
+		Statement: r.Statement, Day: r.Day, Trouble: trouble, Problem: r.Problem, Reason: r.Reason, At: now,
+	})
+}
+
+// tellOverdue says once that the run takes too long.
+func (r *Run) tellOverdue(now time.Time) {
+	if !r.Told && now.Sub(r.MadeAt) >= LongestStay && r.FinishedAt.IsZero() {
+		r.Told = true
+		r.tell(TroubleOverdue, now)
+	}
+}
 
 // move carries out the one move the table allows, or answers ErrWrongState.
 func (r *Run) move(by cause) error {

@@ -146,6 +146,7 @@ func (r *Run) take(lease string, now time.Time, length time.Duration) error {
 			r.State = Waiting // its process died before it had the bill
 		}
 		r.NextAt, r.Lease = time.Time{}, ""
+		r.tell(TroubleLost, now)
 		return r.move(byAge)
 	}
 	if r.State != Waiting && r.State != Matching { // a second look
@@ -154,6 +155,7 @@ func (r *Run) take(lease string, now time.Time, length time.Duration) error {
 		}
 		r.Looks++
 	}
+	r.tellOverdue(now)
 	if err := r.move(byStart); err != nil {
 		return err
 	}
@@ -202,17 +204,22 @@ func (m *matching) trouble(ctx context.Context, cause error) error {
 		if r.Lease != lease {
 			return errLost
 		}
+		was := r.Reason
 		r.Lease, r.Problem, r.Reason = "", problemOf(cause), ""
 		r.NextAt = now.Add(pause(r.Failures))
 		r.Failures++
 		switch {
 		case errors.As(cause, &unreadable):
 			r.Reason = unreadable.Words
+			if was != r.Reason {
+				r.tell(TroubleUnreadable, now)
+			}
 		case errors.Is(cause, ErrNotYet):
 			r.NextAt, r.Failures = now.Add(creatingFor), 0
 		case errors.Is(cause, errAfterOthers):
 			r.NextAt, r.Failures = now.Add(othersPause), 0
 		}
+		r.tellOverdue(now)
 		return r.move(byTrouble)
 	})
 	if errors.Is(err, errLost) {
@@ -247,7 +254,7 @@ func (m *matching) finish(ctx context.Context) error {
 		}
 		r.Bill, r.Ours, r.Matched, r.Strays = seen.Bill, seen.Ours, seen.Matched, seen.Strays
 		r.Differences, r.Beyond = seen.Differences, seen.Beyond
-		r.Seen, r.Reason = seen.Seen, ""
+		r.Seen, r.Reason, r.Told = seen.Seen, "", false
 		r.Lease, r.Failures, r.Problem, r.FinishedAt, r.NextAt = "", 0, "", now, time.Time{}
 		r.Asked = false
 		by := byTasks
@@ -264,7 +271,7 @@ func (m *matching) finish(ctx context.Context) error {
 		}
 		r.Emit(EventFinished, Finished{
 			Statement: r.Statement, Day: r.Day, State: r.State, Attempt: r.Attempt, Matched: r.Matched,
-			Differences: r.Differences,
+			Differences: r.Differences, At: now,
 		})
 		return nil
 	})

@@ -10,7 +10,18 @@ import (
 const (
 	EventDone = "sharing.Done" // Done
 	EventLeft = "sharing.Left" // Left
+	// EventTrouble: TroubleEvent, something people must look at.
+	EventTrouble = "sharing.Trouble"
 )
+
+// TroubleEvent: an answer that cannot be, or a state that lasts too long.
+type TroubleEvent struct {
+	Order   string    `bson:"order"`
+	What    string    `bson:"what"`
+	State   State     `bson:"state"`
+	Overdue bool      `bson:"overdue,omitempty"`
+	At      time.Time `bson:"at"`
+}
 
 // Done: a member's part is in his wallet and in the ledger.
 type Done struct {

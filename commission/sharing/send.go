@@ -185,5 +185,6 @@ func (d *Sharing) worry(what string, now time.Time) bool {
 		return false
 	}
 	d.Trouble, d.TroubleAt = what, now
+	d.Emit(EventTrouble, TroubleEvent{Order: d.ID, What: what, State: d.State, At: now})
 	return true
 }

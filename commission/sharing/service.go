@@ -81,7 +81,14 @@ func (s *Service) change(ctx context.Context, order string, fn func(d *Sharing, 
 	var seen *Sharing
 	d, err := s.sharings.Update(ctx, order, func(d *Sharing) error {
 		seen = d
-		return fn(d, s.clock.Now())
+		was, now := d.State, s.clock.Now()
+		if err := fn(d, now); err != nil {
+			return err
+		}
+		if d.State != was {
+			d.StateAt = now
+		}
+		return nil
 	})
 	switch {
 	case err == nil:

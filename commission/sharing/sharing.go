@@ -29,7 +29,9 @@ type Sharing struct {
 	FreeCode  string    `bson:"free_code,omitempty"`  // the platform's, when there was nothing to set free
 	EndedAt   time.Time `bson:"ended_at,omitempty"`
 
-	Trouble   string    `bson:"trouble,omitempty"` // an answer that cannot be: a person must look
+	StateAt   time.Time `bson:"state_at,omitempty"` // when it came into its state
+	Overdue   string    `bson:"overdue,omitempty"`  // the stay that people have been told of
+	Trouble   string    `bson:"trouble,omitempty"`  // an answer that cannot be: a person must look
 	TroubleAt time.Time `bson:"trouble_at,omitempty"`
 	Tries     int       `bson:"tries,omitempty"`   // in this state
 	NextAt    time.Time `bson:"next_at,omitempty"` // when to look again
@@ -114,6 +116,35 @@ func orderID(s string) bool {
 
 // errWrongState ends a change whose sharing has moved on meanwhile.
 var errWrongState = errors.New("sharing: the state does not allow this")
+
+// stays is how long a sharing may stay in a state before people are told.
+var stays = map[State]time.Duration{
+	Waiting:  60 * 24 * time.Hour, // the window of its commission, and after-sale
+	Planned:  6 * time.Hour,
+	Reserved: 6 * time.Hour,
+	Sent:     24 * time.Hour,
+	Finished: 24 * time.Hour, // the rest is not free
+}
+
+// Stays lists the longest stays, for the documentation.
+func Stays() map[State]time.Duration { return stays }
+
+// StayDetail names the stay in the present state, when it is too long; "" when it is not.
+func (d *Sharing) StayDetail(now time.Time) string {
+	since := d.StateAt
+	if since.IsZero() {
+		since = d.CompletedAt
+		for _, t := range []time.Time{d.PlannedAt, d.FreeingAt} {
+			if t.After(since) {
+				since = t
+			}
+		}
+	}
+	if stay := stays[d.State]; stay == 0 || now.Before(since.Add(stay)) {
+		return ""
+	}
+	return string(d.State) + " since " + since.UTC().Format(time.RFC3339)
+}
 
 // any tells whether some part is in one of the states.
 func (d *Sharing) any(states ...PartState) bool {

@@ -30,6 +30,10 @@ func (s *Service) tend(ctx context.Context, d *Sharing) (moved bool, err error) 
 			return errUnchanged
 		}
 		d.NextAt = now.Add(s.config.Lease)
+		if stay := d.StayDetail(now); stay != "" && stay != d.Overdue {
+			d.Overdue, d.TroubleAt = stay, now
+			d.Emit(EventTrouble, TroubleEvent{Order: d.ID, What: stay, State: d.State, Overdue: true, At: now})
+		}
 		return nil
 	})
 	if err != nil || !mine {

@@ -11,7 +11,17 @@ const (
 	EventWaiting  = "withdrawal.Waiting"  // WaitingEvent: tell the member to confirm
 	EventPaid     = "withdrawal.Paid"     // PaidEvent
 	EventReturned = "withdrawal.Returned" // ReturnedEvent: the money is in the purse again
+	EventIncident = "withdrawal.Incident" // Incidence: something people should look at
 )
+
+// Incidence: something people should look at; codes and amounts only.
+type Incidence struct {
+	Number string       `bson:"number"`
+	Kind   IncidentKind `bson:"kind"`
+	Detail string       `bson:"detail"`
+	State  State        `bson:"state"`
+	At     time.Time    `bson:"at"`
+}
 
 // WaitingEvent: the member has to confirm in the mini-program before Until.
 type WaitingEvent struct {

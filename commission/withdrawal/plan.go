@@ -17,6 +17,9 @@ func (w *Withdrawal) plan(now time.Time, c *Config) {
 	default:
 		w.NextAt, w.Tries = time.Time{}, 0
 	}
+	if ends, _ := w.stayEnds(); !ends.IsZero() && ends.After(now) && ends.Before(w.NextAt) && w.State != Asked {
+		w.NextAt = ends
+	}
 }
 
 // at takes the n-th delay, the last one for ever after.

@@ -62,6 +62,12 @@ type Outcome struct {
 // ErrUnknownNumber: the platform has no transfer under this number (or only an older one than it remembers).
 var ErrUnknownNumber = errors.New("withdrawal: the platform does not know this number")
 
+// Coded is an error that carries the platform's code of a no that is not final: what was sent was read and not taken.
+type Coded interface {
+	error
+	PlatformCode() string // "" when the platform gave none, or said nothing of what was sent
+}
+
 // Refusal is a certain no.
 type Refusal struct {
 	Code  string // the platform's code

@@ -110,7 +110,7 @@ func (s *Service) dispatch(ctx context.Context, w *Withdrawal) (*Withdrawal, err
 		o, err = s.refused(ctx, w, refusal)
 	}
 	if err != nil {
-		return s.later(ctx, w, fmt.Errorf("send %s: %w", w.ID, err))
+		return s.notSent(ctx, w, fmt.Errorf("send %s: %w", w.ID, err))
 	}
 	o.Number = w.ID
 	return s.Settle(ctx, o)
@@ -128,6 +128,38 @@ func (s *Service) refused(ctx context.Context, w *Withdrawal, r *Refusal) (Outco
 		return no, nil
 	}
 	return o, err
+}
+
+// refusalsTold is after how many coded refusals in a row people are told: with sentDelays, within two minutes.
+const refusalsTold = 3
+
+// notSent writes down how a sending failed. A code that keeps coming means that no waiting will help: people must act.
+func (s *Service) notSent(ctx context.Context, w *Withdrawal, trouble error) (*Withdrawal, error) {
+	var coded Coded
+	code := ""
+	if errors.As(trouble, &coded) {
+		code = coded.PlatformCode()
+	}
+	seen, err := s.change(ctx, w.ID, func(w *Withdrawal, now time.Time) error {
+		if w.State != Sent && w.State != Waiting {
+			return errUnchanged
+		}
+		w.Tries++
+		w.LastSendAt = now
+		if code == "" {
+			w.Doubtful = true
+			return nil
+		}
+		if w.Refusals++; w.Refusals >= refusalsTold {
+			w.incident(SendRefused, code, now)
+		}
+		w.RefusedAs = code
+		return nil
+	})
+	if err != nil {
+		return w, errors.Join(trouble, err)
+	}
+	return seen, trouble
 }
 
 // later plans the next look after trouble and passes the trouble on.

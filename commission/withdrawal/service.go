@@ -152,10 +152,14 @@ func (s *Service) change(ctx context.Context, number string, fn func(w *Withdraw
 	var seen *Withdrawal
 	w, err := s.withdrawals.Update(ctx, number, func(w *Withdrawal) error {
 		seen = w
-		if err := fn(w, s.clock.Now()); err != nil {
+		was, now := w.State, s.clock.Now()
+		if err := fn(w, now); err != nil {
 			return err
 		}
-		w.plan(s.clock.Now(), &s.config)
+		if w.State != was {
+			w.StateAt = now
+		}
+		w.plan(now, &s.config)
 		return nil
 	})
 	switch {

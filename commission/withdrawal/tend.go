@@ -26,6 +26,9 @@ func (s *Service) Tend(ctx context.Context) (moved int, err error) {
 
 // tend does what is due for one withdrawal.
 func (s *Service) tend(ctx context.Context, w *Withdrawal) error {
+	if err := s.overdue(ctx, w); err != nil {
+		return err
+	}
 	var err error
 	switch {
 	case w.State == Asked:
@@ -132,6 +135,9 @@ func (s *Service) query(ctx context.Context, w *Withdrawal) (Outcome, error) {
 // unknown sends a transfer again, under its number, that the platform never heard of.
 func (s *Service) unknown(ctx context.Context, w *Withdrawal) error {
 	if s.clock.Now().Before(w.SentAt.Add(s.config.Forgets)) && w.State == Sent && w.Bill == "" {
+		if !w.CancelAt.IsZero() {
+			return s.neverBegan(ctx, w)
+		}
 		_, err := s.dispatch(ctx, w)
 		return err
 	}

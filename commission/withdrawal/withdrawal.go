@@ -43,6 +43,14 @@ type Withdrawal struct {
 	Package   string        `bson:"package,omitempty"`  // for wx.requestMerchantTransfer; only while waiting
 	WaitingAt time.Time     `bson:"waiting_at,omitempty"`
 
+	// What became of the sendings, as far as the platform has answered them.
+	LastSendAt time.Time `bson:"last_send_at,omitempty"`
+	Refusals   int       `bson:"refusals,omitempty"`   // sendings in a row that were answered by a coded no
+	RefusedAs  string    `bson:"refused_as,omitempty"` // the platform's code of the newest
+	Doubtful   bool      `bson:"doubtful,omitempty"`   // some sending was not answered at all
+	Unknowns   int       `bson:"unknowns,omitempty"`   // questions in a row that found nothing
+
+	StateAt  time.Time `bson:"state_at,omitempty"`  // when it came into its state
 	CancelAt time.Time `bson:"cancel_at,omitempty"` // the member asked to cancel a transfer already sent
 	Code     string    `bson:"code,omitempty"`      // why it ended so: a finding's or the platform's code
 	Why      string    `bson:"why,omitempty"`       // the same for the member, in Chinese
@@ -86,6 +94,8 @@ const (
 	NeverSent     IncidentKind = "never sent"     // the platform knows a number that was never sent
 	Forgotten     IncidentKind = "forgotten"      // too old for the platform to remember: a person must find out
 	LedgerRefused IncidentKind = "ledger refused" // an entry that must follow was refused
+	SendRefused   IncidentKind = "send refused"   // the platform answers every sending with a no that is not final
+	Overdue       IncidentKind = "overdue"        // too long in one state
 )
 
 // Incident is something that changed nothing and must be seen.
@@ -108,6 +118,7 @@ func (w *Withdrawal) incident(kind IncidentKind, detail string, now time.Time) b
 		return false
 	}
 	w.Incidents, w.IncidentAt = append(w.Incidents, Incident{kind, detail, now}), now
+	w.Emit(EventIncident, Incidence{Number: w.ID, Kind: kind, Detail: detail, State: w.State, At: now})
 	return true
 }
 

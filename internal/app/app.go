@@ -38,6 +38,7 @@ import (
 	"guanxi/outreach"
 	"guanxi/reconcile"
 	"guanxi/staff"
+	"guanxi/staff/task"
 )
 
 // Config is everything the program stands on. Store, Clock, Log and the platform adapters are required.
@@ -99,6 +100,7 @@ type App struct {
 	Outreach     *outreach.Service
 	Reconcile    *reconcile.Service
 	Staff        *staff.Service
+	Tasks        *task.Service
 	Console      *console.Console
 	Relay        *event.Relay
 	API          *miniprogramapi.API
@@ -124,13 +126,13 @@ func New(ctx context.Context, c Config) (*App, error) {
 		return nil, fmt.Errorf("app: %w", err)
 	}
 	a := &App{Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
-	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinEdge} {
+	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinTasks, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
 	}
 	if c.Metrics != nil {
-		if err := errors.Join(c.Metrics.Register(newGauges(a)), c.Metrics.Register(newNoticeGauges(a.Outreach))); err != nil {
+		if err := errors.Join(c.Metrics.Register(newGauges(a)), c.Metrics.Register(newNoticeGauges(a.Outreach)), c.Metrics.Register(newTaskGauges(a))); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
 	}
@@ -251,6 +253,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	relay.Consumers = flow.Table(flow.Deps{
 		Members: a.Members, Communities: a.Communities, Catalog: a.Catalog, Campaigns: a.Campaigns, Orders: a.Orders,
 		Distribution: a.Distribution, Commission: a.Commission, Sharings: a.Sharings, Outreach: a.Outreach, Shipping: c.Shipping,
+		Tasks: a.Tasks, Bills: a.Reconcile,
 	})
 	relay.Consumers = append(relay.Consumers, c.Listeners...)
 	if a.Relay, err = event.NewRelay(ctx, relay); err != nil {
@@ -270,7 +273,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	}
 	a.Console, err = console.New(ctx, console.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Staff: a.Staff, Ledger: a.Commission, Payouts: a.Withdrawals,
-		Reconcile: a.Reconcile, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Hosting: a.Hosting,
+		Reconcile: a.Reconcile, Tasks: a.Tasks, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Hosting: a.Hosting,
 		Relations: relations{a.Communities, a.Withdrawals}, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	return err

@@ -17,6 +17,7 @@ type Pace struct {
 	Sharings  time.Duration // commission paid out of orders' payments; default 5 s
 	Notices   time.Duration // messages to members; default 1 s
 	Office    time.Duration // vouchers, closing months, checkpoints; default 5 s
+	Tasks     time.Duration // what people must look at: counted, and closed when its cause is gone; default 1 min
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
 }
@@ -34,6 +35,7 @@ func (p Pace) withDefaults() Pace {
 		{&p.Sharings, 5 * time.Second},
 		{&p.Notices, time.Second},
 		{&p.Office, 5 * time.Second},
+		{&p.Tasks, time.Minute},
 		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},
 	} {
@@ -66,6 +68,10 @@ func (a *App) Start(ctx context.Context) error {
 	a.every(ctx, "notices", a.pace.Notices, a.Outreach.Tend)
 	a.every(ctx, "office", a.pace.Office, func(ctx context.Context) (int, error) { return 0, a.Commission.Tend(ctx) })
 	a.every(ctx, "bills", a.pace.Bills, a.Reconcile.Tend)
+	a.every(ctx, "tasks", a.pace.Tasks, func(ctx context.Context) (int, error) {
+		_, err := a.Tasks.Watch(ctx)
+		return 0, err
+	})
 	a.every(ctx, "tidy", a.pace.Tidy, func(ctx context.Context) (int, error) {
 		n, err := a.API.Tidy(ctx)
 		m, err2 := a.Members.PruneSessions(ctx)

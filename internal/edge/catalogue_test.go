@@ -21,6 +21,7 @@ import (
 	"guanxi/outreach"
 	"guanxi/reconcile"
 	"guanxi/staff"
+	"guanxi/staff/task"
 )
 
 // Codes are stable and say their domain; two refusals never share one.
@@ -30,7 +31,7 @@ func TestTheCatalogueOfFaultsIsClean(t *testing.T) {
 	for prefix, list := range map[string][]*fault.Fault{
 		"API_": miniprogramapi.Faults(), "MEM_": member.Faults(), "COMM_": community.Faults(), "CAT_": catalog.Faults(), "GRP_": groupbuy.Faults(),
 		"ORD_": order.Faults(), "DIST_": distribution.Faults(), "COM_": commission.Faults(),
-		"WDR_": withdrawal.Faults(), "TAX_": tax.Faults(), "REC_": reconcile.Faults(), "STF_": staff.Faults(), "OUT_": outreach.Faults(), "CON_": console.Faults(), "HST_": hosting.Faults(),
+		"WDR_": withdrawal.Faults(), "TAX_": tax.Faults(), "REC_": reconcile.Faults(), "STF_": staff.Faults(), "OUT_": outreach.Faults(), "CON_": console.Faults(), "TSK_": task.Faults(), "HST_": hosting.Faults(),
 	} {
 		for _, f := range list {
 			if seen[f.Code] || !strings.HasPrefix(f.Code, prefix) || f.Code != strings.ToUpper(f.Code) {

@@ -28,6 +28,14 @@ func (a *Answer) Error() string {
 	return fmt.Sprintf("weixinpay: %s: %d %s (request %s)", a.Op, a.Status, a.Code, a.RequestID)
 }
 
+// PlatformCode is the code of a no to what was sent; "" when the platform was busy or away.
+func (a *Answer) PlatformCode() string {
+	if a.Status < 400 || a.Status >= 500 || a.Status == http.StatusTooManyRequests {
+		return ""
+	}
+	return a.Code
+}
+
 // call runs one SDK call and turns what comes back into the two errors of the port.
 func (p *Payments) call(op string, do func() (*core.APIResult, error)) error {
 	err := p.ask(op, do)
