@@ -13,7 +13,7 @@
 //	         internal/ledgerexport  the ledger for finance: csv, xlsx, beancount, hledger
 //	floor 1  member community (with the room hosting) catalog groupbuy order distribution outreach reconcile staff
 //	         commission             the ledger, with the rooms withdrawal, sharing and tax
-//	floor 0  internal/docstore internal/event internal/lease internal/money internal/fault internal/id internal/clock
+//	floor 0  internal/docstore internal/event internal/lease internal/claim internal/money internal/fault internal/id internal/clock
 //
 // A floor imports only floors below it; domains (floor 1) never import each other. house_test.go checks it.
 // How a sale walks through the floors stands in docs/architecture.md; which event is taken by whom in

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 )
@@ -37,7 +38,7 @@ func benchSales(b *testing.B, s *Service, ids []string, callers int, commit bool
 		for pb.Next() {
 			i := n.Add(1)
 			order, lines := fmt.Sprintf("order-%d", i), []Units{{ids[int(i)%len(ids)], 1}}
-			err := s.Hold(b.Context(), order, time.Now().Add(15*time.Minute), lines)
+			err := s.Hold(b.Context(), claim.New(order), time.Now().Add(15*time.Minute), lines)
 			if err == nil && commit {
 				err = s.Commit(b.Context(), order, lines)
 			}
@@ -70,7 +71,7 @@ func BenchmarkHoldAndCommitOneCaller(b *testing.B) {
 	s, ids := benchShop(b, 1, 1_000_000)
 	for i := range b.N {
 		order, lines := fmt.Sprintf("order-%d", i), []Units{{ids[0], 1}}
-		if err := s.Hold(b.Context(), order, time.Now().Add(15*time.Minute), lines); err != nil {
+		if err := s.Hold(b.Context(), claim.New(order), time.Now().Add(15*time.Minute), lines); err != nil {
 			b.Fatal(err)
 		}
 		if err := s.Commit(b.Context(), order, lines); err != nil {
@@ -82,7 +83,7 @@ func BenchmarkHoldAndCommitOneCaller(b *testing.B) {
 func BenchmarkSoldOut(b *testing.B) {
 	s, ids := benchShop(b, 1, 1000)
 	for i := range 1000 {
-		if err := s.Hold(b.Context(), fmt.Sprint("first-", i), time.Now().Add(15*time.Minute), []Units{{ids[0], 1}}); err != nil {
+		if err := s.Hold(b.Context(), claim.New(fmt.Sprint("first-", i)), time.Now().Add(15*time.Minute), []Units{{ids[0], 1}}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -91,7 +92,7 @@ func BenchmarkSoldOut(b *testing.B) {
 	b.SetParallelism(64)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := s.Hold(b.Context(), fmt.Sprint("late-", n.Add(1)), time.Now().Add(15*time.Minute), []Units{{ids[0], 1}}); err == nil {
+			if err := s.Hold(b.Context(), claim.New(fmt.Sprint("late-", n.Add(1))), time.Now().Add(15*time.Minute), []Units{{ids[0], 1}}); err == nil {
 				b.Error("sold what was not there")
 			}
 		}

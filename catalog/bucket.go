@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 )
@@ -26,56 +27,56 @@ type Stock struct {
 // always; whatever would break that is not stored.
 type Bucket struct {
 	docstore.Doc `bson:",inline"`
-	SKU          string    `bson:"sku"`
-	Number       int       `bson:"number"`
-	Free         int64     `bson:"free"`
-	Sold         int64     `bson:"sold"` // committed and folded; committed ones still among Holds are not in it
-	In           int64     `bson:"in"`   // ever received or restocked
-	Holds        holds     `bson:"holds,omitempty"`
-	Due          time.Time `bson:"due,omitempty"`     // the earliest Until among Holds
-	Intakes      []string  `bson:"intakes,omitempty"` // ids of intakes applied and not yet known to be done long ago
+	SKU          string     `bson:"sku"`
+	Number       int        `bson:"number"`
+	Free         int64      `bson:"free"`
+	Sold         int64      `bson:"sold"`              // committed and folded; committed ones still among Holds are not in it
+	In           int64      `bson:"in"`                // ever received or restocked
+	Holds        claim.Open `bson:"holds,omitempty"`   // a hold leaves only after its order's Move has decided about its mark
+	Due          time.Time  `bson:"due,omitempty"`     // the earliest Until among Holds
+	Intakes      []string   `bson:"intakes,omitempty"` // ids of intakes applied and not yet known to be done long ago
 }
 
 func bucketID(sku string, n int) string { return sku + "/" + strconv.Itoa(n) }
 
-// home is the bucket an order asks first: a jump consistent hash, so that adding buckets moves few orders.
-func home(order string, buckets int) int {
-	key, at, next := uint64(14695981039346656037), int64(-1), int64(0)
-	for i := range len(order) {
-		key = (key ^ uint64(order[i])) * 1099511628211
-	}
-	for next < int64(buckets) {
-		at = next
-		key = key*2862933555777941757 + 1
-		// (at+1) * 2^31 / ((key>>33)+1), in integers: the published algorithm divides floats
-		next = (at + 1) << 31 / (int64(key>>33) + 1)
-	}
-	return int(at)
-}
-
-// take moves up to units from free into a hold and tells how many.
-func (b *Bucket) take(order string, units int64, until time.Time, mark int64) int64 {
+// take moves up to units from free into a hold and tells how many. A bucket that is full of holds gives none.
+func (b *Bucket) take(t claim.Try, units int64, until time.Time, mark int64) int64 {
 	units = min(units, b.Free)
-	if units <= 0 {
+	if units <= 0 || b.Holds.Full() {
 		return 0
 	}
 	b.Free -= units
-	b.Holds = b.Holds.add(Hold{Order: order, Units: units, Until: until, Mark: mark})
+	b.Holds = b.Holds.Add(claim.Claim{Order: t.Order, Units: units, Until: until, Mark: mark, By: claim.HeldBy(t)})
 	if b.Due.IsZero() || until.Before(b.Due) {
 		b.Due = until
 	}
 	return units
 }
 
-// extend lets an order's holds live until the given time, if that is later.
-func (b *Bucket) extend(order string, until time.Time) {
-	list := b.Holds.list()
-	for i := range list {
-		if list[i].Order == order && list[i].Until.Before(until) {
-			list[i].Until = until
+// join makes an attempt a holder of what its order holds here, at least until the given time. Holds that everybody has
+// left stay as they are: their units are on the way back.
+func (b *Bucket) join(t claim.Try, until time.Time) {
+	b.Holds = b.Holds.Change(t.Order, func(c *claim.Claim) bool {
+		if !c.By.Nobody() {
+			c.By = c.By.Join(t)
+			if c.Until.Before(until) {
+				c.Until = until
+			}
 		}
-	}
-	b.put(list)
+		return true
+	})
+	b.Due = b.Holds.Due()
+}
+
+// leave takes an attempt off the holders and tells which holds nobody holds now.
+func (b *Bucket) leave(t claim.Try) (alone []Part) {
+	b.Holds = b.Holds.Change(t.Order, func(c *claim.Claim) bool {
+		if c.By = c.By.Leave(t); c.By.Nobody() {
+			alone = append(alone, Part{Bucket: b.Number, Units: c.Units, Mark: c.Mark})
+		}
+		return true
+	})
+	return alone
 }
 
 // decision is what becomes of one hold: sold units leave the house, the rest is free again.
@@ -83,7 +84,7 @@ type decision struct{ sold int64 }
 
 // resolve removes the decided holds.
 func (b *Bucket) resolve(decided map[int64]decision) {
-	b.put(slices.DeleteFunc(b.Holds.list(), func(h Hold) bool {
+	b.Holds = claim.Write(slices.DeleteFunc(b.Holds.List(), func(h claim.Claim) bool {
 		d, ok := decided[h.Mark]
 		if ok {
 			sold := min(d.sold, h.Units)
@@ -92,16 +93,7 @@ func (b *Bucket) resolve(decided map[int64]decision) {
 		}
 		return ok
 	}))
-}
-
-func (b *Bucket) put(list []Hold) {
-	b.Holds, b.Due = "", time.Time{}
-	for _, h := range list {
-		b.Holds = b.Holds.add(h)
-		if b.Due.IsZero() || h.Until.Before(b.Due) {
-			b.Due = h.Until
-		}
-	}
+	b.Due = b.Holds.Due()
 }
 
 // admit applies an intake once.
@@ -116,7 +108,7 @@ func (b *Bucket) admit(intake string, units int64) {
 
 // sound is checked before every write.
 func (b *Bucket) sound() error {
-	if held := b.Holds.units(); b.Free < 0 || b.Sold < 0 || b.Free+held+b.Sold != b.In {
+	if held := b.Holds.Units(); b.Free < 0 || b.Sold < 0 || b.Free+held+b.Sold != b.In {
 		return fmt.Errorf("catalog: bucket %s does not add up: free %d, held %d, sold %d, in %d",
 			b.ID, b.Free, held, b.Sold, b.In)
 	}
@@ -170,4 +162,4 @@ func validName(s string) bool { return len(s) <= 90 && id.Valid(s) }
 
 // worthTidying says whether a bucket has collected so many holds that it pays to ask which of them are sold; one
 // hold in 32, drawn by its mark, does so, and the price is shared by many.
-func (b *Bucket) worthTidying(mark int64) bool { return b.Holds.count() >= 64 && mark%32 == 0 }
+func (b *Bucket) worthTidying(mark int64) bool { return b.Holds.Len() >= 64 && mark%32 == 0 }

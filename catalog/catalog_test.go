@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -77,7 +78,7 @@ func (s *shop) count(t testing.TB, sku string) (c count) {
 			t.Fatal(err)
 		}
 		c.Free, c.Sold, c.In = c.Free+b.Free, c.Sold+b.Sold, c.In+b.In
-		for _, h := range b.Holds.list() {
+		for _, h := range b.Holds.List() {
 			m, err := s.move(context.Background(), h.Order, sku)
 			if err != nil {
 				t.Fatal(err)
@@ -244,17 +245,17 @@ func TestTheLifeOfAHold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ok(s.Hold(ctx, "a", s.soon(), lines))
-	ok(s.Hold(ctx, "a", s.soon(), lines))
+	ok(s.Hold(ctx, claim.New("a"), s.soon(), lines))
+	ok(s.Hold(ctx, claim.New("a"), s.soon(), lines))
 	s.expect(t, sku, count{Free: 7, Held: 3, In: 10})
 	ok(s.Release(ctx, "a", lines))
 	ok(s.Release(ctx, "a", lines))
 	s.expect(t, sku, count{Free: 10, In: 10})
-	ok(s.Hold(ctx, "a", s.soon(), lines))
+	ok(s.Hold(ctx, claim.New("a"), s.soon(), lines))
 	ok(s.Commit(ctx, "a", lines))
 	ok(s.Commit(ctx, "a", lines))
 	ok(s.Release(ctx, "a", lines))
-	ok(s.Hold(ctx, "a", s.soon(), lines))
+	ok(s.Hold(ctx, claim.New("a"), s.soon(), lines))
 	s.expect(t, sku, count{Free: 7, Sold: 3, In: 10})
 	ok(s.Restock(ctx, "refund-a", []Units{{sku, 2}}))
 	ok(s.Restock(ctx, "refund-a", []Units{{sku, 2}}))
@@ -286,11 +287,11 @@ func TestARefusalConcernsEveryLineWhicheverIsShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := []Units{{both[0], 2}, {both[1], 2}}
-		if err := s.Hold(ctx, "a", s.soon(), lines); err != nil {
+		if err := s.Hold(ctx, claim.New("a"), s.soon(), lines); err != nil {
 			t.Fatal(err)
 		}
 		s.clock.Advance(15*time.Minute + s.config.Grace + time.Millisecond)
-		if err := s.Hold(ctx, "b", s.soon(), lines[short:short+1]); err != nil {
+		if err := s.Hold(ctx, claim.New("b"), s.soon(), lines[short:short+1]); err != nil {
 			t.Fatal(err)
 		}
 		expectFault(t, s.Commit(ctx, "a", lines), ErrOversoldRefused)
@@ -310,14 +311,14 @@ func TestALapsedHoldIsServedIfThereAreUnitsAndRefusedForGoodIfNot(t *testing.T) 
 	sku := s.stocked(t, 2)
 	lines, ctx := []Units{{sku, 1}}, t.Context()
 	for _, order := range []string{"a", "b"} {
-		if err := s.Hold(ctx, order, s.soon(), lines); err != nil {
+		if err := s.Hold(ctx, claim.New(order), s.soon(), lines); err != nil {
 			t.Fatal(err)
 		}
 	}
-	expectFault(t, s.Hold(ctx, "c", s.soon(), lines), ErrSoldOut)
+	expectFault(t, s.Hold(ctx, claim.New("c"), s.soon(), lines), ErrSoldOut)
 	s.clock.Advance(15*time.Minute + s.config.Grace + time.Millisecond)
 	// the waiting shopper gets the lapsed unit without a sweep
-	if err := s.Hold(ctx, "c", s.soon(), lines); err != nil {
+	if err := s.Hold(ctx, claim.New("c"), s.soon(), lines); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Commit(ctx, "a", lines); err != nil {
@@ -345,11 +346,11 @@ func TestHoldTakesAllLinesOrNone(t *testing.T) {
 	if err := s.Receive(t.Context(), StockIn{Ref: "first", SKU: other, Units: 1}); err != nil {
 		t.Fatal(err)
 	}
-	expectFault(t, s.Hold(t.Context(), "a", s.soon(), []Units{{sku, 3}, {other, 2}}), ErrSoldOut)
+	expectFault(t, s.Hold(t.Context(), claim.New("a"), s.soon(), []Units{{sku, 3}, {other, 2}}), ErrSoldOut)
 	s.expect(t, sku, count{Free: 10, In: 10})
 	s.expect(t, other, count{Free: 1, In: 1})
 	// with fewer wishes the same order succeeds afterwards
-	if err := s.Hold(t.Context(), "a", s.soon(), []Units{{sku, 3}, {other, 1}}); err != nil {
+	if err := s.Hold(t.Context(), claim.New("a"), s.soon(), []Units{{sku, 3}, {other, 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Commit(t.Context(), "a", []Units{{sku, 3}, {other, 1}}); err != nil {
@@ -367,11 +368,11 @@ func TestOneOrderMayTakeUnitsFromSeveralBuckets(t *testing.T) {
 	if err != nil || len(snap.buckets) != 7 {
 		t.Fatalf("%d buckets, %v", len(snap.buckets), err)
 	}
-	if err := s.Hold(t.Context(), "a", s.soon(), []Units{{sku, 95}}); err != nil {
+	if err := s.Hold(t.Context(), claim.New("a"), s.soon(), []Units{{sku, 95}}); err != nil {
 		t.Fatal(err)
 	}
-	expectFault(t, s.Hold(t.Context(), "b", s.soon(), []Units{{sku, 6}}), ErrSoldOut)
-	if err := s.Hold(t.Context(), "b", s.soon(), []Units{{sku, 5}}); err != nil {
+	expectFault(t, s.Hold(t.Context(), claim.New("b"), s.soon(), []Units{{sku, 6}}), ErrSoldOut)
+	if err := s.Hold(t.Context(), claim.New("b"), s.soon(), []Units{{sku, 5}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, order := range []string{"a", "b"} {
@@ -390,15 +391,15 @@ func TestBadStockMovementsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, Config{})
 	sku, ctx := s.stocked(t, 10), t.Context()
-	expectFault(t, s.Hold(ctx, "a", s.soon(), nil), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "a", s.soon(), []Units{{sku, 0}}), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "a", s.soon(), []Units{{sku, -5}}), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "a", s.soon(), []Units{{sku, 1 << 60}}), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "茶", s.soon(), []Units{{sku, 1}}), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "a", s.soon(), []Units{{"", 1}}), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "a", s.clock.Now(), []Units{{sku, 1}}), ErrHoldLate)
-	expectFault(t, s.Hold(ctx, "a", s.clock.Now().Add(48*time.Hour), []Units{{sku, 1}}), ErrStockInvalid)
-	expectFault(t, s.Hold(ctx, "a", s.soon(), []Units{{"nosuch-1", 1}}), ErrSoldOut)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.soon(), nil), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.soon(), []Units{{sku, 0}}), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.soon(), []Units{{sku, -5}}), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.soon(), []Units{{sku, 1 << 60}}), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("茶"), s.soon(), []Units{{sku, 1}}), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.soon(), []Units{{"", 1}}), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.clock.Now(), []Units{{sku, 1}}), ErrHoldLate)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.clock.Now().Add(48*time.Hour), []Units{{sku, 1}}), ErrStockInvalid)
+	expectFault(t, s.Hold(ctx, claim.New("a"), s.soon(), []Units{{"nosuch-1", 1}}), ErrSoldOut)
 	expectFault(t, s.Receive(ctx, StockIn{Ref: "x", SKU: "nosuch-1", Units: 1}), ErrSKUNotFound)
 	expectFault(t, s.Receive(ctx, StockIn{Ref: "", SKU: sku, Units: 1}), ErrStockInvalid)
 	expectFault(t, s.Receive(ctx, StockIn{Ref: "first", SKU: sku, Units: 11}), ErrKeyReused)
@@ -423,7 +424,7 @@ func TestTwoThousandBuyersGetExactlyTheThousandUnitsThereAre(t *testing.T) {
 			if i%2 == 1 {
 				service = other
 			}
-			err := service.Hold(t.Context(), order, s.soon(), lines)
+			err := service.Hold(t.Context(), claim.New(order), s.soon(), lines)
 			if err == nil {
 				err = service.Commit(t.Context(), order, lines)
 			}
@@ -443,7 +444,7 @@ func TestTwoThousandBuyersGetExactlyTheThousandUnitsThereAre(t *testing.T) {
 	}
 	s.expect(t, sku, count{Sold: 1000, In: 1000})
 	// repeated, everybody hears the same
-	if err := s.Hold(t.Context(), "order-x", s.soon(), []Units{{sku, 1}}); !errors.Is(err, ErrSoldOut) {
+	if err := s.Hold(t.Context(), claim.New("order-x"), s.soon(), []Units{{sku, 1}}); !errors.Is(err, ErrSoldOut) {
 		t.Error(err)
 	}
 	s.clock.Advance(time.Hour)
@@ -458,7 +459,7 @@ func TestTwoThousandBuyersGetExactlyTheThousandUnitsThereAre(t *testing.T) {
 	}
 	for _, b := range snap.buckets {
 		if len(b.Holds) > 0 || b.Free != 0 {
-			t.Errorf("bucket %d still has %d holds, %d free", b.Number, b.Holds.count(), b.Free)
+			t.Errorf("bucket %d still has %d holds, %d free", b.Number, b.Holds.Len(), b.Free)
 		}
 	}
 }

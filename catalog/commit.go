@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/docstore"
 )
 
@@ -66,14 +67,14 @@ func (s *Service) ownAtHome(ctx context.Context, order string, line Units) ([]Pa
 	if count == 0 {
 		return nil, nil
 	}
-	b, err := s.buckets.Get(ctx, bucketID(line.SKU, home(order, count)))
+	b, err := s.buckets.Get(ctx, bucketID(line.SKU, claim.Home(order, count)))
 	if errors.Is(err, docstore.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	own, _, _ := (&snapshot{buckets: []*Bucket{b}}).own(order, nil)
+	own, _ := (&snapshot{buckets: []*Bucket{b}}).own(order, nil)
 	return own, nil
 }
 
@@ -151,7 +152,7 @@ func (s *Service) gather(ctx context.Context, order string, one *sale) error {
 		if err != nil {
 			return err
 		}
-		own, void, _ := snap.own(order, m)
+		own, void := snap.own(order, m)
 		if err := s.resolveParts(ctx, one.line.SKU, void, m); err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func (s *Service) gather(ctx context.Context, order string, one *sale) error {
 			return nil
 		}
 		if snap.free < need {
-			late := snap.overdue(s.clock.Now().Add(-s.config.Grace))
+			late := snap.tidying(s.clock.Now().Add(-s.config.Grace))
 			if n, err := s.tidyCount(ctx, late); err != nil || n > 0 {
 				if err != nil {
 					return err
@@ -171,7 +172,7 @@ func (s *Service) gather(ctx context.Context, order string, one *sale) error {
 			return ErrOversoldRefused
 		}
 		until := s.clock.Now().Add(s.config.Grace)
-		more, err := s.takeFrom(ctx, snap, claim{order, one.line.SKU, need, until})
+		more, err := s.takeFrom(ctx, snap, wish{claim.Try{Order: order}, one.line.SKU, need, until})
 		one.taken = append(one.taken, more...)
 		if err != nil {
 			return err // what was taken lapses, or the next try finds it
@@ -198,7 +199,7 @@ func (s *Service) refuse(ctx context.Context, order string, sales []sale) error 
 		if err != nil {
 			return err
 		}
-		_, decided, _ := snap.own(order, m)
+		_, decided := snap.own(order, m)
 		if err := s.resolveParts(ctx, sku, decided, m); err != nil {
 			return err
 		}
@@ -228,7 +229,7 @@ func (s *Service) Release(ctx context.Context, order string, lines []Units) erro
 		if err != nil {
 			return wrapStore("release", err)
 		}
-		own, void, _ := snap.own(order, m)
+		own, void := snap.own(order, m)
 		if err := s.giveBack(ctx, order, line.SKU, append(own, void...)); err != nil {
 			return wrapStore("release", err)
 		}
@@ -268,7 +269,7 @@ func (s *Service) tidyCount(ctx context.Context, buckets []string) (n int, err e
 }
 
 // tidy takes decided holds out of a bucket: sold ones, voided ones, and those that have lapsed, for which it
-// makes the decision first. At most 500 a time.
+// makes the decision first.
 func (s *Service) tidy(ctx context.Context, bucket string) (n int, err error) {
 	b, err := s.buckets.Get(ctx, bucket)
 	if errors.Is(err, docstore.ErrNotFound) {
@@ -278,8 +279,8 @@ func (s *Service) tidy(ctx context.Context, bucket string) (n int, err error) {
 		return 0, err
 	}
 	now := s.clock.Now()
-	list := b.Holds.list()
-	list = list[:min(len(list), 500)]
+	list := b.Holds.List()
+	list = list[:min(len(list), claim.MaxOpen)]
 	ids, late := make([]string, 0, len(list)), map[string][]int64{}
 	for _, h := range list {
 		ids = append(ids, moveID(h.Order, b.SKU))

@@ -6,7 +6,8 @@
 //     what would break that is not stored.
 //   - Hold takes all lines of an order or none. "Sold out" is said only after a reading of every bucket that
 //     began after the question.
-//   - Hold, Commit, Release, Restock and Receive may come twice, late and in any order.
+//   - Hold, Commit, Release, Restock and Receive may come twice, late and in any order; attempts at one order share what
+//     it holds, and Undo takes nothing that another attempt counts on (see package claim).
 //   - A paid order is served even if its hold has lapsed, as long as there are units; otherwise it is told so
 //     for good (CAT_OVERSOLD_REFUSED) and must be refunded.
 //
@@ -20,6 +21,6 @@
 // and everything else (looking at all buckets, giving back, folding sold holds into a number) is off that path.
 //
 //	err := goods.Receive(ctx, catalog.StockIn{Ref: "delivery-7", SKU: sku, Units: 200})
-//	err = goods.Hold(ctx, order, now.Add(15*time.Minute), []catalog.Units{{SKU: sku, Units: 2}})
+//	err = goods.Hold(ctx, claim.New(order), now.Add(15*time.Minute), []catalog.Units{{SKU: sku, Units: 2}})
 //	err = goods.Commit(ctx, order, []catalog.Units{{SKU: sku, Units: 2}})
 package catalog

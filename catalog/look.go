@@ -2,28 +2,12 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"guanxi/internal/claim"
 )
-
-// looks lets concurrent callers share one reading of the store: everybody is answered by a reading that began
-// after they asked, so what they are told was true while they waited. This, not a cache, is what makes sold-out
-// answers cheap.
-type looks struct {
-	mu      sync.Mutex
-	running map[string]*rounds
-}
-
-type rounds struct{ now, next *look }
-
-// look is one reading. Its snapshot is shared and must not be changed.
-type look struct {
-	done     chan struct{}
-	snapshot *snapshot
-	err      error
-}
 
 // snapshot is all buckets of a SKU as they were read.
 type snapshot struct {
@@ -32,57 +16,10 @@ type snapshot struct {
 	free    int64
 }
 
-var errLookDied = errors.New("catalog: the shared reading of the stock died")
-
-func newLooks() *looks { return &looks{running: map[string]*rounds{}} }
-
-func (l *looks) do(ctx context.Context, key string, read func() (*snapshot, error)) (*snapshot, error) {
-	l.mu.Lock()
-	r := l.running[key]
-	if r == nil {
-		r = &rounds{now: &look{done: make(chan struct{})}}
-		l.running[key] = r
-		l.mu.Unlock()
-		return l.lead(key, r, r.now, read)
-	}
-	if mine := r.next; mine != nil {
-		l.mu.Unlock()
-		select {
-		case <-mine.done:
-			return mine.snapshot, mine.err
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	mine, before := &look{done: make(chan struct{})}, r.now
-	r.next = mine
-	l.mu.Unlock()
-	<-before.done // bounded by the store's own patience; others count on this reading
-	return l.lead(key, r, mine, read)
-}
-
-func (l *looks) lead(key string, r *rounds, mine *look, read func() (*snapshot, error)) (*snapshot, error) {
-	defer func() {
-		l.mu.Lock()
-		if r.next == nil {
-			delete(l.running, key)
-		} else {
-			r.now, r.next = r.next, nil
-		}
-		l.mu.Unlock()
-		close(mine.done)
-	}()
-	mine.err = errLookDied // what the others hear should read panic
-	mine.snapshot, mine.err = read()
-	return mine.snapshot, mine.err
-}
-
-// look reads all buckets of a SKU.
+// look reads all buckets of a SKU; callers at the same time share the reading, so the answer is never older than the
+// question.
 func (s *Service) look(ctx context.Context, sku string) (*snapshot, error) {
-	return s.looks.do(ctx, sku, func() (*snapshot, error) {
-		// Others wait for this reading: the first caller's going away must not end it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
+	return s.looks.Do(ctx, sku, func(ctx context.Context) (*snapshot, error) {
 		found, err := s.snapshots(ctx, []string{sku})
 		if err != nil {
 			return nil, err
@@ -122,28 +59,35 @@ func (s *Service) snapshots(ctx context.Context, skus []string) (map[string]*sna
 }
 
 // own lists an order's holds; void are those the move has given back already.
-func (p *snapshot) own(order string, m *Move) (good, void []Part, until time.Time) {
+func (p *snapshot) own(order string, m *Move) (good, void []Part) {
 	for _, b := range p.buckets {
-		for _, h := range b.Holds.of(order) {
+		for _, h := range b.Holds.Of(order) {
 			part := Part{Bucket: b.Number, Units: h.Units, Mark: h.Mark}
 			if _, decided := m.judge(h.Mark); decided {
 				void = append(void, part)
 				continue
 			}
 			good = append(good, part)
-			if until.IsZero() || h.Until.Before(until) {
-				until = h.Until
-			}
 		}
 	}
-	return good, void, until
+	return good, void
 }
 
-// overdue lists buckets with holds that lapsed before the given time.
-func (p *snapshot) overdue(before time.Time) []string {
+// room is how many units can be taken: those in buckets that are not full of holds.
+func (p *snapshot) room() (units int64) {
+	for _, b := range p.buckets {
+		if !b.Holds.Full() {
+			units += b.Free
+		}
+	}
+	return units
+}
+
+// tidying lists buckets with holds that lapsed before the given time, or full of holds: some of them may be sold.
+func (p *snapshot) tidying(before time.Time) []string {
 	var ids []string
 	for _, b := range p.buckets {
-		if !b.Due.IsZero() && b.Due.Before(before) {
+		if !b.Due.IsZero() && b.Due.Before(before) || b.Holds.Full() {
 			ids = append(ids, b.ID)
 		}
 	}
@@ -153,8 +97,8 @@ func (p *snapshot) overdue(before time.Time) []string {
 // candidates lists buckets to take units from: those that can serve the whole need, the order's home first,
 // then the others by what they have.
 func (p *snapshot) candidates(order string, need int64) []*Bucket {
-	first := home(order, p.count)
-	list := slices.DeleteFunc(slices.Clone(p.buckets), func(b *Bucket) bool { return b.Free <= 0 })
+	first := claim.Home(order, p.count)
+	list := slices.DeleteFunc(slices.Clone(p.buckets), func(b *Bucket) bool { return b.Free <= 0 || b.Holds.Full() })
 	rank := func(b *Bucket) int {
 		if b.Free < need {
 			return p.count

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -28,7 +29,8 @@ type Config struct {
 	MaxHold time.Duration
 	// BucketUnits is how many units one bucket should hold before stock is split further. Default 128.
 	BucketUnits int64
-	// MaxBuckets bounds the buckets of one SKU; beyond it buckets grow. Default 64.
+	// MaxBuckets bounds the buckets of one SKU; beyond it buckets grow. Default 256: with claim.MaxOpen holds in each, a
+	// SKU carries half a million unpaid orders at once; whoever comes on top is told that it is busy.
 	MaxBuckets int
 	// Freed, when set, hears that units of a SKU may have become free: goods came in, or a hold was given back. It
 	// must not block.
@@ -46,7 +48,7 @@ func (c Config) filled() Config {
 		c.BucketUnits = 128
 	}
 	if c.MaxBuckets == 0 {
-		c.MaxBuckets = 64
+		c.MaxBuckets = 256
 	}
 	if c.Freed == nil {
 		c.Freed = func(context.Context, string) {}
@@ -61,7 +63,7 @@ type Service struct {
 	ids    id.Source
 	config Config
 	hints  *hints
-	looks  *looks
+	looks  claim.Readings[*snapshot]
 }
 
 // New opens the collections and returns the service.
@@ -78,6 +80,6 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	return &Service{
-		collections: c, clock: d.Clock, ids: d.IDs, config: config, hints: newHints(), looks: newLooks(),
+		collections: c, clock: d.Clock, ids: d.IDs, config: config, hints: newHints(),
 	}, nil
 }

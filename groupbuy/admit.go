@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
@@ -18,6 +19,7 @@ import (
 // Admission is a wish to buy in a campaign.
 type Admission struct {
 	Order, Campaign, Member string
+	Attempt                 string // which attempt at the order this is (see package claim); "" draws one
 	Lines                   []Wish
 	Until                   time.Time // when the order will be closed if nobody pays
 }
@@ -38,10 +40,11 @@ type OfferLine struct {
 
 const maxUnits = 100_000 // of one line
 
-// Admit checks a purchase against schedule, items and limits, and claims the limits for the order until the
-// given time. Admitting the same order again answers the same, even after the end; other lines replace its claim.
-// Codes: GRP_NOT_FOUND, GRP_NOT_OPEN, GRP_ENDED, GRP_NOT_OFFERED, GRP_WISH_INVALID, GRP_LIMIT_PERSON,
-// GRP_LIMIT_TOTAL, GRP_TOO_MANY.
+// Admit checks a purchase against schedule, items and limits, and claims the limits for the order until the given time.
+// Another attempt at the same order is answered the same, even after the end: it joins the claims. The same order with
+// other lines is refused while it has claims.
+// Codes: GRP_NOT_FOUND, GRP_NOT_OPEN, GRP_ENDED, GRP_NOT_OFFERED, GRP_WISH_INVALID, GRP_LIMIT_PERSON, GRP_LIMIT_TOTAL,
+// GRP_TOO_MANY, GRP_KEY_REUSED, GRP_BUSY.
 func (s *Service) Admit(ctx context.Context, a Admission) (Offer, error) {
 	now := s.clock.Now()
 	c, offer, err := s.offer(ctx, &a)
@@ -55,15 +58,21 @@ func (s *Service) Admit(ctx context.Context, a Admission) (Offer, error) {
 	if !a.Until.After(now) || a.Until.Sub(now) > s.config.MaxHold {
 		return Offer{}, ErrWishInvalid.With("until", "保留时间超出范围 (held for too long or not at all)")
 	}
-	if refusal := c.admits(now); refusal != nil {
-		return offer, s.admittedBefore(ctx, a, refusal)
+	if a.Attempt == "" {
+		a.Attempt = claim.New(a.Order).Attempt
 	}
-	want, deadline := Claim{Order: a.Order, Lines: a.Lines, Until: a.Until}, now.Add(-s.config.Grace)
-	kept, fresh := false, false
+	w := want{claim.Try{Order: a.Order, Attempt: a.Attempt}, a.Lines, a.Until}
+	refusal, kept := c.admits(now), false
+	if refusal != nil && !errors.Is(refusal, ErrEnded) {
+		return Offer{}, refusal
+	}
 	_, err = s.quotas.Upsert(ctx, quotaID(c.ID, a.Member), func(q *Quota) error {
+		if refusal != nil && !q.claims(w, now) { // who was admitted in time may come again after the end
+			return refusal
+		}
 		at := q.find(a.Order)
-		kept, fresh = at >= 0 && q.Claims[at].Kept, at < 0
-		return q.admit(c, want, deadline)
+		kept = at >= 0 && q.Claims[at].Kept
+		return q.admit(c, w, now, now.Add(-s.config.Grace))
 	})
 	if err != nil {
 		return Offer{}, refusalOr("admit", err)
@@ -71,20 +80,37 @@ func (s *Service) Admit(ctx context.Context, a Admission) (Offer, error) {
 	if kept { // it has its seat already
 		return offer, nil
 	}
-	if err := s.claimTotals(ctx, c, want, deadline); err != nil {
-		return Offer{}, refusalOr("admit", s.undo(ctx, a, fresh, err))
+	err = eachTotal(c, a.Lines, func(it *Item, units int64) error { return s.claimTotal(ctx, c, it, w, units) })
+	if fault.Of(err) != nil { // else the store is in trouble: whoever called undoes it, or it lapses
+		err = errors.Join(err, s.Undo(ctx, a))
+	}
+	if err != nil {
+		return Offer{}, refusalOr("admit", err)
 	}
 	return offer, nil
 }
 
-// undo takes back what this call claimed; what cannot be taken back now lapses.
-func (s *Service) undo(ctx context.Context, a Admission, fresh bool, cause error) error {
+// Undo takes an attempt off the holders of its order's claims; those that nobody holds then are gone. It must not be
+// called once the attempt may have written its order. What cannot be taken back now lapses.
+func (s *Service) Undo(ctx context.Context, a Admission) error {
+	if !id.Valid(a.Campaign) || !id.Valid(a.Member) || a.Attempt == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if !fresh || fault.Of(cause) == nil {
-		return cause // an earlier call's claim, or the store is away: the same order may try again
+	t := claim.Try{Order: a.Order, Attempt: a.Attempt}
+	c, err := s.campaign(ctx, a.Campaign)
+	if err == nil {
+		err = eachTotal(c, a.Lines, func(it *Item, _ int64) error { return s.undoTotal(ctx, c, it, t) })
 	}
-	return errors.Join(cause, s.Withdraw(ctx, a.Campaign, a.Member, a.Order))
+	_, quota := s.quotas.Update(ctx, quotaID(a.Campaign, a.Member), func(q *Quota) error {
+		q.leave(a.Campaign, t)
+		return nil
+	})
+	if errors.Is(quota, docstore.ErrNotFound) {
+		quota = nil
+	}
+	return wrap("undo admission", errors.Join(err, quota))
 }
 
 // refusalOr leaves refusals as they are and wraps the rest.
@@ -93,57 +119,6 @@ func refusalOr(operation string, err error) error {
 		return err
 	}
 	return wrap(operation, err)
-}
-
-// claimTotals claims every item that has a total; the caller undoes it when one of them refuses.
-func (s *Service) claimTotals(ctx context.Context, c *Campaign, want Claim, deadline time.Time) error {
-	for _, line := range want.Lines {
-		if !c.limited(line.SKU) {
-			continue
-		}
-		limit := c.item(line.SKU).Total
-		_, err := s.allotments.Upsert(ctx, allotmentID(c.ID, line.SKU), func(a *Allotment) error {
-			return a.admit(opening{want.Order, line.Units, want.Until}, limit, deadline)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) dropTotals(ctx context.Context, c *Campaign, order string, lines []Wish) error {
-	for _, line := range lines {
-		if !c.limited(line.SKU) {
-			continue
-		}
-		_, err := s.allotments.Update(ctx, allotmentID(c.ID, line.SKU), func(a *Allotment) error {
-			a.drop(order)
-			return nil
-		})
-		if err != nil && !errors.Is(err, docstore.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// admittedBefore answers nil instead of "it is over" if the order holds a claim to the same lines.
-func (s *Service) admittedBefore(ctx context.Context, a Admission, refusal error) error {
-	if !errors.Is(refusal, ErrEnded) {
-		return refusal
-	}
-	q, err := s.quotas.Get(ctx, quotaID(a.Campaign, a.Member))
-	if errors.Is(err, docstore.ErrNotFound) {
-		return refusal
-	}
-	if err != nil {
-		return wrap("admit", err)
-	}
-	if at := q.find(a.Order); at < 0 || !slices.Equal(q.Claims[at].Lines, a.Lines) {
-		return refusal
-	}
-	return nil
 }
 
 // Quote is Admit without a claim; it promises nothing. Order and Until are not looked at.
@@ -164,26 +139,19 @@ func (s *Service) Quote(ctx context.Context, a Admission) (Offer, error) {
 	if err != nil {
 		return Offer{}, wrap("quote", err)
 	}
-	deadline := now.Add(-s.config.Grace)
-	if err := q.admit(c, Claim{Order: a.Order, Lines: a.Lines, Until: a.Until}, deadline); err != nil {
+	if err := q.admit(c, want{claim.Try{Order: a.Order}, a.Lines, a.Until}, now, now.Add(-s.config.Grace)); err != nil {
 		return Offer{}, err
 	}
-	for _, line := range a.Lines {
-		if !c.limited(line.SKU) {
-			continue
-		}
-		taken, err := s.allotments.Get(ctx, allotmentID(c.ID, line.SKU))
-		if errors.Is(err, docstore.ErrNotFound) {
-			taken, err = &Allotment{}, nil
-		}
-		if err != nil {
-			return Offer{}, wrap("quote", err)
-		}
-		if err := taken.admit(opening{a.Order, line.Units, a.Until}, c.item(line.SKU).Total, deadline); err != nil {
-			return Offer{}, err
-		}
+	left, err := s.Remaining(ctx, c)
+	if err != nil {
+		return Offer{}, err
 	}
-	return offer, nil
+	return offer, eachTotal(c, a.Lines, func(it *Item, units int64) error {
+		if units > left[it.SKU] {
+			return ErrTotal
+		}
+		return nil
+	})
 }
 
 // offer checks the wish and prices it; the lines come back merged and in SKU order.
@@ -219,15 +187,15 @@ func (s *Service) offer(ctx context.Context, a *Admission) (*Campaign, Offer, er
 
 // campaign answers from what this process has read within the last second; see cache.go.
 func (s *Service) campaign(ctx context.Context, campaign string) (*Campaign, error) {
-	if c := s.known.get(campaign, s.clock); c != nil {
+	at := s.clock.Now() // before the reading: what we know is at least as young as this
+	if c := s.known.get(campaign, at); c != nil {
 		return c, nil
 	}
-	at := s.clock.Now() // before the reading: what we know is at least as young as this
 	c, err := s.fresh(ctx, campaign)
 	if err != nil {
 		return nil, err
 	}
-	s.known.put(c, at)
+	s.known.put(campaign, c, at)
 	return c, nil
 }
 
@@ -270,7 +238,9 @@ func (s *Service) Withdraw(ctx context.Context, campaign, member, order string) 
 	if err != nil {
 		return err
 	}
-	if err := s.dropTotals(ctx, c, order, q.Claims[at].Lines); err != nil {
+	if err := eachTotal(c, q.Claims[at].Lines, func(it *Item, units int64) error {
+		return s.dropTotal(ctx, c, it, order, units, nil)
+	}); err != nil {
 		return wrap("withdraw", err)
 	}
 	_, err = s.quotas.Update(ctx, q.ID, func(q *Quota) error {

@@ -3,8 +3,6 @@ package groupbuy
 import (
 	"sync"
 	"time"
-
-	"guanxi/internal/clock"
 )
 
 // known keeps campaigns this process has read for at most a second, so that thousands who join at once do not
@@ -16,47 +14,49 @@ import (
 //     stranded when it is paid, because TakeSeat reads the campaign afresh, and is refunded;
 //   - items and prices change only before the start, and an offer is honoured as it was made;
 //   - limits are counted in the store, never here.
-type known struct {
-	mu        sync.Mutex
-	life      time.Duration
-	campaigns map[string]knownCampaign
+type known = recent[*Campaign]
+
+// recent remembers what was read within life, by campaign.
+type recent[T any] struct {
+	mu   sync.Mutex
+	life time.Duration
+	of   map[string]seen[T]
 }
 
-type knownCampaign struct {
-	campaign *Campaign // never changed
-	read     time.Time
+type seen[T any] struct {
+	what T // never changed
+	read time.Time
 }
 
 const maxKnown = 1024
 
-func newKnown(life time.Duration) *known {
-	return &known{life: life, campaigns: map[string]knownCampaign{}}
+func newRecent[T any](life time.Duration) *recent[T] {
+	return &recent[T]{life: life, of: map[string]seen[T]{}}
 }
 
-func (k *known) get(campaign string, c clock.Clock) *Campaign {
-	now := c.Now()
+func (k *recent[T]) get(campaign string, now time.Time) (what T) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	one, ok := k.campaigns[campaign]
+	one, ok := k.of[campaign]
 	if !ok || now.Sub(one.read) >= k.life || now.Before(one.read) {
-		return nil
+		return what
 	}
-	return one.campaign
+	return one.what
 }
 
-// put remembers a campaign; the caller must not change it afterwards.
-func (k *known) put(c *Campaign, at time.Time) {
+// put remembers what was read at that time; the caller must not change it afterwards.
+func (k *recent[T]) put(campaign string, what T, at time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.campaigns) >= maxKnown {
-		clear(k.campaigns)
+	if len(k.of) >= maxKnown {
+		clear(k.of)
 	}
-	k.campaigns[c.ID] = knownCampaign{c, at}
+	k.of[campaign] = seen[T]{what, at}
 }
 
 // forget is called after our own writes.
-func (k *known) forget(campaign string) {
+func (k *recent[T]) forget(campaign string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.campaigns, campaign)
+	delete(k.of, campaign)
 }

@@ -59,6 +59,7 @@ type Item struct {
 	Cost      money.Fen `bson:"cost"`
 	PerPerson int64     `bson:"per_person,omitempty"` // units; 0 = no limit
 	Total     int64     `bson:"total,omitempty"`      // units over all members; 0 = no limit
+	Buckets   int       `bson:"buckets,omitempty"`    // how many allotments the total is split into; 0 = one
 }
 
 // Campaign is one group buy of the chain kind.
@@ -193,9 +194,4 @@ func (c *Campaign) item(sku string) *Item {
 		return nil
 	}
 	return &c.Items[i]
-}
-
-func (c *Campaign) limited(sku string) bool {
-	it := c.item(sku)
-	return it != nil && it.Total > 0
 }

@@ -231,7 +231,7 @@ func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) (
 		}
 		items[i] = Item{
 			SKU: it.SKU, Product: good.Product, Name: good.Name, Category: good.Category, Price: price, Own: it.Price,
-			Cost: good.Cost, PerPerson: it.PerPerson, Total: it.Total,
+			Cost: good.Cost, PerPerson: it.PerPerson, Total: it.Total, Buckets: bucketsOf(it.Total),
 		}
 	}
 	switch {

@@ -19,6 +19,7 @@ var (
 	ErrPerPerson    = fault.Define("GRP_LIMIT_PERSON", fault.Conflict, "超出每人限购数量", "more than one person may buy")
 	ErrTotal        = fault.Define("GRP_LIMIT_TOTAL", fault.Conflict, "该商品已达本次接龙限量", "the group buy's limit of this product is reached")
 	ErrTooMany      = fault.Define("GRP_TOO_MANY", fault.Exhausted, "您在本接龙的订单过多", "you have too many orders in this group buy")
+	ErrBusy         = fault.Define("GRP_BUSY", fault.Unavailable, "参与的人太多，请稍后再试", "too many people are joining right now, try again")
 	ErrSeatNotFound = fault.Define("GRP_SEAT_NOT_FOUND", fault.NotFound, "没有这个接龙号", "there is no such seat")
 )
 
@@ -26,6 +27,6 @@ var (
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrNotFound, ErrNotHost, ErrInvalid, ErrPageInvalid, ErrKeyReused, ErrState, ErrGoods, ErrPriceFloor, ErrNotOpen,
-		ErrEnded, ErrNotOffered, ErrWishInvalid, ErrPerPerson, ErrTotal, ErrTooMany, ErrSeatNotFound,
+		ErrEnded, ErrNotOffered, ErrWishInvalid, ErrPerPerson, ErrTotal, ErrTooMany, ErrBusy, ErrSeatNotFound,
 	}
 }

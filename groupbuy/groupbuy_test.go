@@ -225,8 +225,9 @@ func TestACampaignFromDraftToSettled(t *testing.T) {
 			t.Errorf("number %d", seat.Number)
 		}
 	}
+	m.clock.Advance(23*time.Hour - 5*time.Minute)
 	must[Offer](t)(m.Admit(t.Context(), m.admission(c, "bob", "o2", 1)))
-	m.clock.Advance(24*time.Hour - time.Hour)
+	m.clock.Advance(5 * time.Minute)
 	m.tick(t)
 	expectState(t, m, c.ID, Closed, EventOpened, EventClosed)
 	_, err = m.Admit(t.Context(), m.admission(c, "cat", "o3", 1))
@@ -366,7 +367,11 @@ func TestLimitsPerPersonPerItemAndInTotal(t *testing.T) {
 	if err := admit("bob", "o4", Wish{"tea-1", 3}, Wish{"pear-1", 2}); err != nil { // o3 left no claim behind
 		t.Fatal(err)
 	}
-	// the same order with fewer units replaces its claim
+	// other lines under the same order are refused while it has its claim, and change nothing
+	expectFault(t, admit("bob", "o4", Wish{"tea-1", 1}, Wish{"pear-1", 1}), ErrKeyReused)
+	if err := m.Withdraw(t.Context(), c.ID, "bob", "o4"); err != nil {
+		t.Fatal(err)
+	}
 	if err := admit("bob", "o4", Wish{"tea-1", 1}, Wish{"pear-1", 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -205,19 +205,15 @@ func (f *fair) auditQuotas(r *rapid.T) {
 		}
 		exempt = exempt || f.exempt[member]
 	}
-	a, err := f.allotments.Get(context.Background(), allotmentID(f.campaign.ID, "pear-1"))
+	a, err := f.allotments.Get(context.Background(), allotmentID(f.campaign.ID, f.campaign.item("pear-1"), 0))
 	if errors.Is(err, docstore.ErrNotFound) || exempt {
 		return
 	}
 	if err != nil {
 		r.Fatal(err)
 	}
-	units := a.Kept - a.Left
-	for _, o := range a.Open.list() {
-		if !o.Until.Before(deadline) {
-			units += o.Units
-		}
-	}
+	a.forget(deadline)
+	units := a.used()
 	if units > 4 {
 		r.Fatalf("%d pears of 4: %+v", units, a)
 	}

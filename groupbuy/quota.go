@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/docstore"
 )
 
@@ -23,10 +24,11 @@ type Quota struct {
 
 // Claim is one order's part of a quota.
 type Claim struct {
-	Order string    `bson:"o"`
-	Lines []Wish    `bson:"l"`
-	Until time.Time `bson:"t,omitempty"`
-	Kept  bool      `bson:"k,omitempty"`
+	Order string        `bson:"o"`
+	Lines []Wish        `bson:"l"`
+	Until time.Time     `bson:"t,omitempty"`
+	Kept  bool          `bson:"k,omitempty"`
+	By    claim.Holders `bson:"b,omitempty"`
 }
 
 // unpaid is the latest claim that is not kept, for the index that closing looks at.
@@ -44,14 +46,30 @@ func (q *Quota) find(order string) int {
 	return slices.IndexFunc(q.Claims, func(c Claim) bool { return c.Order == order })
 }
 
-// admit claims lines for an order, or says which limit forbids it.
-func (q *Quota) admit(c *Campaign, want Claim, deadline time.Time) error {
+// claims reports whether an attempt may go on from what an earlier one at the same order has claimed.
+func (q *Quota) claims(want want, now time.Time) bool {
+	at := q.find(want.Order)
+	return at >= 0 && (q.Claims[at].Kept || slices.Equal(q.Claims[at].Lines, want.lines) && !q.Claims[at].Until.Before(now))
+}
+
+// admit claims lines for an attempt at an order, or says which limit forbids it. The living claim of another attempt at the
+// order is joined; it must be for the same lines.
+func (q *Quota) admit(c *Campaign, want want, now, deadline time.Time) error {
 	if at := q.find(want.Order); at >= 0 {
-		if q.Claims[at].Kept {
+		one := &q.Claims[at]
+		switch {
+		case one.Kept:
 			return nil
-		}
-		if slices.Equal(q.Claims[at].Lines, want.Lines) && q.Claims[at].Until.After(want.Until) {
-			want.Until = q.Claims[at].Until
+		case one.Until.Before(now): // lapsed: claimed anew below
+		case !slices.Equal(one.Lines, want.lines):
+			return ErrKeyReused
+		default:
+			one.By = one.By.Join(want.Try)
+			if one.Until.Before(want.until) {
+				one.Until = want.until
+			}
+			q.settle(c.ID)
+			return nil
 		}
 	}
 	q.Claims = slices.DeleteFunc(q.Claims, func(one Claim) bool {
@@ -60,12 +78,23 @@ func (q *Quota) admit(c *Campaign, want Claim, deadline time.Time) error {
 	if len(q.Claims) >= maxClaims {
 		return ErrTooMany
 	}
-	if err := q.fits(c, want.Lines); err != nil {
+	if err := q.fits(c, want.lines); err != nil {
 		return err
 	}
-	q.Claims = append(q.Claims, want)
+	q.Claims = append(q.Claims, Claim{Order: want.Order, Lines: want.lines, Until: want.until, By: claim.HeldBy(want.Try)})
 	q.settle(c.ID)
 	return nil
+}
+
+// leave takes an attempt off the holders of its order's claim, which goes with the last of them.
+func (q *Quota) leave(campaign string, t claim.Try) {
+	at := q.find(t.Order)
+	if at < 0 || q.Claims[at].Kept {
+		return
+	}
+	if q.Claims[at].By = q.Claims[at].By.Leave(t); q.Claims[at].By.Nobody() {
+		q.drop(campaign, t.Order, false)
+	}
 }
 
 func (q *Quota) fits(c *Campaign, lines []Wish) error {
@@ -107,7 +136,7 @@ func (q *Quota) keep(campaign, order string, lines []Wish) {
 		q.Claims = append(q.Claims, Claim{Order: order, Lines: lines})
 		at = len(q.Claims) - 1
 	}
-	q.Claims[at].Kept, q.Claims[at].Until = true, time.Time{}
+	q.Claims[at].Kept, q.Claims[at].Until, q.Claims[at].By = true, time.Time{}, ""
 	q.settle(campaign)
 }
 

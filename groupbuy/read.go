@@ -82,26 +82,45 @@ func (s *Service) Claimed(ctx context.Context, campaign, member, order string) (
 	return q.find(order) >= 0, nil
 }
 
-// Remaining says how many units of each item with a total limit may still be claimed; items without one are absent.
+// exactBuckets is up to how many allotments Remaining reads every time.
+const exactBuckets = 16
+
+// Remaining says how many units of each item with a total limit may still be claimed; items without one are absent. It is
+// for showing: of campaigns whose totals lie in many allotments, what this process has read within the last second.
 func (s *Service) Remaining(ctx context.Context, c *Campaign) (map[string]int64, error) {
-	var ids []string
-	left := map[string]int64{}
-	for _, item := range c.Items {
-		if item.Total > 0 {
-			ids, left[item.SKU] = append(ids, allotmentID(c.ID, item.SKU)), item.Total
+	buckets := 0
+	for i := range c.Items {
+		if c.Items[i].Total > 0 {
+			buckets += c.Items[i].buckets()
 		}
 	}
-	if len(ids) == 0 {
+	if buckets <= exactBuckets {
+		return s.remaining(ctx, c)
+	}
+	at := s.clock.Now()
+	if left := s.shown.get(c.ID, at); left != nil {
 		return left, nil
 	}
-	found, err := s.allotments.GetMany(ctx, ids)
-	if err != nil {
-		return nil, wrap("remaining", err)
+	left, err := s.shared.Do(ctx, c.ID, func(ctx context.Context) (map[string]int64, error) { return s.remaining(ctx, c) })
+	if err == nil {
+		s.shown.put(c.ID, left, at)
 	}
-	deadline := s.clock.Now().Add(-s.config.Grace)
-	for sku := range left {
-		if a := found[allotmentID(c.ID, sku)]; a != nil {
-			left[sku] = max(left[sku]-a.claimed(deadline), 0)
+	return left, err
+}
+
+func (s *Service) remaining(ctx context.Context, c *Campaign) (map[string]int64, error) {
+	left := map[string]int64{}
+	for i := range c.Items {
+		it := &c.Items[i]
+		if it.Total == 0 {
+			continue
+		}
+		all, err := s.look(ctx, c, it)
+		if err != nil {
+			return nil, wrap("remaining", err)
+		}
+		for _, room := range s.rooms(it, all) {
+			left[it.SKU] += room
 		}
 	}
 	return left, nil

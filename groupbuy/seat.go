@@ -131,18 +131,21 @@ func (s *Service) keep(ctx context.Context, c *Campaign, seat *Seat) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range seat.Lines {
-		if !c.limited(line.SKU) {
-			continue
+	err = eachTotal(c, seat.Lines, func(it *Item, units int64) error {
+		if seat.Left {
+			return s.dropTotal(ctx, c, it, seat.Order, units, seat)
 		}
-		if _, err := s.allotments.Upsert(ctx, allotmentID(seat.Campaign, line.SKU), func(a *Allotment) error {
-			a.keep(seat, line.SKU)
-			return nil
-		}); err != nil {
-			return err
-		}
+		return s.payTotal(ctx, c, it, seat, units)
+	})
+	if err != nil || seat.Left {
+		return err
 	}
-	return nil
+	// Written first, then looked again: whoever leaves the seat marks it first, then takes back what is written here.
+	now, err := s.seats.Get(ctx, seat.ID)
+	if err != nil || !now.Left {
+		return err
+	}
+	return s.keep(ctx, c, now)
 }
 
 func (s *Service) strand(ctx context.Context, seat *Seat, reason string) (*Seat, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -65,6 +66,9 @@ type Service struct {
 	communities Communities
 	config      Config
 	known       *known
+	looks       claim.Readings[allotted]
+	shared      claim.Readings[map[string]int64]
+	shown       *recent[map[string]int64]
 	numbers     *numbering
 }
 
@@ -92,7 +96,7 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	}
 	return &Service{
 		collections: opened, clock: d.Clock, goods: d.Goods, communities: d.Communities, config: c,
-		known: newKnown(c.Memory), numbers: newNumbering(),
+		known: newRecent[*Campaign](c.Memory), shown: newRecent[map[string]int64](time.Second), numbers: newNumbering(),
 	}, nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// gate lets callers of one key through one after the other, so that a failing placement does not give back
-// the claims of its twin. Across processes the claims' own lapse and the order's derived id keep it right.
+// gate lets callers of one key through one after the other: a double tap costs one placement. It is a courtesy of this
+// process; what keeps attempts apart, here and in other processes, are their claims.
 type gate struct {
 	mu   sync.Mutex
 	busy map[string]chan struct{}

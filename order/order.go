@@ -32,7 +32,8 @@ type Order struct {
 	Pickup   *Pickup            `bson:"pickup,omitempty"`
 	Note     docstore.Encrypted `bson:"note,omitempty"`
 	Share    string             `bson:"share,omitempty"`
-	Content  string             `bson:"content"` // hash of the canonical request
+	Content  string             `bson:"content"`           // hash of the canonical request
+	Attempt  string             `bson:"attempt,omitempty"` // which attempt at the request wrote it; see package claim
 
 	PrepayID  string    `bson:"prepay,omitempty"`
 	PrepaidAt time.Time `bson:"prepaid_at,omitempty"` // when the platform gave PrepayID

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
@@ -34,7 +37,7 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 		return Quote{}, err
 	}
 	offer, err := s.deps.Campaigns.Quote(ctx, Admission{
-		Order: orderID(in.Member, ""), Campaign: in.Campaign, Member: in.Member, Lines: in.Lines,
+		Try: claim.Try{Order: orderID(in.Member, "")}, Campaign: in.Campaign, Member: in.Member, Lines: in.Lines,
 		Until: s.clock.Now().Add(s.config.Hold),
 	})
 	if err != nil {
@@ -55,8 +58,10 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 }
 
 // Place makes an order: price, stock and limits are locked until it expires. The same key with the same content
-// answers the same order, whatever became of it since. Errors: ErrKeyReused, ErrBadInput, ErrBadLines,
-// ErrBadAmount, ErrUnknownPickup, ErrHostPaused and what Campaigns and Stock refuse.
+// answers the same order, whatever became of it since; any number of attempts at it may run in any number of processes
+// (see package claim): the stored order is the one decision, and it keeps what its writer has claimed. Errors:
+// ErrKeyReused, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrHostPaused and what Campaigns
+// and Stock refuse.
 func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -70,22 +75,33 @@ func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
 	if o, err := s.again(ctx, number, content); o != nil || err != nil {
 		return o, err
 	}
-	draft := &Order{Doc: docstore.Doc{ID: number}, State: StatePlaced, Member: in.Member, Campaign: in.Campaign, Content: content}
-	if got, err := s.claim(ctx, draft, in); err != nil {
-		s.giveBack(ctx, draft, in.Lines, got)
+	try := claim.New(number)
+	draft := &Order{
+		Doc: docstore.Doc{ID: number}, State: StatePlaced, Member: in.Member, Campaign: in.Campaign, Content: content,
+		Attempt: try.Attempt,
+	}
+	claims := &claims{service: s, try: try, in: in}
+	if err := s.claim(ctx, draft, claims); err != nil {
+		claims.undo(ctx)
 		return nil, fmt.Errorf("place: %w", err)
 	}
 	err = s.orders.Insert(ctx, draft)
-	if docstore.Exists(err) { // another process placed the same at this moment: the claims are that order's
-		return s.again(ctx, number, content)
+	if docstore.Exists(err) {
+		return s.beaten(ctx, draft, claims)
 	}
-	if err != nil {
-		if !errors.Is(err, docstore.ErrUnclear) && ctx.Err() == nil {
-			s.giveBack(ctx, draft, in.Lines, gotStock)
-		}
+	if err != nil { // stored or not, nobody knows: the claims wait for the next attempt, or lapse
 		return nil, fmt.Errorf("place: %w", err)
 	}
 	return draft, nil
+}
+
+// beaten answers for an attempt that found its order stored. Only what it alone has claimed goes back.
+func (s *Service) beaten(ctx context.Context, draft *Order, claims *claims) (*Order, error) {
+	o, err := s.again(ctx, draft.ID, draft.Content)
+	if err == nil && o != nil && o.Attempt != draft.Attempt || errors.Is(err, ErrKeyReused) {
+		claims.undo(ctx)
+	}
+	return o, err
 }
 
 // again answers a repeated placement: the order, ErrKeyReused, or nothing when it was never placed.
@@ -102,49 +118,63 @@ func (s *Service) again(ctx context.Context, number, content string) (*Order, er
 	return o, nil
 }
 
-// claimed is what a placement may have taken before it failed.
-type claimed int
+// claims is what one attempt has to leave if it fails before it has tried to write the order.
+type claims struct {
+	service *Service
+	try     claim.Try
+	in      PlaceInput
+	back    []func(context.Context) error
+}
 
-const (
-	gotNothing claimed = iota
-	gotLimits
-	gotStock // and limits
-)
+func (c *claims) admission(until time.Time) Admission {
+	return Admission{Try: c.try, Campaign: c.in.Campaign, Member: c.in.Member, Lines: c.in.Lines, Until: until}
+}
+
+// undo leaves the claims, the last first. What cannot be left now lapses.
+func (c *claims) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
+	for _, back := range slices.Backward(c.back) {
+		_ = back(ctx)
+	}
+}
 
 // claim fills the draft: limits first, then what is only read, then stock, so that a refusal costs little: whoever
 // refused for good has taken nothing, and "sold out" must stay cheap in a flash hour.
-func (s *Service) claim(ctx context.Context, o *Order, in PlaceInput) (claimed, error) {
-	now := s.clock.Now()
+func (s *Service) claim(ctx context.Context, o *Order, c *claims) error {
+	now, in := s.clock.Now(), c.in
 	o.PlacedAt, o.ExpiresAt = now, now.Add(s.config.Hold)
 	o.Note, o.Share = docstore.Encrypted(in.Note), in.Share
 	until := o.ExpiresAt.Add(s.config.HoldGrace)
-	offer, err := s.deps.Campaigns.Admit(ctx, Admission{
-		Order: o.ID, Campaign: in.Campaign, Member: in.Member, Lines: in.Lines, Until: until,
-	})
+	offer, err := s.deps.Campaigns.Admit(ctx, c.admission(until))
+	if err == nil || !refused(err) {
+		c.back = append(c.back, func(ctx context.Context) error { return s.deps.Campaigns.Undo(ctx, c.admission(until)) })
+	}
 	if err != nil {
-		return unless(refused(err), gotLimits, gotNothing), err
+		return err
 	}
 	o.Host, o.Community = offer.Host, offer.Community
 	if err := s.admits(ctx, o.Host); err != nil {
-		return gotLimits, err
+		return err
 	}
 	if o.Lines, o.Amount, err = price(in.Lines, offer); err != nil {
-		return gotStock, err // an earlier try under this key may have come as far
+		return err
 	}
 	if o.Pickup, err = s.pickup(ctx, offer.Community, in.Pickup); err != nil {
-		return gotLimits, err
+		return err
 	}
 	if o.Grade, err = s.deps.Pickups.Grade(ctx, offer.Host); err != nil {
-		return gotLimits, err
+		return err
 	}
 	if o.Referral, err = s.deps.Referrer.Attribute(ctx, in.Member, offer.Host, offer.Community, now); err != nil {
-		return gotLimits, err
+		return err
 	}
 	o.plan()
-	if err := s.deps.Stock.Hold(ctx, o.ID, until, in.Lines); err != nil {
-		return unless(refused(err), gotStock, gotLimits), err
+	err = s.deps.Stock.Hold(ctx, c.try, until, in.Lines)
+	if err == nil || !refused(err) {
+		c.back = append(c.back, func(ctx context.Context) error { return s.deps.Stock.Undo(ctx, c.try, in.Lines) })
 	}
-	return gotStock, nil
+	return err
 }
 
 // admits answers nil while the brand lets the host take orders. Errors: ErrHostPaused.
@@ -156,33 +186,10 @@ func (s *Service) admits(ctx context.Context, host string) error {
 	return err
 }
 
-func unless(refused bool, doubtful, sure claimed) claimed {
-	if refused {
-		return sure
-	}
-	return doubtful
-}
-
-// refused tells a considered no from an outage, after which something may have happened all the same.
+// refused tells a considered no, which has claimed nothing, from an outage, after which something may be claimed.
 func refused(err error) bool {
 	f := fault.Of(err)
 	return f != nil && f.Kind != fault.Internal && f.Kind != fault.Unavailable
-}
-
-// giveBack is a courtesy: what it cannot give back lapses by itself. It never takes from an order that exists.
-func (s *Service) giveBack(ctx context.Context, o *Order, lines []Wish, got claimed) {
-	if got == gotNothing {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
-	defer cancel()
-	if _, err := s.Get(ctx, o.ID); !errors.Is(err, ErrNotFound) {
-		return
-	}
-	if got == gotStock {
-		_ = s.deps.Stock.Release(ctx, o.ID, lines)
-	}
-	_ = s.deps.Campaigns.Withdraw(ctx, o.Campaign, o.Member, o.ID)
 }
 
 func (s *Service) pickup(ctx context.Context, community, point string) (*Pickup, error) {

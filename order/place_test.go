@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -35,7 +36,7 @@ func TestPlaceLocksPriceReferralAndTime(t *testing.T) {
 		Referral: Referral{Policy: "v1", Direct: "hana", Why: "campaign-host"},
 		Pickup:   &Pickup{Point: "gate", Name: "北门", Keeper: "keeper"}, Note: "放门口", Share: "s1",
 	}
-	ignore := []cmp.Option{cmpopts.IgnoreFields(Order{}, "Doc", "Content")}
+	ignore := []cmp.Option{cmpopts.IgnoreFields(Order{}, "Doc", "Content", "Attempt")}
 	if diff := cmp.Diff(want, got, ignore...); diff != "" {
 		t.Errorf("answered (-want +got):\n%s", diff)
 	}
@@ -241,7 +242,7 @@ type interrupted struct {
 	first func()
 }
 
-func (i interrupted) Hold(context.Context, string, time.Time, []Wish) error {
+func (i interrupted) Hold(context.Context, claim.Try, time.Time, []Wish) error {
 	i.first()
 	return docstore.ErrUnavailable
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/money"
 )
 
@@ -12,19 +13,20 @@ import (
 // Campaigns decides whether a purchase may enter a campaign (groupbuy).
 type Campaigns interface {
 	// Admit checks the campaign's schedule, items and limits and claims the limits for the order until the
-	// given time. Admitting the same order again answers the same.
+	// given time. Another attempt at the same order joins the claims. Whoever is refused has claimed nothing.
 	Admit(ctx context.Context, a Admission) (Offer, error)
 	// Quote is Admit without a claim.
 	Quote(ctx context.Context, a Admission) (Offer, error)
-	// Withdraw gives the claim back; unknown claims are fine.
-	Withdraw(ctx context.Context, campaign, member, order string) error
+	// Undo leaves the claims of this attempt; those other attempts count on stay. Unknown claims are fine.
+	Undo(ctx context.Context, a Admission) error
 }
 
 // Admission is a wish to buy in a campaign.
 type Admission struct {
-	Order, Campaign, Member string
-	Lines                   []Wish
-	Until                   time.Time
+	claim.Try
+	Campaign, Member string
+	Lines            []Wish
+	Until            time.Time
 }
 
 // Wish is a number of units of a SKU.
@@ -50,10 +52,10 @@ type OfferLine struct {
 
 // Stock holds units (catalog).
 type Stock interface {
-	// Hold takes all lines or none, until the given time; repeating it for the same order changes nothing.
-	Hold(ctx context.Context, order string, until time.Time, lines []Wish) error
-	// Release gives held units back; repeating it, or releasing what was never held, changes nothing.
-	Release(ctx context.Context, order string, lines []Wish) error
+	// Hold takes all lines or none, until the given time; another attempt at the same order joins what is held.
+	Hold(ctx context.Context, t claim.Try, until time.Time, lines []Wish) error
+	// Undo leaves what this attempt holds; what other attempts count on stays held. Unknown holds are fine.
+	Undo(ctx context.Context, t claim.Try, lines []Wish) error
 }
 
 // Referrer says who is credited for a sale (distribution).

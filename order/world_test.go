@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/internal/claim"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -73,8 +74,8 @@ func newWorld(t testing.TB) *world {
 			w.mail = append(w.mail, letter{id, m.Name, m})
 		}
 	})
-	w.campaign = &fakeCampaigns{claims: map[string]string{}}
-	w.stock = &fakeStock{free: map[string]int64{"tea": 1000, "nuts": 1000, "gift": 1000}, holds: map[string][]Wish{}}
+	w.campaign = &fakeCampaigns{claims: map[string]string{}, holders: map[string]claim.Holders{}}
+	w.stock = &fakeStock{free: map[string]int64{"tea": 1000, "nuts": 1000, "gift": 1000}, holds: map[string][]Wish{}, holders: map[string]claim.Holders{}}
 	w.hosts = &fakeHosts{}
 	w.platform = &fakePlatform{clock: w.clock, numbers: map[string]*fakeNumber{}, refunds: map[string]*RefundReceipt{}}
 	w.orders, err = New(t.Context(), Deps{
@@ -211,6 +212,7 @@ type fakeCampaigns struct {
 	mu      sync.Mutex
 	admits  int
 	claims  map[string]string // order → member
+	holders map[string]claim.Holders
 	refuses error
 }
 
@@ -242,18 +244,40 @@ func (f *fakeCampaigns) Admit(_ context.Context, a Admission) (Offer, error) {
 	}
 	offer, err := f.offer(a.Lines)
 	if err == nil {
-		f.claims[a.Order] = a.Member
+		f.claims[a.Order], f.holders[a.Order] = a.Member, join(f.holders, a.Try)
 	}
 	return offer, err
 }
 
 func (f *fakeCampaigns) Quote(_ context.Context, a Admission) (Offer, error) { return f.offer(a.Lines) }
 
-func (f *fakeCampaigns) Withdraw(_ context.Context, _, _, order string) error {
+func (f *fakeCampaigns) Undo(_ context.Context, a Admission) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.claims, order)
+	if left(f.holders, a.Try) {
+		delete(f.claims, a.Order)
+	}
 	return nil
+}
+
+func join(holders map[string]claim.Holders, t claim.Try) claim.Holders {
+	if known, ok := holders[t.Order]; ok {
+		return known.Join(t)
+	}
+	return claim.HeldBy(t)
+}
+
+// left takes an attempt off and tells whether it was the last.
+func left(holders map[string]claim.Holders, t claim.Try) bool {
+	known, ok := holders[t.Order]
+	if !ok {
+		return false
+	}
+	if holders[t.Order] = known.Leave(t); holders[t.Order].Nobody() {
+		delete(holders, t.Order)
+		return true
+	}
+	return false
 }
 
 // fakeStock holds units by order.
@@ -261,18 +285,21 @@ type fakeStock struct {
 	mu      sync.Mutex
 	free    map[string]int64
 	holds   map[string][]Wish
+	holders map[string]claim.Holders
 	refuses error
 }
 
 var errSoldOut = fault.Define("CAT_SOLD_OUT", fault.Conflict, "售罄", "sold out")
 
-func (f *fakeStock) Hold(_ context.Context, order string, _ time.Time, lines []Wish) error {
+func (f *fakeStock) Hold(_ context.Context, t claim.Try, _ time.Time, lines []Wish) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuses != nil {
 		return f.refuses
 	}
+	order := t.Order
 	if f.holds[order] != nil {
+		f.holders[order] = join(f.holders, t)
 		return nil
 	}
 	for _, l := range lines {
@@ -283,17 +310,31 @@ func (f *fakeStock) Hold(_ context.Context, order string, _ time.Time, lines []W
 	for _, l := range lines {
 		f.free[l.SKU] -= l.Units
 	}
-	f.holds[order] = slices.Clone(lines)
+	f.holds[order], f.holders[order] = slices.Clone(lines), claim.HeldBy(t)
 	return nil
+}
+
+func (f *fakeStock) Undo(_ context.Context, t claim.Try, _ []Wish) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if left(f.holders, t) {
+		f.giveUp(t.Order)
+	}
+	return nil
+}
+
+func (f *fakeStock) giveUp(order string) {
+	for _, l := range f.holds[order] {
+		f.free[l.SKU] += l.Units
+	}
+	delete(f.holds, order)
+	delete(f.holders, order)
 }
 
 func (f *fakeStock) Release(_ context.Context, order string, _ []Wish) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, l := range f.holds[order] {
-		f.free[l.SKU] += l.Units
-	}
-	delete(f.holds, order)
+	f.giveUp(order)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/catalog"
+	"guanxi/internal/claim"
 	"guanxi/internal/redisx"
 	"guanxi/order"
 )
@@ -134,9 +135,9 @@ type gatedStock struct {
 	gate *gate
 }
 
-func (s gatedStock) Hold(ctx context.Context, number string, until time.Time, lines []order.Wish) error {
+func (s gatedStock) Hold(ctx context.Context, t claim.Try, until time.Time, lines []order.Wish) error {
 	before := s.gate.freed.Load()
-	err := s.Stock.Hold(ctx, number, until, lines)
+	err := s.Stock.Hold(ctx, t, until, lines)
 	if errors.Is(err, catalog.ErrSoldOut) {
 		s.gate.learn(ctx, before, lines)
 	}

@@ -9,6 +9,7 @@ import (
 	"guanxi/community/hosting"
 	"guanxi/distribution"
 	"guanxi/groupbuy"
+	"guanxi/internal/claim"
 	"guanxi/order"
 )
 
@@ -50,12 +51,12 @@ func (c campaigns) Quote(ctx context.Context, a order.Admission) (order.Offer, e
 	return offered(offer), err
 }
 
-func (c campaigns) Withdraw(ctx context.Context, campaign, member, number string) error {
-	return c.groupbuy.Withdraw(ctx, campaign, member, number)
+func (c campaigns) Undo(ctx context.Context, a order.Admission) error {
+	return c.groupbuy.Undo(ctx, admission(a))
 }
 
 func admission(a order.Admission) groupbuy.Admission {
-	out := groupbuy.Admission{Order: a.Order, Campaign: a.Campaign, Member: a.Member, Until: a.Until}
+	out := groupbuy.Admission{Order: a.Order, Attempt: a.Attempt, Campaign: a.Campaign, Member: a.Member, Until: a.Until}
 	for _, w := range a.Lines {
 		out.Lines = append(out.Lines, groupbuy.Wish{SKU: w.SKU, Units: w.Units})
 	}
@@ -74,12 +75,12 @@ func offered(o groupbuy.Offer) order.Offer {
 
 type stock struct{ catalog *catalog.Service }
 
-func (s stock) Hold(ctx context.Context, number string, until time.Time, lines []order.Wish) error {
-	return s.catalog.Hold(ctx, number, until, unitsOf(lines))
+func (s stock) Hold(ctx context.Context, t claim.Try, until time.Time, lines []order.Wish) error {
+	return s.catalog.Hold(ctx, t, until, unitsOf(lines))
 }
 
-func (s stock) Release(ctx context.Context, number string, lines []order.Wish) error {
-	return s.catalog.Release(ctx, number, unitsOf(lines))
+func (s stock) Undo(ctx context.Context, t claim.Try, lines []order.Wish) error {
+	return s.catalog.Undo(ctx, t, unitsOf(lines))
 }
 
 func unitsOf(lines []order.Wish) []catalog.Units {
