@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 func (s *Service) load(ctx context.Context, member string) (*Member, error) {
@@ -66,6 +67,15 @@ func (s *Service) EditProfile(ctx context.Context, member string, edit ProfileEd
 		return Profile{}, fmt.Errorf("member edit profile: %w", err)
 	}
 	return after, nil
+}
+
+// JoinedAt is when the account was made. Codes: as OpenID.
+func (s *Service) JoinedAt(ctx context.Context, member string) (time.Time, error) {
+	m, err := s.load(ctx, member)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("member joined: %w", err)
+	}
+	return m.JoinedAt, nil
 }
 
 // OpenID gives the platform's name for a member, for payment and messages; it must not be logged or shown.

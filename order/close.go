@@ -34,7 +34,7 @@ func (s *Service) giveUp(ctx context.Context, order, why string) (*Order, error)
 		switch {
 		case o.State != StatePlaced:
 			return errUnchanged
-		case why == WhyExpired && now.Before(o.ExpiresAt):
+		case why == WhyExpired && now.Before(o.lapsesAt()):
 			return errUnchanged
 		}
 		return o.beginClose(why, now)

@@ -16,6 +16,8 @@ var (
 		"自提点不存在", "there is no such pickup point")
 	ErrKeyReused = fault.Define("ORD_KEY_REUSED", fault.Conflict,
 		"同一个请求编号对应了不同的内容", "this idempotency key was used with other content")
+	ErrUnpaidLimit = fault.Define("ORD_UNPAID_LIMIT", fault.Exhausted,
+		"未付款的订单或商品过多，请先付款或取消", "too much is unpaid; pay for it or cancel it first")
 	ErrExpired = fault.Define("ORD_EXPIRED", fault.Conflict,
 		"订单已过支付时限，请重新下单", "the time to pay this order is over")
 	ErrAlreadyPaid = fault.Define("ORD_ALREADY_PAID", fault.Conflict,
@@ -57,7 +59,7 @@ var (
 // Faults lists every refusal of this domain for the error catalogue.
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
-		ErrNotFound, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrKeyReused, ErrExpired,
+		ErrNotFound, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrKeyReused, ErrUnpaidLimit, ErrExpired,
 		ErrAlreadyPaid, ErrNotPayable, ErrNotPaid, ErrWrongState, ErrAlreadyShipped, ErrPaymentMismatch,
 		ErrRefundMismatch, ErrRefundNotFound, ErrRefundLines, ErrRefundTooMuch, ErrRefundLimit,
 		ErrAfterSaleOver, ErrHostPaused, ErrPaymentsAway, ErrPaymentRefused,

@@ -172,7 +172,7 @@ func (m *machine) payLate() {
 func (m *machine) time() {
 	m.clock.Advance(rapid.SampledFrom([]time.Duration{
 		time.Second, time.Second, 31 * time.Second, 31 * time.Second, 5 * time.Minute, 5 * time.Minute,
-		16 * time.Minute, 49 * time.Hour, 8 * day,
+		18 * time.Minute, 49 * time.Hour, 8 * day,
 	}).Draw(m.r, "time"))
 	_, _ = m.orders.Tick(m.t.Context())
 }

@@ -45,7 +45,7 @@ func (s *Service) Prepay(ctx context.Context, member, order string) (PayParams, 
 	}
 	params, err := s.deps.Payments.Prepay(ctx, Prepayment{
 		Number: o.ID, Description: o.words(), OpenID: openID, Total: o.Amount,
-		ExpiresAt: o.ExpiresAt.Add(platformSlack),
+		ExpiresAt: o.lapsesAt().Add(platformSlack),
 	})
 	if errors.Is(err, ErrPaymentRefused) {
 		return PayParams{}, s.refusedPrepay(ctx, o.ID, err)
@@ -114,7 +114,7 @@ func (o *Order) payable(now time.Time) error {
 	switch {
 	case o.Payment != nil:
 		return ErrAlreadyPaid
-	case o.State == StatePlaced && now.Before(o.ExpiresAt):
+	case o.State == StatePlaced && now.Before(o.lapsesAt()):
 		return nil
 	case o.State == StatePlaced, o.CloseWhy == WhyExpired:
 		return ErrExpired

@@ -60,8 +60,9 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 // Place makes an order: price, stock and limits are locked until it expires. The same key with the same content
 // answers the same order, whatever became of it since; any number of attempts at it may run in any number of processes
 // (see package claim): the stored order is the one decision, and it keeps what its writer has claimed. Errors:
-// ErrKeyReused, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrHostPaused and what Campaigns
-// and Stock refuse.
+// (see package claim): the stored order is the one decision, and it keeps what its writer has claimed. Errors:
+// ErrKeyReused, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrUnpaidLimit, ErrHostPaused and what
+// Campaigns and Stock refuse.
 func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -170,6 +171,13 @@ func (s *Service) claim(ctx context.Context, o *Order, c *claims) error {
 		return err
 	}
 	o.plan()
+	err = s.enterTab(ctx, o, c.try, until)
+	if err == nil || !refused(err) {
+		c.back = append(c.back, func(ctx context.Context) error { return s.leaveTab(ctx, in.Member, c.try) })
+	}
+	if err != nil {
+		return err
+	}
 	err = s.deps.Stock.Hold(ctx, c.try, until, in.Lines)
 	if err == nil || !refused(err) {
 		c.back = append(c.back, func(ctx context.Context) error { return s.deps.Stock.Undo(ctx, c.try, in.Lines) })

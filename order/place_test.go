@@ -28,7 +28,7 @@ func TestPlaceLocksPriceReferralAndTime(t *testing.T) {
 	}
 	want := &Order{
 		Member: "mia", Campaign: "spring", Host: "hana", Community: "lane", Grade: "grade-of-hana", State: StatePlaced, PlacedAt: start,
-		ExpiresAt: start.Add(15 * time.Minute), NextAt: start.Add(15 * time.Minute), Amount: 3*1099 + 350,
+		ExpiresAt: start.Add(15 * time.Minute), NextAt: start.Add(15*time.Minute + ClockSkew), Amount: 3*1099 + 350,
 		Lines: []Line{
 			{SKU: "tea", Product: "p-tea", Name: "山货 tea", Category: "food", Units: 3, Price: 1099, Cost: 549, Paid: 3297},
 			{SKU: "nuts", Product: "p-nuts", Name: "山货 nuts", Category: "food", Units: 1, Price: 350, Cost: 175, Paid: 350},

@@ -26,6 +26,9 @@ func refundDelay(tries int) time.Duration {
 	return min(time.Minute<<min(tries, 12), 6*time.Hour)
 }
 
+// lapsesAt is when an unpaid order is given up: by then its time is over on everybody's clock.
+func (o *Order) lapsesAt() time.Time { return o.ExpiresAt.Add(ClockSkew) }
+
 // plan writes down when the order needs the next automatic look. It depends on nothing but the document.
 func (o *Order) plan() {
 	next := time.Time{}
@@ -36,7 +39,7 @@ func (o *Order) plan() {
 	}
 	switch o.State {
 	case StatePlaced:
-		earliest(o.ExpiresAt)
+		earliest(o.lapsesAt())
 		earliest(o.LookAt)
 	case StateClosing:
 		earliest(o.LookAt)

@@ -73,9 +73,11 @@ type Referral struct {
 	Touch  string `bson:"touch,omitempty"`  // the touch that won
 }
 
-// Members gives what a payment needs of a person (member).
+// Members gives what a purchase needs of a person (member).
 type Members interface {
 	OpenID(ctx context.Context, member string) (string, error)
+	// JoinedAt is when the account was made.
+	JoinedAt(ctx context.Context, member string) (time.Time, error)
 }
 
 // Pickups tells what an order keeps of the community it is placed in (community).

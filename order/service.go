@@ -19,6 +19,7 @@ type Service struct {
 	config Config
 	clock  clock.Clock
 	orders *docstore.Collection[Order]
+	tabs   *docstore.Collection[Tab]
 	gate   gate
 }
 
@@ -40,11 +41,16 @@ type Deps struct {
 type Config struct {
 	// AppID and MchID are what every payment must name; empty = not checked.
 	AppID, MchID string
-	// Hold is how long a placed order may be paid. Default 15 min, at most 24 h.
+	// Hold is how long a placed order may be paid: fixed and told when it is placed (Order.ExpiresAt), the same for
+	// everybody, never shortened. Default 15 min, at most 24 h.
 	Hold time.Duration
-	// HoldGrace is how much longer stock and limits are held, so that closing at the platform comes first.
-	// Default 5 min.
+	// HoldGrace is how much longer stock and limits are held, so that closing at the platform comes first; at least
+	// ClockSkew. Default 5 min.
 	HoldGrace time.Duration
+	// Terms bound what one member holds without having paid, from the newest account on. Default: at first 10 orders and
+	// 60 units (5 and 40 of them in one campaign); after a day and one paid order 20 and 200 (10 and 100); after 30 days
+	// and five paid orders 40 and 1,000 (20 and 500).
+	Terms []Terms
 	// AutoReceiveExpress and AutoReceiveOther: taken as received that long after shipping. Defaults 10 and 2
 	// days, as the platform does it.
 	AutoReceiveExpress, AutoReceiveOther time.Duration
@@ -58,6 +64,10 @@ type Config struct {
 }
 
 const day = 24 * time.Hour
+
+// ClockSkew is how far the clocks of two processes may differ without anybody losing what was promised: nobody is told
+// "too late", and nothing is closed, before the promised time has passed by so much on this process's clock.
+const ClockSkew = 2 * time.Minute
 
 func (c Config) withDefaults() (Config, error) {
 	for _, d := range []struct {
@@ -76,6 +86,15 @@ func (c Config) withDefaults() (Config, error) {
 		if *d.value < 0 {
 			return c, errors.New("order: durations must not be negative")
 		}
+	}
+	if c.HoldGrace < ClockSkew {
+		return c, errors.New("order: HoldGrace must be at least 2 min")
+	}
+	if len(c.Terms) == 0 {
+		c.Terms = defaultTerms()
+	}
+	if err := checkTerms(c.Terms); err != nil {
+		return c, err
 	}
 	if c.Hold > day {
 		return c, errors.New("order: Hold must be at most 24 h")
@@ -106,7 +125,11 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("order: %w", err)
 	}
-	return &Service{deps: d, config: config, clock: d.Clock, orders: orders}, nil
+	tabs, err := docstore.Open[Tab](ctx, d.Store, docstore.Spec{Name: "tabs", ShardKey: "_id"})
+	if err != nil {
+		return nil, fmt.Errorf("order: %w", err)
+	}
+	return &Service{deps: d, config: config, clock: d.Clock, orders: orders, tabs: tabs}, nil
 }
 
 // Get loads an order for the brand's own eyes: it checks nobody. Errors: ErrNotFound.

@@ -34,7 +34,7 @@ func (s *Service) step(ctx context.Context, o *Order) error {
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	var err error
 	switch {
-	case o.State == StatePlaced && due(o.ExpiresAt):
+	case o.State == StatePlaced && due(o.lapsesAt()):
 		_, err = s.giveUp(ctx, o.ID, WhyExpired)
 	case o.State == StatePlaced && due(o.LookAt):
 		err = s.look(ctx, o.ID)

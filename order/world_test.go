@@ -89,6 +89,12 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// trust lets everybody hold as much as they like.
+func (w *world) trust() *world {
+	w.orders.config.Terms = []Terms{{Orders: maxEntries, Units: 1 << 40, CampaignOrders: maxEntries, CampaignUnits: 1 << 40}}
+	return w
+}
+
 // takeMail empties the mailbox.
 func (w *world) takeMail() []letter {
 	w.mu.Lock()
@@ -361,6 +367,8 @@ func (fakeReferrer) Attribute(_ context.Context, _, host, _ string, _ time.Time)
 }
 
 type fakeMembers struct{}
+
+func (fakeMembers) JoinedAt(context.Context, string) (time.Time, error) { return start, nil }
 
 func (fakeMembers) OpenID(_ context.Context, member string) (string, error) {
 	return "o-" + member, nil

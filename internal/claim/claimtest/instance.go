@@ -129,6 +129,8 @@ func (nobodyAsks) Attribute(context.Context, string, string, string, time.Time) 
 
 func (nobodyAsks) OpenID(_ context.Context, member string) (string, error) { return member, nil }
 
+func (nobodyAsks) JoinedAt(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+
 func (nobodyAsks) PickupPoint(context.Context, string, string) (order.Pickup, error) {
 	return order.Pickup{}, errors.New("claimtest: nobody collects here")
 }
