@@ -60,7 +60,6 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 // Place makes an order: price, stock and limits are locked until it expires. The same key with the same content
 // answers the same order, whatever became of it since; any number of attempts at it may run in any number of processes
 // (see package claim): the stored order is the one decision, and it keeps what its writer has claimed. Errors:
-// (see package claim): the stored order is the one decision, and it keeps what its writer has claimed. Errors:
 // ErrKeyReused, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrUnpaidLimit, ErrHostPaused and what
 // Campaigns and Stock refuse.
 func (s *Service) Place(ctx context.Context, in PlaceInput) (*Order, error) {

@@ -2,7 +2,7 @@
 // limit, an item's total; later coupons, places in a team, somebody else's campaign. It is pure: whoever keeps the
 // scarce thing stores what is here inside its own document and writes it with the version check of the store.
 //
-// The protocol, whatever is claimed (see docs/adr/0012-one-reservation-protocol.md):
+// The protocol, whatever is claimed (see docs/adr/0018-one-reservation-protocol.md):
 //
 //   - The document that the claims are for (the order) is the only decision. Its id is derived from the request's key, so
 //     that every attempt at the request claims under the same name. It names the attempt that wrote it.

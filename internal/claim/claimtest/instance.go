@@ -52,7 +52,7 @@ func open(t testing.TB, store *docstore.Store, c clock.Clock) *instance {
 	must(err)
 	in.orders, err = order.New(t.Context(), order.Deps{
 		Store: store, Clock: c, Campaigns: entry{in.campaigns}, Stock: stock{in.catalog}, Referrer: nobodyAsks{},
-		Members: nobodyAsks{}, Pickups: nobodyAsks{}, Payments: unpaid{},
+		Members: nobodyAsks{}, Pickups: nobodyAsks{}, Hosts: nobodyAsks{}, Payments: unpaid{},
 	})
 	must(err)
 	return in
@@ -134,6 +134,10 @@ func (nobodyAsks) JoinedAt(context.Context, string) (time.Time, error) { return 
 func (nobodyAsks) PickupPoint(context.Context, string, string) (order.Pickup, error) {
 	return order.Pickup{}, errors.New("claimtest: nobody collects here")
 }
+
+func (nobodyAsks) MayStart(context.Context, string) error { return nil }
+
+func (nobodyAsks) MayRun(context.Context, string) error { return nil }
 
 func (nobodyAsks) Grade(context.Context, string) (string, error) { return "", nil }
 
