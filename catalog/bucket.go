@@ -96,14 +96,18 @@ func (b *Bucket) resolve(decided map[int64]decision) {
 	b.Due = b.Holds.Due()
 }
 
-// admit applies an intake once.
-func (b *Bucket) admit(intake string, units int64) {
+// admit applies an intake once. Errors: ErrBusy when too many came in within the last hour.
+func (b *Bucket) admit(intake string, units int64) error {
 	if slices.Contains(b.Intakes, intake) {
-		return
+		return nil
+	}
+	if len(b.Intakes) >= maxIntakes {
+		return ErrBusy
 	}
 	b.Intakes = append(b.Intakes, intake)
 	b.Free += units
 	b.In += units
+	return nil
 }
 
 // sound is checked before every write.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -126,4 +127,34 @@ func TestHoldsOfBeforeGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.expect(t, sku, count{Free: 2, Sold: 3, In: 5})
+}
+
+// A bucket at the bound of the intakes it remembers asks to wait; an hour later it goes on.
+func TestABucketRemembersOnlySoManyIntakes(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, Config{})
+	sku := s.stocked(t, 1)
+	ids, docs := make([]string, maxIntakes-1), make([]*Intake, maxIntakes-1)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("back/r%d/%s", i, sku)
+		in := &Intake{SKU: sku, Units: 1, At: s.clock.Now(), DoneAt: s.clock.Now()}
+		in.ID = ids[i]
+		docs[i] = in
+	}
+	if err := errors.Join(s.intakes.InsertMany(t.Context(), docs)...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.buckets.Update(t.Context(), bucketID(sku, 0), func(b *Bucket) error {
+		b.Intakes = append(b.Intakes, ids...)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	expectFault(t, s.Restock(t.Context(), "more", []Units{{sku, 2}}), ErrBusy)
+	s.expect(t, sku, count{Free: 1, In: 1})
+	s.clock.Advance(intakeAge + time.Minute)
+	if err := s.Restock(t.Context(), "more", []Units{{sku, 2}}); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, sku, count{Free: 3, In: 3})
 }

@@ -28,8 +28,9 @@ type Intake struct {
 }
 
 const (
-	leastPerBucket = 16 // units worth a write of their own
-	keepIntakes    = 32 // intake ids in a bucket before the old ones are looked through
+	leastPerBucket = 16   // units worth a write of their own
+	keepIntakes    = 32   // every so many intake ids in a bucket the old ones are looked through
+	maxIntakes     = 4096 // intake ids in a bucket; more within an hour have to wait
 	intakeAge      = time.Hour
 )
 
@@ -95,15 +96,19 @@ func (s *Service) takeIn(ctx context.Context, ref string, line Units) error {
 		return err
 	}
 	for _, part := range intake.Plan {
-		b, err := s.buckets.Upsert(ctx, bucketID(line.SKU, part.Bucket), func(b *Bucket) error {
-			b.SKU, b.Number = line.SKU, part.Bucket
-			b.admit(intake.ID, part.Units)
-			return b.sound()
-		})
+		b, err := s.put(ctx, intake.ID, line.SKU, part)
+		if errors.Is(err, ErrBusy) { // perhaps it remembers what it may forget by now
+			if b, err = s.buckets.Get(ctx, bucketID(line.SKU, part.Bucket)); err == nil {
+				err = s.forgetIntakes(ctx, b)
+			}
+			if err == nil {
+				b, err = s.put(ctx, intake.ID, line.SKU, part)
+			}
+		}
 		if err != nil {
 			return err
 		}
-		if len(b.Intakes) >= keepIntakes {
+		if n := len(b.Intakes); n > 0 && n%keepIntakes == 0 {
 			if err := s.forgetIntakes(ctx, b); err != nil {
 				return err
 			}
@@ -119,6 +124,17 @@ func (s *Service) takeIn(ctx context.Context, ref string, line Units) error {
 	s.hints.short(line.SKU, time.Time{})
 	s.config.Freed(ctx, line.SKU)
 	return err
+}
+
+// put carries out one part of an intake's plan.
+func (s *Service) put(ctx context.Context, intake, sku string, part Part) (*Bucket, error) {
+	return s.buckets.Upsert(ctx, bucketID(sku, part.Bucket), func(b *Bucket) error {
+		b.SKU, b.Number = sku, part.Bucket
+		if err := b.admit(intake, part.Units); err != nil {
+			return err
+		}
+		return b.sound()
+	})
 }
 
 // plan gives the intake with this ref, made now if need be.
@@ -209,6 +225,32 @@ func (s *Service) forgetIntakes(ctx context.Context, b *Bucket) error {
 		return nil
 	})
 	return err
+}
+
+// Left is Available for somebody who would say "sold out": where nothing is free, holds that have lapsed are given back
+// first, and it is looked again. Whoever is told 0 could not have held a unit.
+func (s *Service) Left(ctx context.Context, skus []string) (map[string]int64, error) {
+	left, err := s.Available(ctx, skus)
+	if err != nil {
+		return nil, err
+	}
+	for sku, free := range left {
+		if free > 0 {
+			continue
+		}
+		snap, err := s.look(ctx, sku)
+		if err == nil {
+			err = s.tidyAll(ctx, snap.tidying(s.clock.Now().Add(-s.config.Grace)))
+		}
+		if err == nil {
+			snap, err = s.look(ctx, sku)
+		}
+		if err != nil {
+			return nil, wrapStore("left", err)
+		}
+		left[sku] = snap.free
+	}
+	return left, nil
 }
 
 // Available tells how many units of each SKU are free now. It reads two times whatever the number of SKUs, at

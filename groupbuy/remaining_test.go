@@ -36,7 +36,9 @@ func TestAllotmentsOfBeforeCountOn(t *testing.T) {
 	if a.used() != 5 { // the claim that was there before has no holders who could leave
 		t.Errorf("used = %d after the attempt left: %+v", a.used(), a)
 	}
-	if !a.counted(&Seat{Number: 2, Left: true}, 1) || !a.counted(&Seat{Number: 2, Left: true}, 1) || a.counted(&Seat{Number: 3}, 1) || a.used() != 4 {
-		t.Errorf("the seats of before are counted otherwise: %+v", a)
+	for range 2 { // its leaving is counted once
+		if !a.counted(&Seat{Number: 2, Left: true}, 1) || a.counted(&Seat{Number: 3}, 1) || a.used() != 4 {
+			t.Errorf("the seats of before are counted otherwise: %+v", a)
+		}
 	}
 }

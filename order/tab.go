@@ -118,11 +118,12 @@ func (s *Service) enterTab(ctx context.Context, o *Order, by claim.Try, until ti
 		e.Units += l.Units
 	}
 	now := s.clock.Now()
-	tab, err := s.tabs.Upsert(ctx, o.Member, func(tb *Tab) error { return tb.enter(e, by, s.config.Terms[0], now) })
+	_, err := s.tabs.Upsert(ctx, o.Member, func(tb *Tab) error { return tb.enter(e, by, s.config.Terms[0], now) })
 	if !errors.Is(err, ErrUnpaidLimit) {
 		return err
 	}
-	if tab, err = s.tabs.Get(ctx, o.Member); errors.Is(err, docstore.ErrNotFound) {
+	tab, err := s.tabs.Get(ctx, o.Member)
+	if errors.Is(err, docstore.ErrNotFound) {
 		tab, err = &Tab{}, nil
 	}
 	if err != nil {
