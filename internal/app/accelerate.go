@@ -41,6 +41,7 @@ func (l limiter) Allow(ctx context.Context, who string, tokens int) (time.Durati
 // process's own memory of them is closer.
 func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
 	if !r.Embedded() {
+		c.Nudges = r
 		c.Sessions = sessions{r.Cache(redisx.CacheConfig{Space: "session"})}
 	}
 	c.Gate = r.Gate(redisx.GateConfig{Trust: time.Second})
@@ -54,6 +55,9 @@ func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
 func (c *Config) StandAlone() {
 	c.Commission.Alone = true
 	c.Member.CacheFor = time.Minute
+	if c.Pace.Rest == 0 {
+		c.Pace.Rest = restAlone
+	}
 }
 
 // locker lets one process fetch a platform token for all.

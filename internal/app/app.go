@@ -62,6 +62,7 @@ type Config struct {
 	Limiter  miniprogramapi.Limiter // optional
 	Gate     *redisx.Gate           // optional: answers "sold out" without asking the store every time
 	Metrics  *prometheus.Registry   // optional
+	Nudges   Nudges                 // optional: where several processes share a Redis
 
 	Orders       order.Config
 	Catalog      catalog.Config
@@ -111,6 +112,10 @@ type App struct {
 	pace  Pace
 	stop  context.CancelFunc
 	loops sync.WaitGroup
+
+	nudges  Nudges
+	hearing sync.Mutex
+	ears    map[string][]chan struct{} // loops by the collection they listen to
 }
 
 // New joins the program. Nothing moves before Start.
@@ -125,7 +130,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
-	a := &App{Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults()}
+	a := &App{Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults(), nudges: c.Nudges}
 	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinTasks, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
@@ -250,6 +255,9 @@ func (a *App) joinOffice(ctx context.Context, c Config) (err error) {
 func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	relay := c.Relay
 	relay.Store, relay.Clock, relay.Log = c.Store, c.Clock, c.Log
+	if _, real := c.Clock.(clock.System); real && relay.RestEvery == 0 {
+		relay.RestEvery = a.pace.Rest
+	}
 	relay.Consumers = flow.Table(flow.Deps{
 		Members: a.Members, Communities: a.Communities, Catalog: a.Catalog, Campaigns: a.Campaigns, Orders: a.Orders,
 		Distribution: a.Distribution, Commission: a.Commission, Sharings: a.Sharings, Outreach: a.Outreach, Shipping: c.Shipping,

@@ -20,6 +20,9 @@ type Pace struct {
 	Tasks     time.Duration // what people must look at: counted, and closed when its cause is gone; default 1 min
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
+	// Rest is the longest a loop sleeps that has nothing due and hears of no work: what another process left behind is found
+	// after that. Default 14 s; 1 min where no other process uses the store.
+	Rest time.Duration
 }
 
 func (p Pace) withDefaults() Pace {
@@ -38,6 +41,7 @@ func (p Pace) withDefaults() Pace {
 		{&p.Tasks, time.Minute},
 		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},
+		{&p.Rest, restShared},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard
@@ -49,6 +53,8 @@ func (p Pace) withDefaults() Pace {
 // Start begins to deliver events and to move what time moves.
 func (a *App) Start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	a.Store.OnWritten(a.wrote)
+	a.nudging(ctx)
 	if err := a.Relay.Start(ctx); err != nil {
 		a.stop()
 		return fmt.Errorf("app: %w", err)
@@ -59,25 +65,29 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(func() {
 		a.Commission.Run(ctx, func(err error) { a.log.Warn("sealer", "error", err.Error()) })
 	})
-	a.every(ctx, "campaigns", a.pace.Campaigns, a.Campaigns.Tick)
-	a.every(ctx, "orders", a.pace.Orders, a.Orders.Tick)
-	a.every(ctx, "stock", a.pace.Stock, a.Catalog.Lapse)
-	a.every(ctx, "settle", a.pace.Settle, a.Commission.SettleDue)
-	a.every(ctx, "payouts", a.pace.Payouts, a.Withdrawals.Tend)
-	a.every(ctx, "sharings", a.pace.Sharings, a.Sharings.Tend)
-	a.every(ctx, "notices", a.pace.Notices, a.Outreach.Tend)
-	a.every(ctx, "office", a.pace.Office, func(ctx context.Context) (int, error) { return 0, a.Commission.Tend(ctx) })
-	a.every(ctx, "bills", a.pace.Bills, a.Reconcile.Tend)
-	a.every(ctx, "tasks", a.pace.Tasks, func(ctx context.Context) (int, error) {
-		_, err := a.Tasks.Watch(ctx)
-		return 0, err
-	})
-	a.every(ctx, "tidy", a.pace.Tidy, func(ctx context.Context) (int, error) {
+	for _, l := range []loop{
+		{"campaigns", a.pace.Campaigns, "campaigns", "next", a.Campaigns.Tick},
+		{"orders", a.pace.Orders, "orders", "next", a.Orders.Tick},
+		{"stock", a.pace.Stock, "buckets", "due", a.Catalog.Lapse},
+		{"settle", a.pace.Settle, "settlements", "due", a.Commission.SettleDue},
+		{"payouts", a.pace.Payouts, "withdrawals", "next", a.Withdrawals.Tend},
+		{"sharings", a.pace.Sharings, "sharings", "next", a.Sharings.Tend},
+		{"notices", a.pace.Notices, "notices", "next", a.Outreach.Tend},
+		{"office", a.pace.Office, "vouchers", "", func(ctx context.Context) (int, error) { return 0, a.Commission.Tend(ctx) }},
+		{"bills", a.pace.Bills, "", "", a.Reconcile.Tend},
+		{"tasks", a.pace.Tasks, "", "", func(ctx context.Context) (int, error) {
+			_, err := a.Tasks.Watch(ctx)
+			return 0, err
+		}},
+	} {
+		a.keep(ctx, l)
+	}
+	a.keep(ctx, loop{"tidy", a.pace.Tidy, "", "", func(ctx context.Context) (int, error) {
 		n, err := a.API.Tidy(ctx)
 		m, err2 := a.Members.PruneSessions(ctx)
 		k, err3 := a.Console.Tidy(ctx)
 		return n + m + k, errors.Join(err, err2, err3)
-	})
+	}})
 	return nil
 }
 
@@ -91,32 +101,4 @@ func (a *App) Stop(ctx context.Context) error {
 	a.stop()
 	a.loops.Wait()
 	return errors.Join(relayErr, a.Commission.CatchUp(ctx))
-}
-
-// every runs work now and then, and again at once while it finds something to do. Its errors are logged, not
-// fatal: what could not move now moves with the next round.
-func (a *App) every(ctx context.Context, name string, pace time.Duration, work func(context.Context) (int, error)) {
-	if pace < 0 {
-		return
-	}
-	a.loops.Go(func() {
-		timer := time.NewTimer(pace)
-		defer timer.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-timer.C:
-			}
-			moved, err := work(ctx)
-			wait := pace
-			switch {
-			case err != nil && ctx.Err() == nil:
-				a.log.Warn("loop", "name", name, "error", err.Error())
-			case moved > 0:
-				wait = pace / 10
-			}
-			timer.Reset(wait)
-		}
-	})
 }

@@ -78,3 +78,28 @@ func unique(ids []string) []string {
 	}
 	return out
 }
+
+// ReplaceMany stores documents that were loaded or stored before, each only if nobody wrote it in between (ErrStale), with one
+// grouped write and no reading. It answers each by itself.
+func (c *Collection[T]) ReplaceMany(ctx context.Context, docs []*T) []error {
+	answers, ops, at := make([]error, len(docs)), make([]Op, 0, len(docs)), make([]int, 0, len(docs))
+	for i, doc := range docs {
+		op, err := c.prepare(doc, c.meta(doc), c.meta(doc).Version)
+		if answers[i] = err; err == nil {
+			ops, at = append(ops, op), append(at, i)
+		}
+	}
+	if len(ops) == 0 {
+		return answers
+	}
+	for n, err := range c.store.driver.Write(ctx, ops) {
+		meta := c.meta(docs[at[n]])
+		if errors.Is(err, ErrUnclear) {
+			err = c.resolve(ctx, ops[n], meta.Token, err)
+		}
+		if err != nil {
+			answers[at[n]] = c.fail("replace", ops[n].ID, err)
+		}
+	}
+	return answers
+}

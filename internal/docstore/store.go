@@ -28,6 +28,7 @@ type Store struct {
 	mu        sync.Mutex
 	outboxes  []Outbox
 	committed func(collection, id string, messages []Message)
+	written   []func(collection string)
 }
 
 // Config is what a Store needs.
@@ -52,10 +53,12 @@ func New(c Config) (*Store, error) {
 	if c.Grace == 0 {
 		c.Grace = 5 * time.Second
 	}
-	return &Store{
-		driver: c.Driver, clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys), clear: clearRegistry(),
+	s := &Store{
+		clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys), clear: clearRegistry(),
 		patience: c.Patience, grace: c.Grace,
-	}, nil
+	}
+	s.driver = telling{c.Driver, s}
+	return s, nil
 }
 
 // Keys gives the key ring, for lookups beside encrypted fields.

@@ -14,6 +14,9 @@ var errAbandoned = errors.New("event: abandoned")
 
 // committed hears of stored messages. It runs inside the committer's call and must cost next to nothing.
 func (r *Relay) committed(collection, document string, messages []docstore.Message) {
+	if r.lively.emitted(collection) {
+		r.Nudge() // to look often from now on
+	}
 	for _, m := range messages {
 		p := parcel{collection, document, m}
 		entered, full := r.hall.enter(m.ID)

@@ -27,7 +27,9 @@ type RelayConfig struct {
 	Refusals   int           // the same of an outside consumer, where a failure that stays is seldom an accident; default 3
 	GiveUp     time.Duration // how long what may pass is tried again; default 72 h
 	Timeout    time.Duration // of one consumer for one message; default 30 s
-	SweepEvery time.Duration // default 2 s
+	SweepEvery time.Duration // how often collections are looked at in which something waits or was written lately; default 2 s
+	RestEvery  time.Duration // how often those are in which this process has ever seen something, for what others left behind; all of them every
+	// four minutes and at the start. Default: SweepEvery, and then all of them
 	Lease      time.Duration // how long a sweeper has a document to itself; default 1 min
 	Page       int           // documents a sweeper leases at once; default 64
 	Backoff    time.Duration // wait after the first failure, doubled with each further one; default 2 s
@@ -54,6 +56,7 @@ type Relay struct {
 	counts  counts
 	backlog atomic.Pointer[backlog]
 	wake    chan struct{} // asks the sweeper to look now
+	lively  lively        // the collections to look at between two full looks
 	behind  atomic.Bool   // messages were left to the sweeper and the queue has been full since
 
 	retiring chan []parcel
@@ -142,6 +145,7 @@ func setDefaults(c *RelayConfig) {
 	number(&c.Retire, 128)
 	span(&c.Timeout, 30*time.Second)
 	span(&c.SweepEvery, 2*time.Second)
+	span(&c.RestEvery, c.SweepEvery)
 	span(&c.Lease, time.Minute)
 	span(&c.Backoff, 2*time.Second)
 	span(&c.BackoffMax, 15*time.Minute)

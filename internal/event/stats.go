@@ -131,26 +131,34 @@ func (b *backlog) waits(r *Relay, m *docstore.Message) {
 	}
 }
 
-// measure refreshes the backlog.
-func (r *Relay) measure(ctx context.Context) error {
+// measure refreshes the backlog and gives the boxes in which something waits. Collections that are not among the boxes
+// hold nothing as far as is known.
+func (r *Relay) measure(ctx context.Context, boxes map[string]docstore.Outbox) (waiting map[string]docstore.Outbox, err error) {
+	waiting = map[string]docstore.Outbox{}
 	now := backlog{consumers: map[string]waitingFor{}}
-	var err error
-	if now.parked, err = r.parked.Count(ctx, docstore.By("parked_at"), depthLimit); err != nil {
-		return fmt.Errorf("event: measure: %w", err)
+	if len(boxes) == 0 {
+		return waiting, nil
 	}
-	for _, box := range r.outboxes() {
-		depth, err := box.Depth(ctx, depthLimit)
-		if err != nil {
-			return fmt.Errorf("event: measure: %w", err)
-		}
-		if depth == 0 {
-			continue
-		}
-		now.documents += depth
+	if now.parked, err = r.parked.Count(ctx, docstore.By("parked_at"), depthLimit); err != nil {
+		return waiting, fmt.Errorf("event: measure: %w", err)
+	}
+	for name, box := range boxes {
 		first, err := box.Waiting(ctx, r.config.Clock.Now().Add(farForward), looked)
 		if err != nil {
-			return fmt.Errorf("event: measure: %w", err)
+			return waiting, fmt.Errorf("event: measure: %w", err)
 		}
+		if len(first) == 0 {
+			continue
+		}
+		r.lively.emitted(name)
+		waiting[name] = box
+		depth := len(first)
+		if depth == looked {
+			if depth, err = box.Depth(ctx, depthLimit); err != nil {
+				return waiting, fmt.Errorf("event: measure: %w", err)
+			}
+		}
+		now.documents += depth
 		// Only looks: an edit that changes nothing costs no write.
 		box.TendMany(ctx, first, func(doc *docstore.Doc) error {
 			for i := range doc.Outbox {
@@ -160,5 +168,5 @@ func (r *Relay) measure(ctx context.Context) error {
 		})
 	}
 	r.backlog.Store(&now)
-	return nil
+	return waiting, nil
 }

@@ -44,34 +44,63 @@ func (r *Relay) Drain(ctx context.Context) error {
 }
 
 func (r *Relay) sweepLoop() {
-	tick := time.NewTicker(r.config.SweepEvery)
-	defer tick.Stop()
-	for first := true; ; first = false {
-		if !first {
-			select {
-			case <-r.quit:
-				return
-			case <-tick.C:
-			case <-r.wake:
-			}
+	rest := time.NewTimer(0)
+	defer rest.Stop()
+	for {
+		nudged := false
+		select {
+		case <-r.quit:
+			return
+		case <-rest.C:
+		case <-r.wake:
+			nudged = true
 		}
+		boxes := r.toLookAt(nudged)
 		eager := r.behind.Load() && r.hall.count() <= r.config.Queue/2
-		if _, err := r.sweep(r.life, eager); err != nil {
+		if err := r.round(r.life, boxes, eager); err != nil {
 			r.config.Log.Warn("event sweep", "error", err)
 		}
-		if err := r.measure(r.life); err != nil {
-			r.config.Log.Warn("event backlog", "error", err)
+		rest.Reset(r.lively.next(r.config.SweepEvery, r.config.RestEvery))
+	}
+}
+
+// round looks where something waits, and sweeps there.
+func (r *Relay) round(ctx context.Context, boxes map[string]docstore.Outbox, eager bool) error {
+	waiting, err := r.measure(ctx, boxes)
+	if err != nil || len(waiting) == 0 && !eager {
+		return err
+	}
+	_, err = r.sweepAll(ctx, waiting, eager)
+	_, again := r.measure(ctx, waiting)
+	return errors.Join(err, again)
+}
+
+// toLookAt lists the collections of one round: those in which something may wait, and now and then, when somebody nudged,
+// and when messages were left for want of room, all of them.
+func (r *Relay) toLookAt(nudged bool) map[string]docstore.Outbox {
+	boxes := r.outboxes()
+	some, all := r.lively.look(r.config.RestEvery)
+	if all || nudged || r.behind.Load() {
+		return boxes
+	}
+	for name := range boxes {
+		if !some[name] {
+			delete(boxes, name)
 		}
 	}
+	return boxes
 }
 
 // sweep goes through all collections once. An eager sweep also takes messages nobody has tried yet although
 // they are not due.
 func (r *Relay) sweep(ctx context.Context, eager bool) (moved int, err error) {
+	return r.sweepAll(ctx, r.outboxes(), eager)
+}
+
+func (r *Relay) sweepAll(ctx context.Context, boxes map[string]docstore.Outbox, eager bool) (moved int, err error) {
 	if eager {
 		r.behind.Store(false)
 	}
-	boxes := r.outboxes()
 	names := make([]string, 0, len(boxes))
 	for name := range boxes {
 		names = append(names, name)

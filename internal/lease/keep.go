@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"guanxi/internal/docstore"
 )
 
 // Run is the heartbeat: until ctx ends it renews, looks and takes. What cannot be done now is told to failed, which may be
@@ -35,7 +37,7 @@ func (k *Keeper) giveBack(ctx context.Context) {
 	}
 }
 
-// Beat is one heartbeat: one read and one write for everything held, one read for everything sought.
+// Beat is one heartbeat: one write for everything held, one read for everything sought.
 func (k *Keeper) Beat(ctx context.Context) error {
 	k.io.Lock()
 	defer k.io.Unlock()
@@ -43,32 +45,71 @@ func (k *Keeper) Beat(ctx context.Context) error {
 	return errors.Join(k.renew(ctx, held), k.look(ctx, sought))
 }
 
-// renew moves the counters of what is held, and learns what is not held any more.
+// renew moves the counters of what is held. A record is written as it was left last; only when that is refused is it read,
+// to learn whether it is still ours.
 func (k *Keeper) renew(ctx context.Context, held []*Lease) error {
+	known, docs, unknown := []*Lease(nil), []*record(nil), []*Lease(nil)
+	for _, l := range held {
+		if l.last == nil {
+			unknown = append(unknown, l)
+			continue
+		}
+		l.last.Beats++
+		known, docs = append(known, l), append(docs, l.last)
+	}
+	var failures []error
+	for i, err := range k.records.ReplaceMany(ctx, docs) {
+		if err == nil {
+			continue
+		}
+		known[i].last = nil
+		if unknown = append(unknown, known[i]); !errors.Is(err, docstore.ErrStale) {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(errors.Join(failures...), k.recall(ctx, unknown))
+}
+
+// recall reads what should be ours and learns what is not.
+func (k *Keeper) recall(ctx context.Context, held []*Lease) error {
 	if len(held) == 0 {
 		return nil
 	}
-	names, tokens, mine := make([]string, len(held)), map[string]int64{}, map[string]bool{}
+	names := make([]string, len(held))
 	for i, l := range held {
 		names[i] = l.name
-		tokens[l.name], _ = l.Token()
 	}
-	err := k.records.UpsertMany(ctx, names, func(r *record) error {
-		mine[r.ID] = r.Holder == k.config.Owner && r.Fence == tokens[r.ID]
-		if mine[r.ID] {
-			r.Beats++
-		}
-		return nil
-	})
-	for _, l := range held {
-		if still, known := mine[l.name]; known && !still {
-			l.Lose(tokens[l.name])
-		}
-	}
+	found, err := k.records.GetMany(ctx, names)
 	if err != nil {
 		return fmt.Errorf("lease: renew: %w", err)
 	}
-	return nil
+	mine, docs := []*Lease(nil), []*record(nil)
+	for _, l := range held {
+		token, r := k.tokenOf(l), found[l.name]
+		if r == nil || r.Holder != k.config.Owner || r.Fence != token {
+			l.Lose(token)
+			continue
+		}
+		r.Beats++
+		mine, docs = append(mine, l), append(docs, r)
+	}
+	var failures []error
+	for i, err := range k.records.ReplaceMany(ctx, docs) {
+		switch {
+		case err == nil:
+			mine[i].last = docs[i]
+		case errors.Is(err, docstore.ErrStale):
+			mine[i].Lose(k.tokenOf(mine[i])) // taken at this moment; if not, it is found to be ours again
+		default:
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (k *Keeper) tokenOf(l *Lease) int64 {
+	token, _ := l.Token()
+	return token
 }
 
 // look watches what others hold, and takes what is free or abandoned.
@@ -120,7 +161,7 @@ func (l *Lease) abandoned(r *record, before, after int64) bool {
 // take becomes the holder, if the lease is still as it was seen.
 func (k *Keeper) take(ctx context.Context, l *Lease, seen *record) error {
 	var token int64
-	_, err := k.records.Upsert(ctx, l.name, func(r *record) error {
+	taken, err := k.records.Upsert(ctx, l.name, func(r *record) error {
 		if r.Holder != seen.Holder || r.Fence != seen.Fence || r.Beats != seen.Beats {
 			return ErrHeld
 		}
@@ -136,6 +177,7 @@ func (k *Keeper) take(ctx context.Context, l *Lease, seen *record) error {
 		return fmt.Errorf("lease %s: take: %w", l.name, err)
 	}
 	l.set(token)
+	l.last = taken
 	return nil
 }
 

@@ -82,6 +82,7 @@ func Open(ctx context.Context, c Config) (*Keeper, error) {
 type Lease struct {
 	keeper *Keeper
 	name   string
+	last   *record // as this process has stored it; guarded by keeper.io
 
 	// guarded by keeper.mu
 	sought  bool

@@ -101,7 +101,7 @@ func embedded(t *testing.T, share bool) *place {
 			}
 			r.mini.FlushAll()
 		},
-		pass: func(d time.Duration) { c.Advance(d); r.forward() },
+		pass: func(d time.Duration) { c.Advance(d); r.forward(0) },
 	}
 }
 

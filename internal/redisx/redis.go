@@ -53,7 +53,8 @@ type Redis struct {
 	estimates *memory[int64] // of every Gate when alone
 
 	mu        sync.Mutex
-	forwarded time.Time // how far the embedded server's time has been moved
+	forwarded time.Time     // how far the embedded server's time has been moved
+	walked    time.Duration // how long that took the last time
 	listeners map[string][]func(text string)
 	bus       *redis.PubSub
 
@@ -89,7 +90,9 @@ func Open(c Config) (*Redis, error) {
 		r.mini.SetTime(r.forwarded)
 		r.owned.Go(r.tick)
 	}
-	r.owned.Go(r.listen)
+	if !r.alone { // else there is nobody to hear
+		r.owned.Go(r.listen)
+	}
 	return r, nil
 }
 
@@ -173,6 +176,9 @@ func (r *Redis) do(ctx context.Context, call func(context.Context) error) error 
 	if !r.breaker.admit() {
 		return ErrAway
 	}
+	if r.mini != nil {
+		r.forward(tickLeast)
+	}
 	limited, cancel := context.WithTimeout(ctx, r.config.Timeout)
 	defer cancel()
 	err := call(limited)
@@ -209,31 +215,38 @@ func isMiss(err error) bool { return errors.Is(err, redis.Nil) }
 
 func (r *Redis) key(kind, key string) string { return r.config.Prefix + kind + ":" + key }
 
-// tick moves the embedded server's time: miniredis does not do it by itself, and nothing would ever expire. It walks
-// over every key, so with many of them it is done less often.
+const (
+	tickLeast = 25 * time.Millisecond // how exactly the embedded server keeps time while it is used
+	tickMost  = 10 * time.Second      // and how often it forgets what is over while it is not
+)
+
+// tick moves the embedded server's time while nobody uses it: miniredis does not do it by itself, and nothing would ever
+// expire.
 func (r *Redis) tick() {
-	const shortest, share = 25 * time.Millisecond, 20
-	timer := time.NewTimer(shortest)
+	timer := time.NewTimer(tickMost)
 	defer timer.Stop()
 	for {
 		select {
 		case <-r.quit:
 			return
 		case <-timer.C:
-			began := r.config.Clock.Now()
-			r.forward()
-			timer.Reset(max(shortest, share*r.config.Clock.Now().Sub(began)))
+			r.forward(tickLeast)
+			timer.Reset(tickMost)
 		}
 	}
 }
 
-func (r *Redis) forward() {
+// forward moves the embedded server's time when it is behind by at least that much. It walks over every key, so with many
+// of them it is done less often.
+func (r *Redis) forward(least time.Duration) {
+	const share = 20
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.config.Clock.Now()
-	if passed := now.Sub(r.forwarded); passed > 0 {
+	if passed := now.Sub(r.forwarded); passed >= max(least, r.walked*share) && passed > 0 {
+		walk := clock.StartStopwatch()
 		r.mini.FastForward(passed)
 		r.mini.SetTime(now)
-		r.forwarded = now
+		r.forwarded, r.walked = now, walk.Elapsed()
 	}
 }
