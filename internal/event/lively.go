@@ -21,7 +21,7 @@ type lively struct {
 }
 
 // fullRests is after how many rests also collections are looked at in which this process has never seen anything.
-const fullRests = 16
+const fullRests = 20
 
 // emitted notes that something was stored in an outbox of the collection. It reports whether the sweeper has been at rest.
 func (l *lively) emitted(collection string) (rested bool) {
@@ -54,7 +54,7 @@ func (l *lively) look(every time.Duration) (some map[string]bool, all bool) {
 			some[collection] = true
 		}
 	}
-	if all = l.full.Elapsed() >= min(fullRests*every, 4*time.Minute); all {
+	if all = l.full.Elapsed() >= min(fullRests*every, 5*time.Minute); all {
 		l.full = clock.StartStopwatch()
 	}
 	return some, all

@@ -29,7 +29,7 @@ type RelayConfig struct {
 	Timeout    time.Duration // of one consumer for one message; default 30 s
 	SweepEvery time.Duration // how often collections are looked at in which something waits or was written lately; default 2 s
 	RestEvery  time.Duration // how often those are in which this process has ever seen something, for what others left behind; all of them every
-	// four minutes and at the start. Default: SweepEvery, and then all of them
+	// five minutes and at the start. Default: SweepEvery, and then all of them
 	Lease      time.Duration // how long a sweeper has a document to itself; default 1 min
 	Page       int           // documents a sweeper leases at once; default 64
 	Backoff    time.Duration // wait after the first failure, doubled with each further one; default 2 s
