@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	shortPoll = time.Second      // how often to look for what other processes have posted, after something was sealed
-	longPoll  = 5 * time.Second  // and when nothing has been for a while; a nudge comes sooner
-	alonePoll = 5 * time.Second  // the same where no other process posts: only for what crashes left
-	fullLook  = 30 * time.Second // how often everything is looked at though nothing waits
-	longRest  = time.Second      // the longest pause between two seals under load
+	shortPoll = time.Second     // how often to look for what other processes have posted, after something was sealed
+	longPoll  = 5 * time.Second // and when nothing has been for a while; a nudge comes sooner
+	alonePoll = 5 * time.Second // the same where no other process posts: only for what crashes left
+	fullLook  = time.Minute     // how often everything is looked at though nothing waits
+	longRest  = time.Second     // the longest pause between two seals under load
 )
 
 // Run seals until ctx ends: soon after a posting, in batches that grow with the load, and clears when it is quiet. Where there
