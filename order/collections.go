@@ -12,6 +12,7 @@ const (
 	indexCampaign = "campaign" // a campaign's orders in one state, newest first
 	indexNext     = "next"     // due for an automatic look
 	indexIncident = "incident" // with something people should look at
+	indexPaid     = "paid"     // by the moment of the payment: a day's bill
 )
 
 func openOrders(ctx context.Context, store *docstore.Store) (*docstore.Collection[Order], error) {
@@ -22,6 +23,7 @@ func openOrders(ctx context.Context, store *docstore.Store) (*docstore.Collectio
 			{Name: indexCampaign, Fields: []string{"campaign", "state", "placed_at"}},
 			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexIncident, Fields: []string{"incident_at"}, Sparse: true},
+			{Name: indexPaid, Fields: []string{"payment.paid_at"}, Sparse: true},
 		},
 		ShardKey: "_id",
 	})

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"guanxi/internal/clock"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
 )
@@ -108,6 +109,13 @@ func (s *Service) SettleRefund(ctx context.Context, receipt RefundReceipt) (Refu
 	order := orderOf(receipt.Number)
 	if order == "" {
 		order = receipt.OrderNumber // made at the merchant's desk, under a number of its own
+	}
+	if receipt.DoneAt.IsZero() {
+		receipt.DoneAt = s.clock.Now()
+	}
+	receipt.DoneAt = clock.Milli(receipt.DoneAt)
+	if err := s.noteRefundDay(ctx, order, receipt); err != nil {
+		return "", fmt.Errorf("settle refund: %w", err)
 	}
 	mismatch := false
 	o, err := s.change(ctx, order, func(o *Order, now time.Time) error {

@@ -21,6 +21,8 @@ type Service struct {
 	orders *docstore.Collection[Order]
 	tabs   *docstore.Collection[Tab]
 	gate   gate
+
+	refundDays *docstore.Days
 }
 
 // Deps is what a Service needs. Everything is required.
@@ -129,7 +131,11 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("order: %w", err)
 	}
-	return &Service{deps: d, config: config, clock: d.Clock, orders: orders, tabs: tabs}, nil
+	days, err := docstore.OpenDays(ctx, d.Store, refundDays)
+	if err != nil {
+		return nil, fmt.Errorf("order: %w", err)
+	}
+	return &Service{deps: d, config: config, clock: d.Clock, orders: orders, tabs: tabs, refundDays: days}, nil
 }
 
 // Get loads an order for the brand's own eyes: it checks nobody. Errors: ErrNotFound.

@@ -9,7 +9,10 @@ import (
 
 // Archive reads the orders of a store and nothing else: for verification and exports, beside or without a Service. It
 // checks nobody.
-type Archive struct{ orders *docstore.Collection[Order] }
+type Archive struct {
+	orders     *docstore.Collection[Order]
+	refundDays *docstore.Days
+}
 
 // OpenArchive opens the orders for reading.
 func OpenArchive(ctx context.Context, store *docstore.Store) (*Archive, error) {
@@ -17,11 +20,15 @@ func OpenArchive(ctx context.Context, store *docstore.Store) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("order: %w", err)
 	}
-	return &Archive{orders}, nil
+	days, err := docstore.OpenDays(ctx, store, refundDays)
+	if err != nil {
+		return nil, fmt.Errorf("order: %w", err)
+	}
+	return &Archive{orders, days}, nil
 }
 
 // Archive reads what the service writes.
-func (s *Service) Archive() *Archive { return &Archive{s.orders} }
+func (s *Service) Archive() *Archive { return &Archive{s.orders, s.refundDays} }
 
 // Each walks all orders in the order of their ids, page by page, until visit fails. An order that changes meanwhile is
 // given once, as it is when its page is read.

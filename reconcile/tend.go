@@ -122,14 +122,17 @@ func (s *Service) one(ctx context.Context, run string) (done bool, err error) {
 		wake: map[string]bool{}, nudge: map[string]bool{}, kinds: map[string]*finding{},
 	}
 	m.renewAt = s.clock.Now().Add(s.config.Lease / 3)
-	err = m.work(ctx)
+	working, stop := s.keep(ctx, r.ID, lease)
+	err = m.work(working)
 	if err == nil {
-		err = m.finish(ctx)
+		err = m.finish(working)
 	}
+	lost := errors.Is(context.Cause(working), errLost)
+	stop()
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.Is(err, errLost):
+	case errors.Is(err, errLost), lost:
 		return false, nil
 	}
 	return false, m.trouble(context.WithoutCancel(ctx), err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"guanxi/internal/docstore"
 )
@@ -13,6 +14,7 @@ import (
 const (
 	indexNext    = "next"    // due for an automatic look
 	indexTrouble = "trouble" // people should look
+	indexPaid    = "paid"    // by the newest part that was paid: a day's bill
 )
 
 func openSharings(ctx context.Context, store *docstore.Store) (*docstore.Collection[Sharing], error) {
@@ -21,6 +23,7 @@ func openSharings(ctx context.Context, store *docstore.Store) (*docstore.Collect
 		Indexes: []docstore.Index{
 			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexTrouble, Fields: []string{"trouble_at"}, Sparse: true},
+			{Name: indexPaid, Fields: []string{"paid_last"}, Sparse: true},
 		},
 		ShardKey: "_id",
 	})
@@ -73,6 +76,14 @@ func (a *Archive) Find(ctx context.Context, number string) (*Sharing, *Part, err
 // Each walks all sharings in the order of their orders, for verification.
 func (a *Archive) Each(ctx context.Context, visit func(*Sharing) error) error {
 	return a.sharings.Each(ctx, docstore.All(), visit)
+}
+
+// spread is how far apart the parts of one order may be paid: a sharing that is not over after a day is a task by then.
+const spread = 7 * 24 * time.Hour
+
+// PaidBetween gives the sharings that may have a part paid in [from, to): by their newest one, a week beyond.
+func (a *Archive) PaidBetween(ctx context.Context, from, to time.Time, visit func(*Sharing) error) error {
+	return a.sharings.Each(ctx, docstore.By(indexPaid).Between(from, to.Add(spread)), visit)
 }
 
 // InTrouble lists sharings that people should look at, newest first. Error: docstore.ErrPage.

@@ -88,6 +88,11 @@ func (s *Service) change(ctx context.Context, order string, fn func(d *Sharing, 
 		if d.State != was {
 			d.StateAt = now
 		}
+		for i := range d.Parts {
+			if p := &d.Parts[i]; p.State == PartPaid && p.EndedAt.After(d.PaidLast) {
+				d.PaidLast = p.EndedAt
+			}
+		}
 		return nil
 	})
 	switch {

@@ -29,9 +29,10 @@ type Sharing struct {
 	FreeCode  string    `bson:"free_code,omitempty"`  // the platform's, when there was nothing to set free
 	EndedAt   time.Time `bson:"ended_at,omitempty"`
 
-	StateAt   time.Time `bson:"state_at,omitempty"` // when it came into its state
-	Overdue   string    `bson:"overdue,omitempty"`  // the stay that people have been told of
-	Trouble   string    `bson:"trouble,omitempty"`  // an answer that cannot be: a person must look
+	PaidLast  time.Time `bson:"paid_last,omitempty"` // when the newest part was paid
+	StateAt   time.Time `bson:"state_at,omitempty"`  // when it came into its state
+	Overdue   string    `bson:"overdue,omitempty"`   // the stay that people have been told of
+	Trouble   string    `bson:"trouble,omitempty"`   // an answer that cannot be: a person must look
 	TroubleAt time.Time `bson:"trouble_at,omitempty"`
 	Tries     int       `bson:"tries,omitempty"`   // in this state
 	NextAt    time.Time `bson:"next_at,omitempty"` // when to look again

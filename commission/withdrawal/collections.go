@@ -13,6 +13,7 @@ const (
 	indexState    = "state"    // staff's lists, oldest first
 	indexNext     = "next"     // due for an automatic look
 	indexIncident = "incident" // with something people should look at
+	indexEnded    = "ended"    // by the moment of the final word: a day's bill
 	indexYear     = "year"     // the tax years of one year
 )
 
@@ -24,6 +25,7 @@ func openWithdrawals(ctx context.Context, store *docstore.Store) (*docstore.Coll
 			{Name: indexState, Fields: []string{"state", "asked_at"}},
 			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexIncident, Fields: []string{"incident_at"}, Sparse: true},
+			{Name: indexEnded, Fields: []string{"ended_at"}, Sparse: true},
 		},
 		ShardKey: "_id",
 	})

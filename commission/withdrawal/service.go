@@ -143,6 +143,11 @@ func (s *Service) Each(ctx context.Context, visit func(*Withdrawal) error) error
 	return s.Archive().Each(ctx, visit)
 }
 
+// EndedBetween gives the withdrawals whose final word is of [from, to).
+func (s *Service) EndedBetween(ctx context.Context, from, to time.Time, visit func(*Withdrawal) error) error {
+	return wrap("walk ended", s.withdrawals.Each(ctx, docstore.By(indexEnded).Between(from, to), visit))
+}
+
 // errUnchanged ends a change that finds its work done already: no write.
 var errUnchanged = errors.New("withdrawal: nothing to change")
 

@@ -9,6 +9,7 @@ import (
 
 	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
+	"guanxi/internal/clock"
 	"guanxi/internal/id"
 	"guanxi/internal/weixinpay"
 	"guanxi/member"
@@ -153,38 +154,55 @@ func (o ours) Lookup(ctx context.Context, of reconcile.Movement, numbers []strin
 	return found, nil
 }
 
-// Each walks everything there is: a day has no index of its own, so that orders pay for none.
+// Each reads by day: orders by the moment of their payment, refunds by the marks of their days, transfers by their final word.
 func (o ours) Each(ctx context.Context, of []reconcile.Movement, from, to time.Time, each func(reconcile.Fact) error) error {
-	wanted := map[reconcile.Movement]bool{}
-	for _, move := range of {
-		wanted[move] = true
-	}
 	give := func(f reconcile.Fact) error {
-		if !wanted[f.Move] || f.State != reconcile.FactDone || f.At.Before(from) || !f.At.Before(to) {
+		if f.State != reconcile.FactDone || f.At.Before(from) || !f.At.Before(to) {
 			return nil
 		}
 		return each(f)
 	}
-	if wanted[reconcile.Payment] || wanted[reconcile.Refund] {
-		err := o.orders.Archive().Each(ctx, func(sold *order.Order) error {
-			err := give(paymentFact(sold))
-			for i := range sold.Refunds {
-				err = errors.Join(err, give(refundFact(sold, &sold.Refunds[i])))
+	for _, move := range of {
+		var err error
+		switch move {
+		case reconcile.Payment:
+			err = o.orders.Archive().PaidBetween(ctx, from, to, func(sold *order.Order) error { return give(paymentFact(sold)) })
+		case reconcile.Refund:
+			err = o.refunds(ctx, from, to, give)
+		case reconcile.Transfer:
+			err = o.withdrawals.EndedBetween(ctx, from, to, func(w *withdrawal.Withdrawal) error { return give(transferFact(w)) })
+			if err == nil {
+				err = o.eachShared(ctx, from, to, give)
 			}
+		}
+		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// refunds gives the refunds of the days of [from, to), each once.
+func (o ours) refunds(ctx context.Context, from, to time.Time, give func(reconcile.Fact) error) error {
+	for at := from; at.Before(to); at = at.AddDate(0, 0, 1) {
+		given := map[string]bool{} // of one day: ids only
+		err := o.orders.Archive().RefundedOn(ctx, clock.Day(at), func(sold *order.Order) error {
+			if given[sold.ID] {
+				return nil
+			}
+			given[sold.ID] = true
+			for i := range sold.Refunds {
+				if err := give(refundFact(sold, &sold.Refunds[i])); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if !wanted[reconcile.Transfer] {
-		return nil
-	}
-	err := o.withdrawals.Each(ctx, func(w *withdrawal.Withdrawal) error { return give(transferFact(w)) })
-	if err != nil {
-		return err
-	}
-	return o.eachShared(ctx, give)
+	return nil
 }
 
 func paymentFact(o *order.Order) reconcile.Fact {

@@ -152,11 +152,11 @@ func (o ours) shared(ctx context.Context, number string) (f reconcile.Fact, ok b
 	return sharedFact(part), true, nil
 }
 
-func (o ours) eachShared(ctx context.Context, give func(reconcile.Fact) error) error {
+func (o ours) eachShared(ctx context.Context, from, to time.Time, give func(reconcile.Fact) error) error {
 	if o.sharings == nil {
 		return nil
 	}
-	return o.sharings.Each(ctx, func(d *sharing.Sharing) error {
+	return o.sharings.PaidBetween(ctx, from, to, func(d *sharing.Sharing) error {
 		for i := range d.Parts {
 			if err := give(sharedFact(&d.Parts[i])); err != nil {
 				return err
