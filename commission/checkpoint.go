@@ -116,7 +116,7 @@ func (s *Service) SignCheckpoint(ctx context.Context) (*Checkpoint, error) {
 }
 
 func (s *Service) newestCheckpoint(ctx context.Context) (*Checkpoint, error) {
-	page, err := s.checkpoints.Find(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest().First(1))
+	page, err := s.checkpoints.Find(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest().First(1).Whole())
 	if err != nil || len(page.Items) == 0 {
 		return nil, err
 	}

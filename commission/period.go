@@ -121,7 +121,7 @@ func (s *Service) beginClose(ctx context.Context, p *Period, start, end time.Tim
 }
 
 func (s *Service) newestPeriod(ctx context.Context) (*Period, error) {
-	page, err := s.periods.Find(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest().First(1))
+	page, err := s.periods.Find(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest().First(1).Whole())
 	if err != nil || len(page.Items) == 0 {
 		return nil, err
 	}
@@ -232,7 +232,7 @@ func (s *Service) writeStatements(ctx context.Context, month string, sum *monthS
 
 // statementBefore is the newest statement before a month; an empty one when there is none.
 func (s *Service) statementBefore(ctx context.Context, member, month string) (*PeriodStatement, error) {
-	page, err := s.statements.Find(ctx, docstore.By("member", member).Between(nil, month).Newest().First(1))
+	page, err := s.statements.Find(ctx, docstore.By("member", member).Between(nil, month).Newest().First(1).Whole())
 	if err != nil || len(page.Items) == 0 {
 		return &PeriodStatement{}, err
 	}

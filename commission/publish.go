@@ -205,7 +205,7 @@ func (s *Service) Policies(ctx context.Context) ([]*Policy, error) {
 // loadPolicies reads all versions, by the time they take effect, and remembers those that were not recalled.
 func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	loaded := s.clock.Now()
-	page, err := s.policies.Find(ctx, docstore.All().First(maxPolicies))
+	page, err := s.policies.Find(ctx, docstore.All().First(maxPolicies).Whole())
 	if err != nil {
 		return nil, err
 	}

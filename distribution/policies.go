@@ -160,7 +160,7 @@ func (s *Service) rulebook(ctx context.Context) (rulebook, error) {
 		return rules, nil
 	}
 	fresh := rulebook{s.config.Policy}
-	page, err := s.policies.Find(ctx, docstore.By("start").First(maxPolicies))
+	page, err := s.policies.Find(ctx, docstore.By("start").First(maxPolicies).Whole())
 	if err != nil {
 		if rules != nil && age >= 0 && age < s.config.PolicyLead {
 			return rules, nil

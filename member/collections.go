@@ -19,6 +19,10 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 			{Name: "phone", Fields: []string{"phone_key"}, Unique: true, Sparse: true},
 			{Name: "union", Fields: []string{"union_key"}, Sparse: true},
 		},
+		Lookups: []docstore.Lookup{
+			{Field: "phone_key", Of: "phone", Purpose: "phone"},
+			{Field: "union_key", Of: "union_id", Purpose: "unionid"},
+		},
 	}); err != nil {
 		return c, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"guanxi/internal/docstore"
 )
@@ -27,8 +28,14 @@ func (s *Service) BindPhone(ctx context.Context, member, code string) (masked st
 		return "", fmt.Errorf("member bind phone: %w", err)
 	}
 	key, now := s.keys.Lookup("phone", number), s.clock.Now()
+	// The index keeps two members from one number under one lookup key; under an earlier key it has to be looked for.
+	if holder, err := s.FindByPhone(ctx, number); err == nil && holder != member {
+		return "", fmt.Errorf("member bind phone: %w", ErrPhoneTaken)
+	} else if err != nil && !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("member bind phone: %w", err)
+	}
 	err = s.change(ctx, member, func(m *Member) error {
-		if m.PhoneKey == key {
+		if slices.Contains(s.keys.Lookups("phone", number), m.PhoneKey) {
 			return errUnchanged
 		}
 		m.Phone, m.PhoneKey = docstore.Encrypted(number), key
@@ -63,22 +70,29 @@ func (s *Service) UnbindPhone(ctx context.Context, member string) error {
 // FindByPhone gives the id of the member who holds a number, written with its country code: +8613800000013.
 // Codes: MEM_NOT_FOUND.
 func (s *Service) FindByPhone(ctx context.Context, number string) (string, error) {
-	m, err := s.members.FindOne(ctx, docstore.By("phone", s.keys.Lookup("phone", number)))
-	if err != nil {
-		return "", fmt.Errorf("member find by phone: %w", asFault(err, ErrNotFound))
+	for _, key := range s.keys.Lookups("phone", number) {
+		m, err := s.members.FindOne(ctx, docstore.By("phone", key))
+		if err == nil {
+			return m.ID, nil
+		}
+		if !errors.Is(err, docstore.ErrNotFound) {
+			return "", fmt.Errorf("member find by phone: %w", err)
+		}
 	}
-	return m.ID, nil
+	return "", fmt.Errorf("member find by phone: %w", ErrNotFound)
 }
 
 // FindByUnion gives the ids of the members with a unionid: one for each mini-program of the brand, at most ten.
 func (s *Service) FindByUnion(ctx context.Context, unionID string) ([]string, error) {
-	page, err := s.members.Find(ctx, docstore.By("union", s.keys.Lookup("unionid", unionID)).First(10))
-	if err != nil {
-		return nil, fmt.Errorf("member find by union: %w", err)
+	var ids []string
+	for _, key := range s.keys.Lookups("unionid", unionID) {
+		page, err := s.members.Find(ctx, docstore.By("union", key).First(10))
+		if err != nil {
+			return nil, fmt.Errorf("member find by union: %w", err)
+		}
+		for _, m := range page.Items {
+			ids = append(ids, m.ID)
+		}
 	}
-	ids := make([]string, len(page.Items))
-	for i, m := range page.Items {
-		ids[i] = m.ID
-	}
-	return ids, nil
+	return ids[:min(len(ids), 10)], nil
 }

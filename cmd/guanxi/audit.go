@@ -80,6 +80,9 @@ func printAudit(c *cobra.Command, store *docstore.Store) (*auditor.Report, error
 	if report.More > 0 {
 		fmt.Fprintf(out, "… and %d more\n", report.More)
 	}
+	if !whole(c, store) {
+		return nil, errReported
+	}
 	if report.Good() {
 		fmt.Fprintln(out, "✓ every purse is what the facts say")
 	}

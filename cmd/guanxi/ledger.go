@@ -45,6 +45,9 @@ func ledgerRebuildCommand() *cobra.Command {
 			if err := ledger.Rebuild(c.Context()); err != nil {
 				return err
 			}
+			if !whole(c, store) {
+				return errReported
+			}
 			fmt.Fprintf(c.OutOrStdout(), "✓ every purse was computed again in %s; %s verify proves them\n", time.Since(start).Round(time.Millisecond), called())
 			return nil
 		},
@@ -110,7 +113,13 @@ func (x *ledgerExport) run(c *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	return x.write(c, ledger, options)
+	if err := x.write(c, ledger, options); err != nil {
+		return err
+	}
+	if !whole(c, store) {
+		return errReported // what could be read has been written
+	}
+	return nil
 }
 
 // write fills a temporary file beside the asked one and renames it, so that a half-written export is never taken for a

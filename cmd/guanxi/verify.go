@@ -70,7 +70,7 @@ func (v *verification) run(c *cobra.Command, store *docstore.Store) error {
 		}
 		good = good && agree
 	}
-	if !good {
+	if !whole(c, store) || !good {
 		return errReported
 	}
 	fmt.Fprintln(c.OutOrStdout(), "✓ everything agrees")

@@ -201,7 +201,7 @@ func (b *Book) Table(ctx context.Context, number int) (*Table, error) {
 
 // Tables lists all versions, recalled ones too, oldest first.
 func (b *Book) Tables(ctx context.Context) ([]*Table, error) {
-	page, err := b.tables.Find(ctx, docstore.All().First(maxTables))
+	page, err := b.tables.Find(ctx, docstore.All().First(maxTables).Whole())
 	if err != nil {
 		return nil, fmt.Errorf("tax tables: %w", err)
 	}

@@ -137,7 +137,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		}
 	}
 	if c.Metrics != nil {
-		if err := errors.Join(c.Metrics.Register(newGauges(a)), c.Metrics.Register(newNoticeGauges(a.Outreach)), c.Metrics.Register(newTaskGauges(a))); err != nil {
+		if err := errors.Join(c.Metrics.Register(newGauges(a)), c.Metrics.Register(newUnreadableGauge(a.Store)), c.Metrics.Register(newNoticeGauges(a.Outreach)), c.Metrics.Register(newTaskGauges(a))); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
 		}
 	}

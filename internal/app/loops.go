@@ -55,6 +55,10 @@ func (a *App) Start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.Store.OnWritten(a.wrote)
 	a.nudging(ctx)
+	if err := a.watchUnreadable(ctx); err != nil {
+		a.stop()
+		return fmt.Errorf("app: %w", err)
+	}
 	if err := a.Relay.Start(ctx); err != nil {
 		a.stop()
 		return fmt.Errorf("app: %w", err)

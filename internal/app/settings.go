@@ -34,8 +34,8 @@ func Settings() []Setting {
 		{Name: "GUANXI_MONGO_URL", Secret: true, Words: "MongoDB replica set or sharded cluster; empty = embedded store"},
 		{Name: "GUANXI_MONGO_DATABASE", Default: "guanxi", Words: "database name in MongoDB"},
 		{Name: "GUANXI_REDIS_URL", Secret: true, Words: "Redis; empty = an embedded one, for a single instance"},
-		{Name: "GUANXI_KEY_LOOKUP", Secret: true, Required: true, Words: "base64 of 32 bytes: keyed hashes of phones; never change it"},
-		{Name: "GUANXI_KEYS", Secret: true, Required: true, Words: "name:base64 of 32 bytes, newest first, comma separated: encryption of personal data"},
+		{Name: "GUANXI_KEY_LOOKUP", Secret: true, Required: true, Words: "base64 of 32 bytes, newest first, comma separated: keyed hashes of phones. To change it put a new one in front, run `guanxi rekey`, and keep the old one behind it"},
+		{Name: "GUANXI_KEYS", Secret: true, Required: true, Words: "name:base64 of 32 bytes, newest first, comma separated: encryption of personal data. To change it put a new one in front on every instance, run `guanxi rekey`, then take the old one away"},
 		{Name: "GUANXI_WEIXIN_APPID", Required: true, Words: "mini-program AppID"},
 		{Name: "GUANXI_WEIXIN_SECRET", Secret: true, Required: true, Words: "mini-program AppSecret"},
 		{Name: "GUANXI_PAY_MCHID", Required: true, Words: "WeChat Pay merchant number"},
@@ -207,9 +207,13 @@ func (v Values) keyRing() (*docstore.KeyRing, error) {
 	if v["GUANXI_KEY_LOOKUP"] == "" && v["GUANXI_KEYS"] == "" {
 		return docstore.BlindKeyRing(), nil
 	}
-	lookup, err := base64.StdEncoding.DecodeString(v["GUANXI_KEY_LOOKUP"])
-	if err != nil {
-		return nil, errors.New("the lookup key is not base64")
+	var lookups [][]byte
+	for _, one := range strings.Split(v["GUANXI_KEY_LOOKUP"], ",") {
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(one))
+		if err != nil {
+			return nil, errors.New("the lookup key is not base64")
+		}
+		lookups = append(lookups, raw)
 	}
 	var keys []docstore.Key
 	for _, one := range strings.Split(v["GUANXI_KEYS"], ",") {
@@ -220,5 +224,9 @@ func (v Values) keyRing() (*docstore.KeyRing, error) {
 		}
 		keys = append(keys, docstore.Key{ID: name, Secret: raw})
 	}
-	return docstore.NewKeyRing(lookup, keys...)
+	ring, err := docstore.NewKeyRing(lookups[0], keys...)
+	if err != nil {
+		return nil, err
+	}
+	return ring.WithOldLookups(lookups[1:]...)
 }

@@ -16,10 +16,10 @@ import (
 // mistake.
 const MaxDocument = 4 << 20
 
-func newRegistry(ring *KeyRing) *bsoncodec.Registry {
+func newRegistry(ring *KeyRing, bound bool) *bsoncodec.Registry {
 	r := bson.NewRegistry()
-	r.RegisterTypeEncoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring})
-	r.RegisterTypeDecoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring})
+	r.RegisterTypeEncoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring, bound})
+	r.RegisterTypeDecoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring, bound})
 	r.RegisterTypeEncoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
 	r.RegisterTypeDecoder(reflect.TypeFor[decimal.Decimal](), decimalCodec{})
 	return r
@@ -44,13 +44,15 @@ func holdsSecret(t reflect.Type, seen map[reflect.Type]bool) bool {
 	}
 	seen[t] = true
 	switch t.Kind() {
+	case reflect.Interface:
+		return true // who knows
 	case reflect.Pointer, reflect.Slice, reflect.Array:
 		return holdsSecret(t.Elem(), seen)
 	case reflect.Map:
 		return holdsSecret(t.Elem(), seen) || holdsSecret(t.Key(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if holdsSecret(t.Field(i).Type, seen) {
+			if t.Field(i).IsExported() && holdsSecret(t.Field(i).Type, seen) {
 				return true
 			}
 		}

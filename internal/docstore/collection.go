@@ -32,11 +32,19 @@ func Open[T any, P Document[T]](ctx context.Context, store *Store, spec Spec) (*
 	c := &Collection[T]{core: &core{store: store, spec: spec}, meta: func(doc *T) *Doc { return P(doc).meta() }}
 	c.plan = planOf(reflect.TypeFor[T]())
 	c.secret = holdsSecret(reflect.TypeFor[T](), map[reflect.Type]bool{})
+	if err := c.core.learnBound(ctx); err != nil {
+		return nil, err
+	}
 	c.combiner.queues = map[string]*queue[T]{}
 	c.core.busy, c.core.tend = c.updating, c.tendOne
 	store.mu.Lock()
 	defer store.mu.Unlock()
-	store.outboxes = append(store.outboxes, outbox{c.core})
+	if spec.Name != RekeyCollection {
+		store.outboxes = append(store.outboxes, outbox{c.core})
+	}
+	if c.secret {
+		store.rekeyers[spec.Name] = c
+	}
 	return c, nil
 }
 
@@ -52,10 +60,10 @@ func (c *Collection[T]) Get(ctx context.Context, docID string) (*T, error) {
 	if len(records) == 0 {
 		return nil, c.fail("get", docID, ErrNotFound)
 	}
-	return c.decode(records[0].Body)
+	return c.decode(docID, records[0].Body)
 }
 
-// GetMany loads the documents that exist, keyed by id.
+// GetMany loads the documents that exist, keyed by id. Those that cannot be read are left out and noted (Store.Unreadable).
 func (c *Collection[T]) GetMany(ctx context.Context, ids []string) (map[string]*T, error) {
 	found := make(map[string]*T, len(ids))
 	for len(ids) > 0 {
@@ -65,9 +73,12 @@ func (c *Collection[T]) GetMany(ctx context.Context, ids []string) (map[string]*
 			return nil, c.fail("get many", "", err)
 		}
 		for _, r := range records {
-			if found[r.ID], err = c.decode(r.Body); err != nil {
-				return nil, err
+			doc, err := c.decode(r.ID, r.Body)
+			if err != nil {
+				c.store.note(c.spec.Name, r.ID, err)
+				continue
 			}
+			found[r.ID] = doc
 		}
 		ids = ids[n:]
 	}
@@ -143,7 +154,8 @@ func (c *Collection[T]) Delete(ctx context.Context, docID string, check func(*T)
 	return c.fail("delete", docID, cmp.Or(doubted, ErrContended))
 }
 
-// Find returns one page.
+// Find returns one page. Documents that cannot be read are left out, named in Page.Unreadable and noted (Store.Unreadable), so
+// that one of them does not stop a list or a sweep; a Whole query fails instead, with ErrUnreadable.
 func (c *Collection[T]) Find(ctx context.Context, q Query) (Page[T], error) {
 	q, err := c.checkQuery(q)
 	if err != nil {
@@ -153,18 +165,25 @@ func (c *Collection[T]) Find(ctx context.Context, q Query) (Page[T], error) {
 	if err != nil {
 		return Page[T]{}, c.fail("find by "+q.Index, "", err)
 	}
-	page := Page[T]{Items: make([]*T, len(records)), Next: next}
-	for i, r := range records {
-		if page.Items[i], err = c.decode(r.Body); err != nil {
+	page := Page[T]{Items: make([]*T, 0, len(records)), Next: next}
+	for _, r := range records {
+		doc, err := c.decode(r.ID, r.Body)
+		switch {
+		case err == nil:
+			page.Items = append(page.Items, doc)
+		case q.Complete:
 			return Page[T]{}, err
+		default:
+			c.store.note(c.spec.Name, r.ID, err)
+			page.Unreadable = append(page.Unreadable, r.ID)
 		}
 	}
 	return page, nil
 }
 
-// FindOne returns the first document of a query, or ErrNotFound.
+// FindOne returns the first document of a query, ErrNotFound, or ErrUnreadable.
 func (c *Collection[T]) FindOne(ctx context.Context, q Query) (*T, error) {
-	page, err := c.Find(ctx, q.First(1))
+	page, err := c.Find(ctx, q.First(1).Whole())
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +193,8 @@ func (c *Collection[T]) FindOne(ctx context.Context, q Query) (*T, error) {
 	return page.Items[0], nil
 }
 
-// Each walks all documents a query matches, page by page, until visit fails.
+// Each walks all documents a query matches, page by page, until visit fails. What cannot be read is passed over like in
+// Find: whoever proves something by a walk asks Store.Unreadable at its end.
 func (c *Collection[T]) Each(ctx context.Context, q Query, visit func(*T) error) error {
 	if q.Limit == 0 {
 		q.Limit = 500
@@ -196,20 +216,33 @@ func (c *Collection[T]) Each(ctx context.Context, q Query, visit func(*T) error)
 	}
 }
 
-func (c *Collection[T]) decode(body bson.Raw) (*T, error) {
-	upgraded, err := upgrade(&c.spec, body)
+// decode reads the document that is stored under docID. Errors: ErrUnreadable.
+func (c *Collection[T]) decode(docID string, body bson.Raw) (doc *T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the decoder panicked: %v", r)
+		}
+		if err == nil && c.meta(doc).ID != docID {
+			err = errors.New("the document carries another's id")
+		}
+		if err != nil {
+			doc, err = nil, &unreadable{c.spec.Name, docID, err}
+		}
+	}()
+	doc = new(T)
+	clear, err := c.opened(docID, body)
 	if err != nil {
-		return nil, err
+		return doc, err
 	}
-	doc := new(T)
+	upgraded, err := upgrade(&c.spec, clear)
+	if err != nil {
+		return doc, err
+	}
 	if c.plan != nil {
 		if c.plan.decode(upgraded, reflect.ValueOf(doc).Elem()) {
 			return doc, nil
 		}
 		doc = new(T)
 	}
-	if err := c.store.Unmarshal(upgraded, doc); err != nil {
-		return nil, fmt.Errorf("collection %s: %w", c.spec.Name, err)
-	}
-	return doc, nil
+	return doc, bson.UnmarshalWithRegistry(c.registry(), upgraded, doc)
 }

@@ -199,7 +199,7 @@ func (d *draft[T]) load() error {
 		d.collection.meta(d.doc).ID = d.id
 		return nil
 	}
-	doc, err := d.collection.decode(d.before)
+	doc, err := d.collection.decode(d.id, d.before)
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (d *draft[T]) undo(emitted []emission) {
 		d.collection.meta(d.doc).ID = d.id
 		return
 	}
-	if doc, err := d.collection.decode(from); err == nil { // it was decoded or encoded a moment ago
+	if doc, err := d.collection.decode(d.id, from); err == nil { // it was decoded or encoded a moment ago
 		d.doc = doc
 	}
 	d.collection.meta(d.doc).emitted = emitted
@@ -303,7 +303,7 @@ func (d *draft[T]) hand(batch []*call[T]) error {
 			continue
 		}
 		if own == nil {
-			copied, err := d.collection.decode(d.good)
+			copied, err := d.collection.decode(d.id, d.good)
 			if err != nil {
 				return err
 			}

@@ -18,6 +18,7 @@ type core struct {
 	store  *Store
 	spec   Spec
 	secret bool                                                                 // the documents have Encrypted fields
+	bound  bool                                                                 // all of them are bound to their place
 	busy   func(docID string) bool                                              // somebody is updating it in this process
 	tend   func(ctx context.Context, docID string, edit func(*Doc) error) error // the ordinary way to change an envelope
 }
@@ -86,6 +87,9 @@ func (c *core) prepare(doc any, meta *Doc, version int64) (Op, error) {
 		return Op{}, err
 	}
 	body, err := c.store.Marshal(doc)
+	if err == nil {
+		body, err = c.sealed(meta.ID, body)
+	}
 	if err != nil {
 		return Op{}, c.fail("write", meta.ID, err)
 	}
@@ -115,6 +119,9 @@ func (c *core) seal(meta *Doc) error {
 	now := c.store.clock.Now()
 	for n, e := range meta.emitted {
 		body, err := c.store.Marshal(e.body)
+		if err == nil && clearInside(body) {
+			err = errClear // an event goes from document to document: there is no place to bind it to
+		}
 		if err != nil {
 			return c.fail("emit "+e.name, meta.ID, err)
 		}

@@ -10,6 +10,9 @@
 //     number of times. The function must be repeatable: it may run more than once, on fresh copies.
 //   - Concurrent updates of one document in one process are combined: one load, all functions in turn, one
 //     write, and each caller gets its own answer. A function that fails leaves no trace on the document.
+//   - A document that cannot be read (a key that is gone, damaged bytes, a secret in another's place) is ErrUnreadable where
+//     it is asked for by name. Pages, walks and sweeps leave it out, note it (Store.Unreadable) and go on.
+//   - Encrypted fields are sealed for their collection, document and field: bytes moved elsewhere do not open.
 //   - Messages a function emits with Doc.Emit are stored in the same write (the outbox).
 //
 // Declared like this:
@@ -105,7 +108,12 @@ type Spec struct {
 	// declared may belong to a newer program and stays, a unique one enforced. Retire an index one release after
 	// the last one that declared it, so that two versions that run side by side agree.
 	Retired []Index
+	// Lookups declares the hashes that stand beside Encrypted fields, so that Store.Rekey can bring them to a new key.
+	Lookups []Lookup
 }
+
+// Lookup is a top-level field that holds KeyRing.Lookup(Purpose, …) of the Encrypted top-level field Of.
+type Lookup struct{ Field, Of, Purpose string }
 
 // Index declares an ordered index over fields (dotted paths) that hold strings, integers, booleans or times.
 // All fields of an index must be present in a document, or, when Sparse, all absent; a document that breaks
@@ -129,6 +137,7 @@ type Query struct {
 	Descending bool
 	Limit      int    // 0 = DefaultLimit; at most MaxLimit
 	After      string // Page.Next of the page before; opaque
+	Complete   bool   // fail rather than leave out what cannot be read
 }
 
 // Limits of one page.
@@ -155,8 +164,13 @@ func (q Query) First(n int) Query { q.Limit = n; return q }
 // Continue goes on after an earlier page.
 func (q Query) Continue(cursor string) Query { q.After = cursor; return q }
 
+// Whole makes a query fail with ErrUnreadable instead of leaving out a document that cannot be read: for what decides by
+// all that is there, such as rules in force.
+func (q Query) Whole() Query { q.Complete = true; return q }
+
 // Page is one page of a find. Next is empty on the last page.
 type Page[T any] struct {
-	Items []*T
-	Next  string
+	Items      []*T
+	Next       string
+	Unreadable []string // ids of documents that were left out
 }

@@ -19,7 +19,7 @@ func (d *draft[T]) unchanged(meta *Doc) (body bson.Raw, same bool, err error) {
 		body, err = c.store.Marshal(d.doc)
 		return body, bytes.Equal(body, d.before), err
 	}
-	loaded, err := c.decode(d.before)
+	loaded, err := c.decode(d.id, d.before)
 	if err != nil {
 		return nil, false, err
 	}

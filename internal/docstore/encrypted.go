@@ -1,18 +1,11 @@
 package docstore
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 
+	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/bsoncodec"
 	"go.mongodb.org/mongo-driver/bson/bsonrw"
 )
@@ -38,101 +31,67 @@ func (e Encrypted) GoString() string { return e.String() }
 // MarshalText hides the text from JSON and text encoders.
 func (e Encrypted) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// KeyRing encrypts with its newest key and decrypts with any of them.
-type KeyRing struct {
-	newest string
-	aeads  map[string]cipher.AEAD
-	lookup []byte
-	blind  bool
+// How secrets stand in a document. An Encrypted value is encoded in the clear, as binary of the first kind; before the
+// document leaves for the driver every such value is sealed into binary of the second kind, bound to its place. So no caller
+// can forget the binding, and no text that somebody typed can pass for a sealed one.
+const (
+	kindClear  byte = 0x90 // only in memory
+	kindSealed byte = 0x91 // <version 1><length of the key's name><name><nonce><ciphertext>
+)
+
+const sealVersion = 1
+
+// encryptedCodec turns Encrypted into clear binary and back. It also reads what programs before the binding stored: text
+// "<key>$<base64(nonce‖ciphertext)>".
+type encryptedCodec struct {
+	ring  *KeyRing
+	bound bool // unbound text is refused: everything has been encrypted anew
 }
 
-// BlindKeyRing has no keys: encrypted fields are read as they are stored and written back as they were read, and nothing
-// new can be encrypted. It is for work that never looks at personal data, such as verifying a ledger.
-func BlindKeyRing() *KeyRing { return &KeyRing{lookup: make([]byte, 32), blind: true} }
-
-// Key is one named 32-byte key of a ring.
-type Key struct {
-	ID     string // short, [a-z0-9]: stands in front of every ciphertext
-	Secret []byte // 32 bytes
-}
-
-// NewKeyRing takes the lookup key (32 bytes, never rotated without a rebuild of the lookups) and at least one
-// encryption key, newest first.
-func NewKeyRing(lookup []byte, keys ...Key) (*KeyRing, error) {
-	if len(lookup) != 32 || len(keys) == 0 {
-		return nil, errors.New("docstore: a key ring needs a 32-byte lookup key and at least one key")
-	}
-	ring := &KeyRing{newest: keys[0].ID, aeads: make(map[string]cipher.AEAD, len(keys)), lookup: lookup}
-	for _, k := range keys {
-		if len(k.Secret) != 32 || k.ID == "" || strings.Contains(k.ID, "$") {
-			return nil, fmt.Errorf("docstore: key %q must have a name and 32 bytes", k.ID)
-		}
-		block, err := aes.NewCipher(k.Secret)
-		if err != nil {
-			return nil, fmt.Errorf("docstore: key %q: %w", k.ID, err)
-		}
-		if ring.aeads[k.ID], err = cipher.NewGCM(block); err != nil {
-			return nil, fmt.Errorf("docstore: key %q: %w", k.ID, err)
-		}
-	}
-	return ring, nil
-}
-
-// Lookup is the keyed hash under which text can be found again; purpose keeps hashes of different fields apart.
-func (r *KeyRing) Lookup(purpose, text string) string {
-	mac := hmac.New(sha256.New, r.lookup)
-	mac.Write([]byte(purpose + "\x00" + text))
-	return hex.EncodeToString(mac.Sum(nil)[:16])
-}
-
-// Seal encrypts text: "<key>$<base64(nonce‖ciphertext)>". The empty text stays empty.
-func (r *KeyRing) Seal(text string) string {
-	if text == "" || r.blind {
-		return text
-	}
-	aead := r.aeads[r.newest]
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
-	_, _ = rand.Read(nonce)
-	return r.newest + "$" + base64.RawStdEncoding.EncodeToString(aead.Seal(nonce, nonce, []byte(text), nil))
-}
-
-// Open decrypts what Seal made with any key of the ring.
-func (r *KeyRing) Open(sealed string) (string, error) {
-	if sealed == "" || r.blind {
-		return sealed, nil
-	}
-	name, body, ok := strings.Cut(sealed, "$")
-	aead := r.aeads[name]
-	if !ok || aead == nil {
-		return "", errors.New("docstore: sealed with a key that is not in the ring")
-	}
-	raw, err := base64.RawStdEncoding.DecodeString(body)
-	if err != nil || len(raw) < aead.NonceSize() {
-		return "", errors.New("docstore: sealed text is damaged")
-	}
-	text, err := aead.Open(nil, raw[:aead.NonceSize()], raw[aead.NonceSize():], nil)
-	if err != nil {
-		return "", errors.New("docstore: sealed text is damaged or was changed")
-	}
-	return string(text), nil
-}
-
-// encryptedCodec lets BSON store Encrypted under the ring.
-type encryptedCodec struct{ ring *KeyRing }
+// blindMark stands before a sealed value that a blind ring carries through memory.
+const blindMark = "\x00sealed\x00"
 
 func (c encryptedCodec) EncodeValue(_ bsoncodec.EncodeContext, w bsonrw.ValueWriter, v reflect.Value) error {
-	if c.ring.blind && v.String() != "" && !strings.Contains(v.String(), "$") {
+	text := v.String()
+	if !c.ring.blind {
+		if text == "" {
+			return w.WriteString("")
+		}
+		return w.WriteBinaryWithSubtype([]byte(text), kindClear)
+	}
+	sealed, marked := strings.CutPrefix(text, blindMark)
+	switch {
+	case marked:
+		return w.WriteBinaryWithSubtype([]byte(sealed), kindSealed)
+	case text != "" && !strings.Contains(text, "$"):
 		return errors.New("docstore: there is no key to encrypt with")
 	}
-	return w.WriteString(c.ring.Seal(v.String()))
+	return w.WriteString(text)
 }
 
 func (c encryptedCodec) DecodeValue(_ bsoncodec.DecodeContext, r bsonrw.ValueReader, v reflect.Value) error {
-	sealed, err := r.ReadString()
+	if r.Type() == bson.TypeBinary {
+		data, kind, err := r.ReadBinary()
+		switch {
+		case err != nil:
+			return err
+		case kind == kindClear:
+			v.SetString(string(data))
+		case kind == kindSealed && c.ring.blind:
+			v.SetString(blindMark + string(data))
+		default:
+			return errors.New("docstore: a sealed value stands where nothing can open it")
+		}
+		return nil
+	}
+	old, err := r.ReadString()
 	if err != nil {
 		return err
 	}
-	text, err := c.ring.Open(sealed)
+	if c.bound && old != "" && !c.ring.blind {
+		return errors.New("docstore: a value that is not bound to its place, where all are")
+	}
+	text, err := c.ring.openUnbound(old)
 	if err != nil {
 		return err
 	}

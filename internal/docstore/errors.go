@@ -18,6 +18,9 @@ var (
 	ErrContended = errors.New("docstore: too much contention")
 	// ErrInvalid: a bad id, query, index field or an oversized document; our mistake, not the caller's.
 	ErrInvalid = errors.New("docstore: invalid")
+	// ErrUnreadable: the document is there, but cannot be read: its key is not in the ring, its bytes are damaged, or a
+	// sealed value was put in another's place.
+	ErrUnreadable = errors.New("docstore: unreadable document")
 	// ErrLocked: another process has this embedded store open.
 	ErrLocked = errors.New("docstore: store is open in another process")
 	// ErrStale: the version did not match. Drivers answer it; Collection never lets it out.

@@ -84,21 +84,28 @@ func TestKeyRingRefusesWhatWasChangedOrIsNotItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed := ring.Seal("13800138000")
-	if text, err := ring.Open(sealed); err != nil || text != "13800138000" || !strings.HasPrefix(sealed, "b$") || ring.Seal("13800138000") == sealed {
+	sealed := docstore.SealFor(ring, "13800138000", "people", "p1", "phone")
+	if text, err := docstore.OpenAt(ring, sealed, "people", "p1", "phone"); err != nil || text != "13800138000" || sealed[:3] != "\x01\x01b" ||
+		docstore.SealFor(ring, "13800138000", "people", "p1", "phone") == sealed {
 		t.Fatal(text, err)
 	}
 	for name, bad := range map[string]string{
-		"another key's name": "a" + sealed[1:], "an unknown key": "z" + sealed[1:], "cut off": sealed[:len(sealed)-4], "no key": "plain", "too short": "b$AAAA",
+		"another key's name": "\x01\x01a" + sealed[3:], "an unknown key": "\x01\x01z" + sealed[3:], "cut off": sealed[:len(sealed)-4], "no key": "plain",
+		"too short": "\x01\x01bAAAA", "nothing": "", "a newer form": "\x02" + sealed[1:], "a name without an end": "\x01\xffb",
 	} {
-		if text, err := ring.Open(bad); err == nil {
+		if text, err := docstore.OpenAt(ring, bad, "people", "p1", "phone"); err == nil {
 			t.Errorf("%s was opened: %q", name, text)
+		}
+	}
+	for _, at := range [][3]string{{"payees", "p1", "phone"}, {"people", "p2", "phone"}, {"people", "p1", "others.0"}} {
+		if text, err := docstore.OpenAt(ring, sealed, at[0], at[1], at[2]); err == nil {
+			t.Errorf("opened at %v: %q", at, text)
 		}
 	}
 	if first := ring.Lookup("phone", "1"); first == ring.Lookup("name", "1") || first != ring.Lookup("phone", "1") {
 		t.Error("a lookup depends on purpose and text alone")
 	}
-	for name, bad := range map[string][]docstore.Key{"none": nil, "short": {{ID: "a", Secret: []byte{1}}}, "no name": {{Secret: bytes.Repeat([]byte{1}, 32)}}} {
+	for name, bad := range map[string][]docstore.Key{"none": nil, "short": {{ID: "a", Secret: []byte{1}}}, "twice": {key("a", 1), key("a", 2)}, "no name": {{Secret: bytes.Repeat([]byte{1}, 32)}}} {
 		if _, err := docstore.NewKeyRing(bytes.Repeat([]byte{1}, 32), bad...); err == nil {
 			t.Errorf("%s was taken", name)
 		}

@@ -148,7 +148,9 @@ func (o outbox) envelope(docID string, body bson.Raw, edit func(*Doc) error) (Op
 	}
 	var meta Doc
 	if err := o.store.Unmarshal(body, &meta); err != nil {
-		return Op{}, 0, o.fail("tend", docID, err)
+		err = &unreadable{o.spec.Name, docID, err}
+		o.store.note(o.spec.Name, docID, err)
+		return Op{}, 0, err
 	}
 	if meta.Schema != o.spec.Schema {
 		return Op{}, 0, ErrStale // to be upgraded first: its index fields may not be there yet

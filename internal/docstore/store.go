@@ -21,12 +21,16 @@ type Store struct {
 	clock    clock.Clock
 	keys     *KeyRing
 	registry *bsoncodec.Registry
+	strict   *bsoncodec.Registry // refuses secrets that are not bound to their place
 	clear    *bsoncodec.Registry
 	patience time.Duration
 	grace    time.Duration
 
 	mu        sync.Mutex
 	outboxes  []Outbox
+	rekeyers  map[string]rekeyer // by collection
+	marks     *Collection[rekeying]
+	lost      lost
 	committed func(collection, id string, messages []Message)
 	written   []func(collection string)
 }
@@ -54,8 +58,8 @@ func New(c Config) (*Store, error) {
 		c.Grace = 5 * time.Second
 	}
 	s := &Store{
-		clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys), clear: clearRegistry(),
-		patience: c.Patience, grace: c.Grace,
+		clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys, false), strict: newRegistry(c.Keys, true), clear: clearRegistry(),
+		patience: c.Patience, grace: c.Grace, rekeyers: map[string]rekeyer{},
 	}
 	s.driver = telling{c.Driver, s}
 	return s, nil

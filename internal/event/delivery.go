@@ -222,7 +222,7 @@ func (d *delivery) claim(c Consumer) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.life), r.config.Timeout)
 	defer cancel()
 	var free, done bool
-	err := r.outboxes()[d.collection].Tend(ctx, d.document, func(doc *docstore.Doc) error {
+	err := r.tend(ctx, d, func(doc *docstore.Doc) error {
 		free, done = false, false
 		now := r.config.Clock.Now()
 		i := slices.IndexFunc(doc.Outbox, func(m docstore.Message) bool { return m.ID == d.message.ID })
@@ -261,6 +261,11 @@ func (d *delivery) claim(c Consumer) bool {
 		return false
 	}
 	return true
+}
+
+// tend changes the envelope of a delivery's document without reading the rest of it, which may be unreadable.
+func (r *Relay) tend(ctx context.Context, d *delivery, edit func(*docstore.Doc) error) error {
+	return r.outboxes()[d.collection].TendMany(ctx, []string{d.document}, edit)[0]
 }
 
 func setTry(m *docstore.Message, t docstore.Try) {

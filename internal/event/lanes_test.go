@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/bson"
+
+	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/event"
 	"guanxi/internal/fault"
 )
@@ -355,5 +359,53 @@ func TestKilledBetweenAnyTwoStepsWithOutsideConsumersEveryEffectIsThereOnce(t *t
 			r.drain(next)
 			onceEach(r, next)
 		})
+	}
+}
+
+// Envelopes that cannot be read, more of them than a page, stop nobody else's messages.
+func TestUnreadableDocumentsDoNotStopTheSweep(t *testing.T) {
+	t.Parallel()
+	driver := docstoretest.Embedded(t)
+	c := clock.NewManual(monday)
+	r := openRoom(t, c, docstoretest.StoreOn(t, driver, c))
+	const bad = 10
+	for n := range bad {
+		r.emit(fmt.Sprintf("a%d", n), 1)
+	}
+	records, err := driver.Get(t.Context(), "things", []string{"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"})
+	if err != nil || len(records) != bad {
+		t.Fatal(err)
+	}
+	for _, one := range records {
+		var m bson.M
+		if err := bson.Unmarshal(one.Body, &m); err != nil {
+			t.Fatal(err)
+		}
+		m["version"], m["outbox"] = one.Version+1, "damaged"
+		body, err := bson.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, err := docstore.EncodeKey(monday)
+		if err != nil {
+			t.Fatal(err)
+		}
+		op := docstore.Op{Kind: docstore.Replace, Collection: "things", ID: one.ID, Version: one.Version, Next: one.Version + 1, Body: body, Keys: []docstore.IndexKey{{Bytes: waiting}}}
+		if err := driver.Write(t.Context(), []docstore.Op{op})[0]; err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Advance(time.Second)
+	r.emit("z", 7)
+	c.Advance(time.Minute)
+	relay := r.relay(event.RelayConfig{Page: 4, Consumers: []event.Consumer{r.leaves("seat")}})
+	for range 4 {
+		if _, err := relay.SweepOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	equal(t, []string{"seat <- things/z/1/0: 7"}, r.seen())
+	if lost, _ := r.store.Unreadable(); len(lost) != bad {
+		t.Errorf("%d noted", len(lost))
 	}
 }

@@ -154,7 +154,7 @@ func (r *Relay) putBack(ctx context.Context, p *parked, m docstore.Message) erro
 		return docstore.ErrNotFound
 	}
 	now := r.config.Clock.Now()
-	return box.Tend(ctx, p.Document, func(doc *docstore.Doc) error {
+	return box.TendMany(ctx, []string{p.Document}, func(doc *docstore.Doc) error {
 		if i := slices.IndexFunc(doc.Outbox, func(one docstore.Message) bool { return one.ID == m.ID }); i >= 0 {
 			for _, name := range r.missing(p) {
 				dropTry(&doc.Outbox[i], name)
@@ -164,7 +164,7 @@ func (r *Relay) putBack(ctx context.Context, p *parked, m docstore.Message) erro
 		}
 		doc.Outbox, doc.Waiting = append(doc.Outbox, m), now
 		return nil
-	})
+	})[0]
 }
 
 // sendOrphan delivers a message whose document has been deleted since: it has no outbox to go back to.

@@ -53,6 +53,7 @@ type Relay struct {
 
 	hall    hall
 	lanes   *lanes
+	blind   blind
 	counts  counts
 	backlog atomic.Pointer[backlog]
 	wake    chan struct{} // asks the sweeper to look now

@@ -88,7 +88,7 @@ func (r *Relay) setBack(ctx context.Context, d *delivery) (moved bool) {
 	if r.at("before setback is stored") != nil {
 		return false
 	}
-	err := r.outboxes()[d.collection].Tend(ctx, d.document, func(doc *docstore.Doc) error {
+	err := r.tend(ctx, d, func(doc *docstore.Doc) error {
 		r.noteSetback(doc, d, tries)
 		return nil
 	})

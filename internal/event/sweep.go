@@ -121,10 +121,13 @@ func (r *Relay) sweepBox(ctx context.Context, box docstore.Outbox, eager bool) (
 		if eager {
 			until, size = until.Add(farForward), eagerPage
 		}
+		size += r.blindIn(box.Name())
 		ids, err := box.Waiting(ctx, until, size)
 		if err != nil {
 			return moved, err
 		}
+		full := len(ids) == size
+		ids = r.seeing(box.Name(), ids)
 		progress := 0
 		for page := range slices.Chunk(ids, r.config.Page) {
 			select {
@@ -140,7 +143,7 @@ func (r *Relay) sweepBox(ctx context.Context, box docstore.Outbox, eager bool) (
 				return moved, err
 			}
 		}
-		if len(ids) < size || progress == 0 {
+		if !full || progress == 0 {
 			return moved, nil
 		}
 	}
@@ -186,7 +189,10 @@ func (r *Relay) lease(ctx context.Context, box docstore.Outbox, ids []string, ea
 			continue
 		}
 		delete(leases, ids[i])
-		if !errors.Is(err, docstore.ErrNotFound) && !errors.Is(err, docstore.ErrContended) {
+		switch {
+		case errors.Is(err, docstore.ErrUnreadable):
+			r.passOver(box.Name(), ids[i])
+		case !errors.Is(err, docstore.ErrNotFound) && !errors.Is(err, docstore.ErrContended):
 			failures = append(failures, err)
 		}
 	}

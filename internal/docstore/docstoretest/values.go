@@ -58,7 +58,7 @@ func (s suite) values(t *testing.T) {
 		if err != nil || len(records) != 1 {
 			t.Fatal(records, err)
 		}
-		if bytes.Contains(records[0].Body, []byte("13800138000")) || !bytes.Contains(records[0].Body, []byte("t1$")) {
+		if bytes.Contains(records[0].Body, []byte("13800138000")) || !bytes.Contains(records[0].Body, []byte("\x91\x01\x02t1")) {
 			t.Fatalf("%q", records[0].Body)
 		}
 	})
