@@ -28,7 +28,7 @@ func (p Paging) on(q docstore.Query) (docstore.Query, error) {
 // AddProduct makes a product; the same key with the same content answers the product made before.
 // Codes: CAT_PRODUCT_INVALID, CAT_KEY_REUSED.
 func (s *Service) AddProduct(ctx context.Context, in ProductInput) (*Product, error) {
-	if in.Key == "" || len(in.Key) > 200 {
+	if !id.ValidKey(in.Key) {
 		return nil, ErrProductInvalid.With("key", "缺少幂等编号 (an idempotency key is required)")
 	}
 	if err := in.check(); err != nil {

@@ -75,7 +75,7 @@ const maxReason = 500 // characters
 
 func (in *VoucherInput) check() error {
 	f := ErrVoucherInvalid
-	if !named(in.Maker) || in.Key == "" || len(in.Key) > 100 {
+	if !named(in.Maker) || !id.ValidKey(in.Key) {
 		f = f.With("maker", "缺少经办人或幂等键 / the maker or the key is missing")
 	}
 	if sides := voucherSides[in.Kind]; sides == nil || !sides(in.From, in.To) {

@@ -36,7 +36,7 @@ func (in RebindInput) check() error {
 	flaw(!isID(in.By) || in.By == systemStaff, "by", notID)
 	n := utf8.RuneCountInString(in.Reason)
 	flaw(n < 1 || n > MaxReason || !utf8.ValidString(in.Reason), "reason", "须写明原因，最多 200 个字 (a reason of at most 200 characters)")
-	flaw(len(in.Key) > 100, "key", "最多 100 个字符 (at most 100 characters)")
+	flaw(in.Key != "" && !id.ValidKey(in.Key), "key", "最多 80 个字符 (at most 80 characters)")
 	switch {
 	case !ok:
 		return bad

@@ -52,7 +52,7 @@ func (in ShareInput) check() error {
 	flaw(!isID(in.Target), "target", notID)
 	flaw(in.Community != "" && !isID(in.Community), "community", notID)
 	flaw(in.Host != "" && !isID(in.Host), "host", notID)
-	flaw(len(in.Key) > 100, "key", "最多 100 个字符 (at most 100 characters)")
+	flaw(in.Key != "" && !id.ValidKey(in.Key), "key", "最多 80 个字符 (at most 80 characters)")
 	if ok {
 		return nil
 	}

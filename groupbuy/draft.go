@@ -155,7 +155,7 @@ func (s *Service) Draft(ctx context.Context, in DraftInput) (*Campaign, error) {
 
 func (s *Service) checkOwner(ctx context.Context, key, host, community string) error {
 	switch {
-	case key == "" || len(key) > 200:
+	case !id.ValidKey(key):
 		return ErrInvalid.With("key", "缺少幂等编号 (an idempotency key is required)")
 	case !id.Valid(host):
 		return ErrInvalid.With("host", "团长有误 (not a host)")

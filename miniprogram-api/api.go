@@ -77,6 +77,7 @@ type API struct {
 	edge     *edge.Edge
 	pages    *pages
 	draining atomic.Bool
+	refused  edge.Sampled // notifications: anybody may send one
 
 	log           *slog.Logger
 	store         *docstore.Store
@@ -101,7 +102,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 		return nil, errors.New("miniprogramapi: store, clock, log and the domains are required")
 	}
 	a := &API{
-		pages: newPages(),
+		pages: newPages(), refused: edge.Sampled{Clock: d.Clock},
 		log:   d.Log, store: d.Store, members: d.Members, communities: d.Communities, hosting: d.Hosting,
 		catalog: d.Catalog, campaigns: d.Campaigns, orders: d.Orders, distribution: d.Distribution,
 		commission: d.Commission, withdrawals: d.Withdrawals, outreach: d.Outreach, wallet: d.Wallet, notifications: d.Notifications, codes: d.Codes,

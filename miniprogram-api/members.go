@@ -86,7 +86,7 @@ type consentsOutput struct {
 
 func (a *API) declareMembers() {
 	edge.Register(a.edge, edge.Operation{
-		ID: "login", Method: "POST", Path: "/v1/login", Tag: "我", Summary: "用微信 code 登录", Open: true, Weight: 4,
+		ID: "login", Method: "POST", Path: "/v1/login", Tag: "我", Summary: "用微信 code 登录", Open: true, Weight: 4, Recorded: true,
 	}, func(ctx context.Context, in *loginInput) (*loginOutput, error) {
 		l, err := a.members.Login(ctx, member.LoginInput{Code: in.Body.Code})
 		if err != nil {

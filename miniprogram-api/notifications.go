@@ -32,6 +32,10 @@ func (a *API) notify(c *gin.Context) {
 		return
 	}
 	notice, err := a.notifications.Verify(ctx, c.Request.Header, body)
+	if errors.Is(err, ErrNotificationKey) {
+		a.refuseNotification(c, ErrNotificationKey.Because(err)) // the platform sends it again; the key may be configured by then
+		return
+	}
 	if err != nil {
 		a.refuseNotification(c, errNotification.Because(err))
 		return
@@ -61,6 +65,6 @@ func (a *API) notify(c *gin.Context) {
 
 func (a *API) refuseNotification(c *gin.Context, f *fault.Fault) {
 	a.edge.CountFault(f.Code)
-	a.log.WarnContext(c.Request.Context(), "notification refused", "code", f.Code, "error", f.Error())
+	a.refused.Warn(c.Request.Context(), a.log, "notification refused", "code", f.Code, "error", f.Error())
 	c.AbortWithStatusJSON(edge.StatusOf(f.Kind), gin.H{"code": "FAIL", "message": f.ZH})
 }

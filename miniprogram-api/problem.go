@@ -11,8 +11,12 @@ var (
 	errNotification = fault.Define("API_NOTIFICATION_REFUSED", fault.Invalid, "通知未通过验证", "the notification did not pass verification")
 )
 
+// ErrNotificationKey is what an adapter wraps when a notification is signed with a key that is not configured: perhaps not
+// yet. The platform sends it again.
+var ErrNotificationKey = fault.Define("API_NOTIFICATION_KEY", fault.Unavailable, "通知的签名密钥尚未配置", "the notification is signed with a key that is not configured")
+
 // ErrPlatformAway is what an adapter that draws code images wraps when the platform does not answer.
 var ErrPlatformAway = errPlatform
 
 // Faults lists the edge's own catalogue entries.
-func Faults() []*fault.Fault { return append(edge.Faults(), errPlatform, errNotification) }
+func Faults() []*fault.Fault { return append(edge.Faults(), errPlatform, errNotification, ErrNotificationKey) }

@@ -16,9 +16,9 @@ import (
 // Limits of an order.
 const (
 	MaxLines = 50
-	MaxUnits = 9999 // of one line
-	MaxKey   = 128  // characters of an idempotency key
-	MaxNote  = 200  // characters of the member's note
+	MaxUnits = 9999      // of one line
+	MaxKey   = id.KeyMax // characters of an idempotency key
+	MaxNote  = 200       // characters of the member's note
 )
 
 // PlaceInput is a purchase. Key is the caller's idempotency key: 1 to 128 visible ASCII characters.
@@ -124,10 +124,7 @@ func pickupFault(err error) error {
 }
 
 func validKey(key string) bool {
-	if key == "" || len(key) > MaxKey {
-		return false
-	}
-	return !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
+	return id.ValidKey(key)
 }
 
 // validText accepts text of at most limit characters without control characters other than line ends.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/id"
 )
 
 // Subscription is a topic a member can be told about.
@@ -36,7 +37,7 @@ const maxAnswers = 10
 func (in *ReportInput) check() error {
 	bad, wrong := ErrBadInput, false
 	refuse := func(name, why string) { bad, wrong = bad.With(name, why), true }
-	if in.Key == "" || len(in.Key) > 200 {
+	if !id.ValidKey(in.Key) {
 		refuse("key", "请求编号无效 / no key")
 	}
 	if !memberID(in.Member) {

@@ -29,8 +29,8 @@ func (in *AskInput) check() error {
 	if !memberID(in.Member) {
 		bad = bad.With("member", "会员无效 / the member is not valid")
 	}
-	if !id.Valid(in.Key) || len(in.Key) > 64 {
-		bad = bad.With("key", "请求编号应为 1 到 64 个字符 / the key must have 1 to 64 characters")
+	if !id.ValidKey(in.Key) {
+		bad = bad.With("key", "请求编号应为 1 到 80 个字符 / the key must have 1 to 80 characters")
 	}
 	if in.Amount <= 0 || in.Amount > money.Max {
 		bad = bad.With("amount", "金额不正确 / the amount is not valid")

@@ -127,6 +127,10 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	if err != nil {
 		return Platforms{}, fmt.Errorf("public key: %w", err)
 	}
+	more, err := v.moreKeys()
+	if err != nil {
+		return Platforms{}, err
+	}
 	transfer, err := v.transfer()
 	if err != nil {
 		return Platforms{}, err
@@ -137,7 +141,7 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	}
 	pay, err := weixinpay.New(weixinpay.Config{
 		AppID: v["GUANXI_WEIXIN_APPID"], MchID: v["GUANXI_PAY_MCHID"], MerchantSerial: v["GUANXI_PAY_SERIAL"],
-		MerchantKeyPEM: string(key), PublicKeyID: v["GUANXI_PAY_PUBLIC_KEY_ID"], PublicKeyPEM: string(public),
+		MerchantKeyPEM: string(key), PublicKeyID: v["GUANXI_PAY_PUBLIC_KEY_ID"], PublicKeyPEM: string(public), MoreKeys: more,
 		APIv3Key: v["GUANXI_PAY_APIV3_KEY"], NotifyURL: v["GUANXI_PUBLIC_URL"] + "/v1/notify/weixinpay", BaseURL: v["GUANXI_SANDBOX_URL"],
 		Transfer: transfer, ShareProfit: shared.On, Sharing: weixinpay.SharingConfig{Ceiling: shared.Ceiling},
 	})

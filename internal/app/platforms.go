@@ -55,6 +55,9 @@ type notifications struct{ pay *weixinpay.Payments }
 
 func (n notifications) Verify(ctx context.Context, header http.Header, body []byte) (miniprogramapi.Notice, error) {
 	notice, err := n.pay.ParseNotification(ctx, header, body)
+	if errors.Is(err, weixinpay.ErrUnknownKey) {
+		err = miniprogramapi.ErrNotificationKey.Because(err)
+	}
 	return miniprogramapi.Notice{ID: notice.ID, Payment: notice.Payment, Refund: notice.Refund, Payout: notice.Transfer}, err
 }
 

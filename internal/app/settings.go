@@ -42,6 +42,7 @@ func Settings() []Setting {
 		{Name: "GUANXI_PAY_SERIAL", Required: true, Words: "serial number of the merchant's API certificate"},
 		{Name: "GUANXI_PAY_KEY_FILE", Required: true, Words: "PEM file with the merchant's private key"},
 		{Name: "GUANXI_PAY_PUBLIC_KEY_ID", Required: true, Words: "PUB_KEY_ID_… of the WeChat Pay public key"},
+		{Name: "GUANXI_PAY_MORE_KEYS", Words: "serial=PEM file, comma separated: further public keys and platform certificates that sign notifications and answers, for the time in which keys are changed"},
 		{Name: "GUANXI_PAY_PUBLIC_KEY_FILE", Required: true, Words: "PEM file with the WeChat Pay public key"},
 		{Name: "GUANXI_PAY_APIV3_KEY", Secret: true, Required: true, Words: "APIv3 key, 32 characters"},
 		{Name: "GUANXI_RATE", Default: "600", Words: "requests a minute for one member or address; 0 = no limit"},
@@ -134,6 +135,9 @@ func (v Values) Check() []string {
 	if _, err := strconv.ParseBool(v["GUANXI_TRUST_PROXY"]); err != nil {
 		add("GUANXI_TRUST_PROXY", "must be true or false")
 	}
+	if _, err := v.moreKeys(); err != nil {
+		add("GUANXI_PAY_MORE_KEYS", err.Error())
+	}
 	for _, name := range []string{"GUANXI_PAY_KEY_FILE", "GUANXI_PAY_PUBLIC_KEY_FILE"} {
 		if file := v[name]; file != "" {
 			if _, err := os.ReadFile(file); err != nil {
@@ -200,6 +204,26 @@ func WriteEnv(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// moreKeys reads the platform's further keys, by serial number.
+func (v Values) moreKeys() (map[string]string, error) {
+	keys := map[string]string{}
+	for _, one := range strings.Split(v["GUANXI_PAY_MORE_KEYS"], ",") {
+		if one = strings.TrimSpace(one); one == "" {
+			continue
+		}
+		serial, file, ok := strings.Cut(one, "=")
+		if !ok || serial == "" {
+			return nil, errors.New("GUANXI_PAY_MORE_KEYS: write serial=file")
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("GUANXI_PAY_MORE_KEYS: %w", err)
+		}
+		keys[serial] = string(text)
+	}
+	return keys, nil
 }
 
 // keyRing is blind without keys: serve demands them, commands that only look at the ledger need none.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ type answers struct {
 	mu      sync.Mutex
 	running map[string]chan struct{} // closed when the one who holds the key has answered
 }
+
+// openTo stands before the names of operations that need no session.
+const openTo = "open:"
 
 // keepAnswers is how long the same key gives the same answer.
 const keepAnswers = 48 * time.Hour
@@ -64,7 +68,12 @@ func recorded[I, O any](
 			return nil, fmt.Errorf("hash request: %w", err)
 		}
 		sum := sha256.Sum256(request)
-		docID, hash := id.Derive("answer", Caller(ctx), operation, k.idempotencyKey()), hex.EncodeToString(sum[:16])
+		hash := hex.EncodeToString(sum[:16])
+		docID := id.Derive("answer", Caller(ctx), operation, k.idempotencyKey())
+		if strings.HasPrefix(operation, openTo) {
+			// Nobody is logged in: two people may have thought of the same key, and neither may see the other's answer.
+			docID = id.Derive("answer", "", operation, k.idempotencyKey(), hash)
+		}
 		leave, err := a.enter(ctx, docID)
 		if err != nil {
 			return nil, err

@@ -70,6 +70,29 @@ func TestOneAnswerPerKeyInSeveralProcesses(t *testing.T) {
 	}
 }
 
+// Two people who are not logged in yet may think of the same key: each gets an answer of their own, and the same one again.
+func TestOpenOperationsKeepAnswersOfDifferentRequestsApart(t *testing.T) {
+	t.Parallel()
+	c := clock.NewManual(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+	kept, err := openAnswers(t.Context(), docstoretest.NewStore(t, c), c, "answers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int64
+	login := recorded(kept, openTo+"login", func(context.Context, *poke) (*poked, error) {
+		n++
+		out := &poked{}
+		out.Body.N = n
+		return out, nil
+	})
+	for i, want := range []int64{1, 2, 1, 2} {
+		out, err := login(t.Context(), ask("key-0001", []string{"code of ann", "code of bob"}[i%2]))
+		if err != nil || out.Body.N != want {
+			t.Errorf("%d: %v %v", i, out, err)
+		}
+	}
+}
+
 func TestARefusalIsNotRecordedAndWaitersMayLeave(t *testing.T) {
 	t.Parallel()
 	c := clock.NewManual(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))

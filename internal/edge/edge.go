@@ -68,6 +68,7 @@ type Edge struct {
 	patient    map[string]time.Duration // by method and route, where it is not Patience
 	answers    *answers
 	metrics    *metrics
+	strangers  strangers
 }
 
 // New makes a router without operations.

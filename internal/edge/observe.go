@@ -64,7 +64,8 @@ func (e *Edge) observe(c *gin.Context) {
 	}
 	c.Header("X-Request-Id", request)
 	c.Header("X-Content-Type-Options", "nosniff")
-	ctx, cancel := context.WithTimeout(context.WithValue(c.Request.Context(), keyRequest, request), e.patience(c))
+	caller := c.Request.Context()
+	ctx, cancel := context.WithTimeout(context.WithValue(caller, keyRequest, request), e.patience(c))
 	defer cancel()
 	ctx, span := otel.Tracer("guanxi/"+e.config.Name).Start(ctx, c.Request.Method+" "+c.FullPath())
 	defer span.End()
@@ -72,16 +73,25 @@ func (e *Edge) observe(c *gin.Context) {
 	watch := prometheus.NewTimer(nil)
 	c.Next()
 	took, status, route, method := watch.ObserveDuration(), c.Writer.Status(), c.FullPath(), c.Request.Method
+	if clientGone(caller) {
+		status = statusGone
+	}
 	if route == "" {
 		route, method = "none", "any" // a caller may invent methods, and every label is kept for ever
 	}
 	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("http.route", route))
 	e.metrics.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
-	if e.config.Log.Enabled(ctx, -4) || status >= http.StatusInternalServerError {
+	if e.config.Log.Enabled(ctx, -4) || status >= http.StatusInternalServerError && status != statusGone {
 		e.config.Log.InfoContext(ctx, "request", "route", route, "method", method, "status", status,
 			"ms", took.Milliseconds(), "request", request)
 	}
 }
+
+// statusGone is what metrics and the log say of a request whose caller went away before the answer.
+const statusGone = 499
+
+// clientGone reports whether the caller has closed the connection. Our own patience ends with a deadline instead.
+func clientGone(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // recover answers a panic with a coded 500 and keeps the service up.
 func (e *Edge) recover(c *gin.Context) {

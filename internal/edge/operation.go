@@ -62,7 +62,11 @@ func Register[I, O any](e *Edge, op Operation, handle func(ctx context.Context, 
 	huma.Register(e.huma, e.declare(op), func(ctx context.Context, in *I) (*O, error) {
 		run := handle
 		if op.Recorded {
-			run = recorded(e.answers, op.ID, handle)
+			name := op.ID
+			if op.Open {
+				name = openTo + name
+			}
+			run = recorded(e.answers, name, handle)
 		}
 		out, err := run(ctx, in)
 		if err != nil {
@@ -108,7 +112,10 @@ func (e *Edge) refuse(ctx context.Context, op Operation, err error) error {
 	if errors.As(err, &later) {
 		p.header.Set("Retry-After", strconv.Itoa(later.seconds()))
 	}
-	if p.Status >= http.StatusInternalServerError {
+	switch {
+	case clientGone(ctx): // nobody hears the answer: it is not our failure, and not worth a line
+		e.config.Log.DebugContext(ctx, "client went away", "operation", op.ID, "request", RequestID(ctx))
+	case p.Status >= http.StatusInternalServerError:
 		e.config.Log.ErrorContext(ctx, "operation failed", "operation", op.ID, "code", f.Code, e.config.Caller, Caller(ctx),
 			"request", RequestID(ctx), "error", err.Error())
 	}
@@ -120,7 +127,7 @@ func (e *Edge) refuse(ctx context.Context, op Operation, err error) error {
 func (e *Edge) admit(op Operation) func(huma.Context, func(huma.Context)) {
 	weight := max(op.Weight, 1)
 	return func(hc huma.Context, next func(huma.Context)) {
-		ctx, err := e.authenticate(hc, op)
+		ctx, err := e.recognise(hc, op)
 		if err == nil {
 			err = e.throttle(ctx, hc, weight)
 		}

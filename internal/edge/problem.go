@@ -50,13 +50,14 @@ var (
 	ErrTooLarge  = fault.Define("API_TOO_LARGE", fault.Invalid, "请求内容过大", "the request body is too large")
 	ErrMedia     = fault.Define("API_MEDIA_TYPE", fault.Invalid, "请使用 JSON 格式", "send application/json")
 	ErrNoRoute   = fault.Define("API_NO_SUCH_OPERATION", fault.NotFound, "没有这个接口", "no such operation")
-	ErrMethod    = fault.Define("API_METHOD", fault.NotFound, "接口不支持该方法", "the operation does not take this method")
+	ErrMethod    = fault.Define("API_METHOD", fault.Method, "接口不支持该方法", "the operation does not take this method")
 	ErrLogin     = fault.Define("API_LOGIN_REQUIRED", fault.Unauthenticated, "请先登录", "log in first")
 	ErrKeyReused = fault.Define("API_KEY_REUSED", fault.Conflict, "同一操作编号不能用于不同内容", "this Idempotency-Key was used with another request")
 	ErrTooMany   = fault.Define("API_TOO_MANY", fault.Exhausted, "操作太频繁，请稍后再试", "too many requests, try again later")
 	ErrAway      = fault.Define("API_STORE_AWAY", fault.Unavailable, "服务繁忙，请稍后重试", "a part we depend on is away, try again")
 	ErrStopping  = fault.Define("API_STOPPING", fault.Unavailable, "服务正在更新，请稍后重试", "the service is restarting, try again")
 	ErrCancelled = fault.Define("API_CANCELLED", fault.Unavailable, "请求超时，请重试", "the request took too long, try again")
+	ErrSlow      = fault.Define("API_SLOW", fault.Slow, "请求传输太慢，请重试", "the request did not arrive in time, try again")
 	ErrInternal  = fault.Define("API_INTERNAL", fault.Internal, "系统开小差了，我们已收到通知", "something is wrong on our side; we have been told")
 )
 
@@ -64,7 +65,7 @@ var (
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrInput, ErrMalformed, ErrTooLarge, ErrMedia, ErrNoRoute, ErrMethod, ErrLogin, ErrKeyReused, ErrTooMany, ErrAway,
-		ErrStopping, ErrCancelled, ErrInternal,
+		ErrStopping, ErrCancelled, ErrSlow, ErrInternal,
 	}
 }
 
@@ -85,6 +86,10 @@ func StatusOf(kind fault.Kind) int {
 		return http.StatusTooManyRequests
 	case fault.Unavailable:
 		return http.StatusServiceUnavailable
+	case fault.Slow:
+		return http.StatusRequestTimeout
+	case fault.Method:
+		return http.StatusMethodNotAllowed
 	}
 	return http.StatusInternalServerError
 }
@@ -149,7 +154,9 @@ func frameworkFault(status int, message string) *fault.Fault {
 	case http.StatusNotFound:
 		return ErrNoRoute
 	case http.StatusRequestTimeout:
-		return ErrCancelled
+		return ErrSlow
+	case http.StatusMethodNotAllowed:
+		return ErrMethod
 	case http.StatusBadRequest:
 		return ErrMalformed
 	}

@@ -69,7 +69,7 @@ func TestTheFrameworksErrorsRepeatNothing(t *testing.T) {
 		t.Errorf("%+v", problem.Fields)
 	}
 	for status, code := range map[int]string{
-		400: "API_MALFORMED", 404: "API_NO_SUCH_OPERATION", 406: "API_MEDIA_TYPE", 408: "API_CANCELLED", 413: "API_TOO_LARGE",
+		400: "API_MALFORMED", 404: "API_NO_SUCH_OPERATION", 406: "API_MEDIA_TYPE", 405: "API_METHOD", 408: "API_SLOW", 413: "API_TOO_LARGE",
 		415: "API_MEDIA_TYPE", 422: "API_INPUT_INVALID", 500: "API_INTERNAL", 418: "API_MALFORMED",
 	} {
 		if got := humaError(nil, status, "x").(*Problem); got.Code != code {

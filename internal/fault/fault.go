@@ -24,6 +24,8 @@ const (
 	Conflict                    // 409: the state of things forbids it
 	Exhausted                   // 429: too many, later
 	Unavailable                 // 503: something we need is away; try again
+	Slow                        // 408: the request did not arrive in time
+	Method                      // 405: the thing is there, but does not take this method
 )
 
 // Fault is a coded refusal. The values made by Define are shared and never changed; With and Because copy.

@@ -61,6 +61,23 @@ func Valid(s string) bool {
 	return true
 }
 
+// KeyMax is the most characters an idempotency key may have, at every edge and in every domain.
+const KeyMax = 80
+
+// ValidKey tells whether s may be an idempotency key: 1 to KeyMax printable ASCII characters without a space. The edges
+// ask for more (see edge.Keyed); whatever an edge lets through every domain takes.
+func ValidKey(s string) bool {
+	if len(s) == 0 || len(s) > KeyMax {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 func allowed(c byte) bool {
 	switch {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':

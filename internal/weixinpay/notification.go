@@ -27,6 +27,8 @@ const MaxNotification = 64 << 10
 var (
 	// ErrForged: signature, serial, age or signature type do not hold; nothing was parsed.
 	ErrForged = errors.New("weixinpay: the notification is not from WeChat Pay")
+	// ErrUnknownKey: its serial is none that is configured, as while the platform changes keys; it may be true. With ErrForged.
+	ErrUnknownKey = errors.New("weixinpay: signed with a key that is not configured")
 	// ErrUnreadable: signed by WeChat Pay, but not in a shape we understand, or not for this merchant.
 	ErrUnreadable = errors.New("weixinpay: the notification cannot be read")
 )
@@ -105,7 +107,9 @@ func (p *Payments) verify(ctx context.Context, header http.Header, body []byte) 
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, errProbe), errors.Is(err, errStrange), errors.Is(err, errSigned):
+	case errors.Is(err, errStrange):
+		return fmt.Errorf("%w: %w", ErrForged, ErrUnknownKey)
+	case errors.Is(err, errProbe), errors.Is(err, errSigned):
 		return fmt.Errorf("%w: %w", ErrForged, root(err))
 	}
 	return fmt.Errorf("%w: headers missing, malformed or too old", ErrForged)
