@@ -103,7 +103,7 @@ func New(ctx context.Context, d Deps) (*API, error) {
 	}
 	a := &API{
 		pages: newPages(), refused: edge.Sampled{Clock: d.Clock},
-		log:   d.Log, store: d.Store, members: d.Members, communities: d.Communities, hosting: d.Hosting,
+		log: d.Log, store: d.Store, members: d.Members, communities: d.Communities, hosting: d.Hosting,
 		catalog: d.Catalog, campaigns: d.Campaigns, orders: d.Orders, distribution: d.Distribution,
 		commission: d.Commission, withdrawals: d.Withdrawals, outreach: d.Outreach, wallet: d.Wallet, notifications: d.Notifications, codes: d.Codes,
 	}

@@ -19,4 +19,6 @@ var ErrNotificationKey = fault.Define("API_NOTIFICATION_KEY", fault.Unavailable,
 var ErrPlatformAway = errPlatform
 
 // Faults lists the edge's own catalogue entries.
-func Faults() []*fault.Fault { return append(edge.Faults(), errPlatform, errNotification, ErrNotificationKey) }
+func Faults() []*fault.Fault {
+	return append(edge.Faults(), errPlatform, errNotification, ErrNotificationKey)
+}
