@@ -106,8 +106,11 @@ func (p *purseDoc) hold(number string, amount money.Fen) error {
 	if slices.Contains(p.Spent, number) {
 		return nil
 	}
-	if p.Available-p.held() < amount || len(p.Holds) >= maxHolds {
+	if p.Available-p.held() < amount {
 		return ErrPurseShort
+	}
+	if len(p.Holds) >= maxHolds { // there may be enough: that many reservations are not sealed yet
+		return ErrPurseBusy
 	}
 	p.Holds = append(p.Holds, purseHold{number, amount})
 	return nil

@@ -260,3 +260,19 @@ func TestAnOutcomeIsSealedBehindItsReservation(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reserves faster than entries are sealed is asked to wait, not told that there were no money.
+func TestTooManyReservationsAtOnceAreBusyNotShort(t *testing.T) {
+	t.Parallel()
+	p := &purseDoc{}
+	p.Available = 1_000_000
+	for i := range maxHolds {
+		must(t, p.hold(fmt.Sprint("W", i), 1))
+	}
+	if err := p.hold("W999", 1); !errors.Is(err, ErrPurseBusy) {
+		t.Error(err)
+	}
+	if err := p.hold("W998", 2_000_000); !errors.Is(err, ErrPurseShort) {
+		t.Error(err)
+	}
+}

@@ -129,6 +129,21 @@ func (s *Service) PickupPoint(ctx context.Context, community, point string) (Poi
 	return *p, nil
 }
 
+// PickupPoints lists the open pickup points of a community. Codes: COMM_NOT_FOUND.
+func (s *Service) PickupPoints(ctx context.Context, community string) ([]string, error) {
+	c, err := s.Get(ctx, community)
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for i := range c.Points {
+		if !c.Points[i].Closed {
+			open = append(open, c.Points[i].ID)
+		}
+	}
+	return open, nil
+}
+
 func (c *Community) point(pointID string) *Point {
 	i := slices.IndexFunc(c.Points, func(p Point) bool { return p.ID == pointID })
 	if i < 0 {

@@ -82,7 +82,7 @@ type Decision struct {
 const (
 	MaxFacts = 32 // facts that may still arrive in another order
 	MaxPast  = 40
-	MaxChain = 64 // steps walked upwards when looking for a circle
+	MaxChain = 256 // steps walked upwards when looking for a circle
 )
 
 // decide replays facts, sorted, on what stood before them.

@@ -385,6 +385,12 @@ func TestAVeryLongChainIsRefusedNotWalkedForEver(t *testing.T) {
 	if err != nil || top != nil {
 		t.Fatal("a chain longer than MaxChain was built", top, err)
 	}
+	// whether it is a circle is not known, and nobody is told that it were
+	_, err = h.Rebind(t.Context(), RebindInput{Member: "x", To: fmt.Sprint("m", MaxChain), By: "staff-1", Reason: "r"})
+	want(t, err, ErrChainLong)
+	if _, err := h.Rebind(t.Context(), RebindInput{Member: "x", To: "m65", By: "staff-1", Reason: "r"}); err != nil {
+		t.Error("a line of sixty-six honest people:", err)
+	}
 }
 
 func TestFaultsAreListedOnceEach(t *testing.T) {

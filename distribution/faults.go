@@ -19,6 +19,9 @@ var (
 	// ErrLoop: the bond would close a circle.
 	ErrLoop = fault.Define("DIST_LOOP", fault.Conflict,
 		"这样绑定会形成循环，不能执行。", "This bond would close a circle.")
+	// ErrChainLong: too many people stand above the new holder to be looked at; whether it is a circle is not known.
+	ErrChainLong = fault.Define("DIST_CHAIN_LONG", fault.Conflict,
+		"归属链条太长，无法判断是否循环。", "The line of people above is too long to be checked for a circle.")
 	// ErrSelf: nobody can be bonded to themselves.
 	ErrSelf = fault.Define("DIST_SELF", fault.Invalid,
 		"不能把会员绑定给自己。", "A member cannot be bonded to themselves.")
@@ -51,7 +54,7 @@ var (
 // Faults lists the catalogue.
 func Faults() []*fault.Fault {
 	return []*fault.Fault{
-		ErrInvalid, ErrShareNotFound, ErrTouchNotFound, ErrKeyReused, ErrLoop, ErrSelf, ErrPolicyInvalid, ErrPolicyExists,
+		ErrInvalid, ErrShareNotFound, ErrTouchNotFound, ErrKeyReused, ErrLoop, ErrChainLong, ErrSelf, ErrPolicyInvalid, ErrPolicyExists,
 		ErrPolicyTooSoon, ErrPolicyFar, ErrPolicyMissing, ErrPolicyInForce, ErrPolicyOwn, ErrPageInvalid,
 	}
 }

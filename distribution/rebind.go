@@ -92,9 +92,12 @@ func (s *Service) audit(ctx context.Context, in RebindInput) (*rebind, error) {
 		return old.repeatedBy(in)
 	}
 	if in.To != "" {
-		free, err := s.free(ctx, in.Member, in.To, now)
+		free, known, err := s.free(ctx, in.Member, in.To, now)
 		if err != nil {
 			return nil, err
+		}
+		if !known {
+			return nil, ErrChainLong
 		}
 		if !free {
 			return nil, ErrLoop

@@ -67,7 +67,7 @@ func (s *Service) change(ctx context.Context, member string, edit func(*Bond) []
 		if !errors.Is(err, errAsk) {
 			return b, moved, err
 		}
-		if free[ask], err = s.free(ctx, member, ask, now); err != nil {
+		if free[ask], _, err = s.free(ctx, member, ask, now); err != nil {
 			return nil, false, err
 		}
 	}
@@ -138,16 +138,17 @@ func (s *Service) chain(ctx context.Context, from, home string, steps int, now t
 	return links, false, true, nil
 }
 
-// free tells whether member may be bonded to holder: the chain above holder ends, and not at member.
-func (s *Service) free(ctx context.Context, member, holder string, now time.Time) (bool, error) {
+// free tells whether member may be bonded to holder: the chain above holder ends, and not at member. Known is false when
+// it is too long to be walked: that is no circle, and nobody is told that it were one.
+func (s *Service) free(ctx context.Context, member, holder string, now time.Time) (ok, known bool, err error) {
 	if member == holder {
-		return false, nil
+		return false, true, nil
 	}
 	links, _, full, err := s.chain(ctx, holder, "", MaxChain, now)
 	if err != nil || full {
-		return false, err
+		return false, false, err
 	}
-	return !slices.ContainsFunc(links, func(l link) bool { return l.bond.Current.By == member }), nil
+	return !slices.ContainsFunc(links, func(l link) bool { return l.bond.Current.By == member }), true, nil
 }
 
 // lookAgain walks the chain after a bond has changed hands and, where it closes a circle, takes back the youngest

@@ -196,7 +196,15 @@ func (d Deps) seated(ctx context.Context, s groupbuy.SeatTaken) error {
 
 // refundStranded gives the money back for a seat paid in a campaign that had failed already.
 func (d Deps) refundStranded(ctx context.Context, s groupbuy.SeatStranded) error {
-	return d.Orders.RefundWhole(ctx, s.Order, "stranded", "接龙未成团，款项原路退回")
+	return d.Orders.RefundWhole(ctx, s.Order, "stranded", failedWords(s.Reason, s.Cancelled))
+}
+
+// failedWords says why a campaign's money goes back. Events from before Cancelled was told are told apart by the reason.
+func failedWords(reason string, cancelled bool) string {
+	if cancelled || reason != "minimum" {
+		return "团长取消了接龙：" + reason
+	}
+	return "接龙未成团，款项原路退回"
 }
 
 func (d Deps) confirmCampaign(ctx context.Context, f groupbuy.CampaignFormed) error {
@@ -209,7 +217,7 @@ func (d Deps) confirmSettled(ctx context.Context, s groupbuy.CampaignSettled) er
 }
 
 func (d Deps) refundCampaign(ctx context.Context, f groupbuy.CampaignFailed) error {
-	return d.Orders.RefundCampaign(ctx, f.Campaign, f.Reason)
+	return d.Orders.RefundCampaign(ctx, f.Campaign, failedWords(f.Reason, f.Cancelled))
 }
 
 func (d Deps) submitRefund(ctx context.Context, r order.RefundAsked) error {

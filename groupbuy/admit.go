@@ -247,5 +247,11 @@ func (s *Service) Withdraw(ctx context.Context, campaign, member, order string) 
 		q.drop(campaign, order, false)
 		return nil
 	})
-	return wrap("withdraw", err)
+	if err != nil {
+		return wrap("withdraw", err)
+	}
+	if c, err = s.fresh(ctx, campaign); err != nil {
+		return err
+	}
+	return wrap("withdraw", s.hasten(ctx, c))
 }

@@ -124,7 +124,7 @@ func (c *Campaign) move(m move, now time.Time) bool {
 	case moveFail, moveCancel:
 		c.DoneAt = now
 		if !c.OpenedAt.IsZero() { // before that there is nobody to refund
-			c.Emit(EventFailed, CampaignFailed{Campaign: c.ID, Reason: c.Reason})
+			c.Emit(EventFailed, CampaignFailed{Campaign: c.ID, Reason: c.Reason, Cancelled: m == moveCancel})
 		}
 	case moveEdit, movePublish:
 	}
@@ -182,11 +182,13 @@ func (c *Campaign) Dead() bool { return c.State == Failed || c.State == Cancelle
 // Formed reports whether the minimum was reached.
 func (c *Campaign) Formed() bool { return !c.FormedAt.IsZero() }
 
-// reached says whether seats and units satisfy the minimum. A campaign without a minimum forms with its first
-// seat.
-func (c *Campaign) reached(seats, units int64) bool {
-	return seats > 0 && seats >= c.MinSeats && units >= c.MinUnits
+// reached says whether a count satisfies the minimum. A campaign without a minimum forms with its first seat.
+func (c *Campaign) reached(n turnout) bool {
+	return n.seats > 0 && n.people >= c.MinSeats && n.units >= c.MinUnits
 }
+
+// turnout is who is in a campaign now. People are counted up to the minimum only, and only where there is one.
+type turnout struct{ seats, units, people int64 }
 
 func (c *Campaign) item(sku string) *Item {
 	i := slices.IndexFunc(c.Items, func(it Item) bool { return it.SKU == sku })

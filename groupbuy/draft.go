@@ -3,6 +3,7 @@ package groupbuy
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
+	"guanxi/internal/text"
 )
 
 // DraftInput is what a host fills in.
@@ -54,7 +56,8 @@ const (
 func (in *DraftInput) check(now time.Time) error {
 	bad := ErrInvalid
 	wrong := func(name, why string) { bad = bad.With(name, why) }
-	if n := utf8.RuneCountInString(in.Title); n < 1 || n > maxTitle || !plain(in.Title) || strings.TrimSpace(in.Title) == "" {
+	var ok bool
+	if in.Title, ok = text.Line(in.Title, 1, maxTitle); !ok {
 		wrong("title", "须为 1 至 60 个字 (1 to 60 characters)")
 	}
 	if utf8.RuneCountInString(in.Words) > maxWords || !plain(in.Words) {
@@ -181,6 +184,9 @@ func (s *Service) insert(ctx context.Context, in DraftInput, copyOf string) (*Ca
 	if err := in.check(now); err != nil {
 		return nil, err
 	}
+	if err := s.checkPickup(ctx, in.Community, in.Pickup); err != nil {
+		return nil, err
+	}
 	items, err := s.price(ctx, in.Items, false)
 	if err != nil {
 		return nil, err
@@ -243,15 +249,40 @@ func (s *Service) price(ctx context.Context, wanted []ItemInput, publish bool) (
 	return items, nil
 }
 
+// checkPickup refuses pickup points that are not open ones of the community.
+func (s *Service) checkPickup(ctx context.Context, community string, points []string) error {
+	if len(points) == 0 {
+		return nil
+	}
+	there, err := s.communities.PickupPoints(ctx, community)
+	if err != nil {
+		return wrap("pickup points", err)
+	}
+	bad := ErrInvalid
+	for i, point := range points {
+		if !slices.Contains(there, point) || slices.Contains(points[:i], point) {
+			bad = bad.With("pickup["+strconv.Itoa(i)+"]", "没有这个自提点，或重复 (no such pickup point, or twice)")
+		}
+	}
+	if len(bad.Fields) > 0 {
+		return bad
+	}
+	return nil
+}
+
 // Edit replaces what a draft or a scheduled campaign says; its host and community stay.
 // Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID, GRP_GOODS,
 // GRP_PRICE_FLOOR.
 func (s *Service) Edit(ctx context.Context, host, campaign string, in DraftInput) (*Campaign, error) {
-	if _, err := s.run(ctx, host, campaign); err != nil {
+	stored, err := s.run(ctx, host, campaign)
+	if err != nil {
 		return nil, err
 	}
 	now := s.clock.Now()
 	if err := in.check(now); err != nil {
+		return nil, err
+	}
+	if err := s.checkPickup(ctx, stored.Community, in.Pickup); err != nil {
 		return nil, err
 	}
 	items, err := s.price(ctx, in.Items, false)

@@ -33,6 +33,8 @@ type CampaignClosed struct {
 type CampaignFailed struct {
 	Campaign string `bson:"campaign"`
 	Reason   string `bson:"reason"` // "minimum", or what the host wrote when cancelling
+	// Cancelled says that the host called it off.
+	Cancelled bool `bson:"cancelled,omitempty"`
 }
 
 // CampaignSettled is the body of campaign.Settled.
@@ -65,4 +67,6 @@ type SeatStranded struct {
 	Order    string `bson:"order"`
 	Number   int64  `bson:"number"`
 	Reason   string `bson:"reason"`
+	// Cancelled says that the host called it off.
+	Cancelled bool `bson:"cancelled,omitempty"`
 }

@@ -37,6 +37,8 @@ type village map[string]string // community: host
 
 var errNotHost = fault.Define("COMM_NOT_HOST", fault.Denied, "不是团长", "not the host")
 
+func (v village) PickupPoints(context.Context, string) ([]string, error) { return []string{"p1"}, nil }
+
 func (v village) RequireHost(_ context.Context, community, member string) error {
 	if v[community] != member {
 		return errNotHost
@@ -551,6 +553,7 @@ func TestBadDraftsAreRefusedWithTheirFields(t *testing.T) {
 		"per_person":          func(in *DraftInput) { in.PerPerson = -1 },
 		"min_seats":           func(in *DraftInput) { in.MinSeats = 100_001 },
 		"pickup[0]":           func(in *DraftInput) { in.Pickup[0] = "" },
+		"pickup[1]":           func(in *DraftInput) { in.Pickup = []string{"p1", "nowhere"} },
 		"items[0].sku":        func(in *DraftInput) { in.Items[0].SKU = "nosuch-1" },
 	} {
 		in := m.input()
@@ -608,7 +611,7 @@ func TestFiveHundredSeatsOverTwoProcessesAreNumberedOneToFiveHundred(t *testing.
 	t.Parallel()
 	m := newMarket(t)
 	other := m.second(t)
-	c := m.open(t, func(in *DraftInput) { in.MinSeats = 250 })
+	c := m.open(t, func(in *DraftInput) { in.MinSeats = 50 }) // every one of fifty people
 	var all sync.WaitGroup
 	numbers := make([]int64, 500)
 	for i := range numbers {
@@ -710,5 +713,95 @@ func TestAGapLeftByAStoreThatFailedIsFilledFirst(t *testing.T) {
 	tally, err := m.recount(t.Context(), c.ID)
 	if err != nil || tally.Seats != 14 || tally.Counted.upto() != 14 {
 		t.Errorf("%+v, %v", tally, err)
+	}
+}
+
+func expect(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// People form a campaign: one person counts once however many orders, one's own host not at all, and who has left no longer.
+func TestPeopleFormACampaignNotOrders(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	c := m.open(t, func(in *DraftInput) { in.MinSeats = 3 })
+	take := func(member, order string) {
+		t.Helper()
+		must[*Seat](t)(m.TakeSeat(t.Context(), m.paid(c, member, order, 1)))
+	}
+	says := func(when string, seats, missing int64, formed, ever bool) {
+		t.Helper()
+		p := must[Progress](t)(m.Progress(t.Context(), c.ID))
+		if p.Seats != seats || p.Missing != missing || p.Formed != formed || p.FormedAt.IsZero() == ever {
+			t.Errorf("%s: %+v", when, p)
+		}
+	}
+	for n := range 5 {
+		take("ann", fmt.Sprint("a", n))
+	}
+	says("one person, five orders", 5, 2, false, false)
+	take(c.Host, "h1")
+	says("and the host herself", 6, 2, false, false)
+	take("bob", "b1")
+	says("two people", 7, 1, false, false)
+	expect(t, m.Leave(t.Context(), c.ID, "b1"))
+	says("one of them left", 6, 2, false, false)
+	take("bob", "b2")
+	take("cat", "c1")
+	says("three people", 8, 0, true, true)
+	for n := range 5 {
+		expect(t, m.Leave(t.Context(), c.ID, fmt.Sprint("a", n)))
+	}
+	says("one of them left with all orders", 3, 1, false, true)
+	if !must[bool](t)(m.Formed(t.Context(), c.ID)) {
+		t.Error("what was confirmed is fulfilled: it has formed once")
+	}
+}
+
+// A closed campaign is decided as soon as nothing can change it, not after a wait fixed while an order was unpaid.
+func TestAFailedCampaignIsDecidedWhenTheLastUnpaidOrderIs(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*market, *Campaign){
+		"given up": func(m *market, c *Campaign) { expect(t, m.Withdraw(t.Context(), c.ID, "bob", "o2")) },
+		"paid":     func(m *market, c *Campaign) { must[*Seat](t)(m.TakeSeat(t.Context(), m.paid(c, "bob", "o2", 1))) },
+	} {
+		m := newMarket(t)
+		c := m.open(t, func(in *DraftInput) { in.MinSeats = 5 })
+		must[*Seat](t)(m.TakeSeat(t.Context(), m.paid(c, "ann", "o1", 1)))
+		must[Offer](t)(m.Admit(t.Context(), m.admission(c, "bob", "o2", 1)))
+		must[*Campaign](t)(m.CloseEarly(t.Context(), c.Host, c.ID))
+		m.clock.Advance(settleLag)
+		m.tick(t)
+		expectState(t, m, c.ID, Closed, EventOpened, EventClosed) // bob may still pay
+		m.clock.Advance(time.Second)
+		end(m, c)
+		m.clock.Advance(time.Millisecond)
+		m.tick(t)
+		if got := must[*Campaign](t)(m.Get(t.Context(), c.ID)); got.State != Failed {
+			t.Errorf("%s: %s, to be looked at again at %s, now %s", name, got.State, got.NextAt, m.clock.Now())
+		}
+	}
+}
+
+// Whoever pays while the host calls it off is told that, not that too few came.
+func TestAStrandedSeatSaysThatTheHostCancelled(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t)
+	c := m.open(t, nil)
+	must[*Campaign](t)(m.Cancel(t.Context(), c.Host, c.ID, "下雨"))
+	seat := must[*Seat](t)(m.TakeSeat(t.Context(), m.paid(c, "ann", "o1", 1)))
+	for _, message := range seat.Outbox {
+		if message.Name != EventStranded {
+			continue
+		}
+		if message.Body.Lookup("reason").StringValue() != "下雨" || !message.Body.Lookup("cancelled").Boolean() {
+			t.Errorf("%s", message.Body)
+		}
+	}
+	if !seat.Stranded {
+		t.Error("not stranded")
 	}
 }

@@ -174,11 +174,45 @@ func (f *fair) auditTally(r *rapid.T, want *Tally) {
 	if formed > 1 || (formed == 1) != c.Formed() || ended > 1 {
 		r.Fatalf("formed at %s, told %d times; ended %d times", c.FormedAt, formed, ended)
 	}
-	if seats, units := got.net(); !c.Dead() && c.State != Settled && !c.Formed() && c.reached(seats, units) {
+	count, err := f.turnout(context.Background(), c, got)
+	if err != nil {
+		r.Fatal(err)
+	}
+	f.auditPage(r, c)
+	if !c.Dead() && c.State != Settled && !c.Formed() && c.reached(count) {
 		r.Fatalf("minimum reached, not formed: %+v", got)
 	}
 	if c.State == Settled && !c.Formed() && c.MinSeats+c.MinUnits > 0 {
 		r.Fatalf("settled without its minimum")
+	}
+}
+
+// auditPage: what the page says follows from the seats as they are now.
+func (f *fair) auditPage(r *rapid.T, c *Campaign) {
+	seats, err := f.Seats(context.Background(), c.ID, Paging{Limit: 100})
+	if err != nil {
+		r.Fatal(err)
+	}
+	want, people, units := Progress{}, map[string]bool{}, int64(0)
+	for _, seat := range seats.Items {
+		if !seat.Left {
+			want.Seats, units = want.Seats+1, units+seat.Units
+			if !seat.Stranded && seat.Member != c.Host {
+				people[seat.Member] = true
+			}
+		}
+	}
+	want.Missing = max(c.MinSeats-int64(len(people)), 0)
+	want.Formed = want.Seats > 0 && want.Missing == 0 && units >= c.MinUnits
+	is, err := f.Progress(context.Background(), c.ID)
+	if errors.Is(err, ErrNotFound) {
+		return // a draft
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	if is.Seats != want.Seats || is.Missing != want.Missing || is.Formed != want.Formed {
+		r.Fatalf("the page says %+v, the seats %+v", is, want)
 	}
 }
 

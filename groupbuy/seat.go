@@ -99,11 +99,17 @@ func (s *Service) TakeSeat(ctx context.Context, in SeatInput) (*Seat, error) {
 	}
 	switch {
 	case c.Dead() && !seat.Left:
-		return s.strand(ctx, seat, c.Reason)
-	case !c.Dead() && !c.Formed() && c.reached(tally.net()):
-		return seat, s.form(ctx, c.ID)
+		return s.strand(ctx, seat, c)
+	case !c.Dead() && !c.Formed():
+		now, err := s.turnout(ctx, c, tally)
+		if err != nil {
+			return nil, wrap("take seat", err)
+		}
+		if c.reached(now) {
+			return seat, s.form(ctx, c.ID)
+		}
 	}
-	return seat, nil
+	return seat, s.hasten(ctx, c)
 }
 
 // leftBefore marks the seat left if the refund came before it.
@@ -148,11 +154,13 @@ func (s *Service) keep(ctx context.Context, c *Campaign, seat *Seat) error {
 	return s.keep(ctx, c, now)
 }
 
-func (s *Service) strand(ctx context.Context, seat *Seat, reason string) (*Seat, error) {
+func (s *Service) strand(ctx context.Context, seat *Seat, c *Campaign) (*Seat, error) {
 	stranded, err := s.seats.Update(ctx, seat.ID, func(one *Seat) error {
 		if !one.Stranded {
 			one.Stranded = true
-			one.Emit(EventStranded, SeatStranded{Campaign: one.Campaign, Order: one.Order, Number: one.Number, Reason: reason})
+			one.Emit(EventStranded, SeatStranded{
+				Campaign: one.Campaign, Order: one.Order, Number: one.Number, Reason: c.Reason, Cancelled: c.State == Cancelled,
+			})
 		}
 		return nil
 	})

@@ -29,6 +29,8 @@ type Good struct {
 // Communities knows who hosts what (community). A refusal is a fault; other errors mean that it could not be asked.
 type Communities interface {
 	RequireHost(ctx context.Context, community, member string) error
+	// PickupPoints lists the open pickup points of a community.
+	PickupPoints(ctx context.Context, community string) ([]string, error)
 	// MayStart answers nil when the brand lets the member begin a campaign, MayRun when one that runs may be closed or
 	// called off. Their faults pass through.
 	MayStart(ctx context.Context, member string) error

@@ -139,8 +139,12 @@ func (s *Service) step(ctx context.Context, c *Campaign, now time.Time) (State, 
 			if err != nil {
 				return "", err
 			}
+			count, err := s.turnout(ctx, c, tally)
+			if err != nil {
+				return "", err
+			}
 			decide = func(c *Campaign) error {
-				c.conclude(tally, now)
+				c.conclude(count, now)
 				return nil
 			}
 		}
@@ -153,11 +157,11 @@ func (s *Service) step(ctx context.Context, c *Campaign, now time.Time) (State, 
 }
 
 // conclude settles or fails a closed campaign. It is asked only when nobody admitted in time can still pay.
-func (c *Campaign) conclude(t *Tally, now time.Time) {
+func (c *Campaign) conclude(count turnout, now time.Time) {
 	if c.State != Closed {
 		return
 	}
-	if !c.Formed() && c.reached(t.net()) {
+	if !c.Formed() && c.reached(count) {
 		c.move(moveForm, now)
 	}
 	if c.Formed() || c.MinSeats == 0 && c.MinUnits == 0 {
@@ -166,6 +170,33 @@ func (c *Campaign) conclude(t *Tally, now time.Time) {
 	}
 	c.Reason = "minimum"
 	c.move(moveFail, now)
+}
+
+// hasten has a closed campaign decided as soon as nothing can change it any longer: its wait was set while an order was
+// unpaid that has been paid, closed or given up since.
+func (s *Service) hasten(ctx context.Context, c *Campaign) error {
+	now := s.clock.Now()
+	if c.State != Closed || !c.NextAt.After(now) {
+		return nil
+	}
+	until, err := s.lastUnpaid(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	wait := until.Add(s.config.Grace)
+	if earliest := c.ClosedAt.Add(settleLag); wait.Before(earliest) {
+		wait = earliest
+	}
+	if !wait.Before(c.NextAt) {
+		return nil
+	}
+	_, err = s.change(ctx, "hasten", c.ID, func(c *Campaign) error {
+		if c.State == Closed && wait.Before(c.NextAt) {
+			c.NextAt = wait
+		}
+		return nil
+	})
+	return err
 }
 
 // lastUnpaid is the latest `until` of a claim that nobody has paid for; zero when there is none.

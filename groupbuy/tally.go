@@ -50,8 +50,9 @@ type Progress struct {
 	Left     int64     // seats given up
 	MinSeats int64
 	MinUnits int64
-	Formed   bool
-	FormedAt time.Time
+	Missing  int64     // people to the minimum: of those who have seats now, the host not among them
+	Formed   bool      // the minimum is met by the seats that are taken now
+	FormedAt time.Time // when it was met first: from then on paid orders are confirmed, and confirmed ones are fulfilled
 	EndsAt   time.Time
 	LastSeat int64 // the highest number without a gap below it
 	Version  int64 // grows with every change of what is said here: fit for an ETag
@@ -73,12 +74,44 @@ func (s *Service) Progress(ctx context.Context, campaign string) (Progress, erro
 	if err != nil {
 		return Progress{}, wrap("progress", err)
 	}
-	seats, units := t.net()
+	now, err := s.turnout(ctx, c, t)
+	if err != nil {
+		return Progress{}, wrap("progress", err)
+	}
 	return Progress{
-		Campaign: c.ID, State: c.State, Seats: seats, Units: units, Amount: t.Amount - t.LeftAmount, Left: t.Left,
-		MinSeats: c.MinSeats, MinUnits: c.MinUnits, Formed: c.Formed(), FormedAt: c.FormedAt, EndsAt: c.EndsAt,
+		Campaign: c.ID, State: c.State, Seats: now.seats, Units: now.units, Amount: t.Amount - t.LeftAmount, Left: t.Left,
+		MinSeats: c.MinSeats, MinUnits: c.MinUnits, Missing: c.MinSeats - now.people, Formed: c.reached(now), FormedAt: c.FormedAt, EndsAt: c.EndsAt,
 		LastSeat: t.Counted.upto(), Version: c.Version + t.Version,
 	}, nil
+}
+
+// turnout is who is in a campaign now. Its people are read from the seats themselves: each counts once, however many
+// orders, and the host of the campaign not at all. Fewer seats than the minimum need no reading.
+func (s *Service) turnout(ctx context.Context, c *Campaign, t *Tally) (now turnout, err error) {
+	now.seats, now.units = t.net()
+	if c.MinSeats == 0 || now.seats == 0 {
+		return now, nil
+	}
+	people := map[string]bool{}
+	q := docstore.By("number", c.ID).First(recountPage)
+	for {
+		page, err := s.seats.Find(ctx, q)
+		if err != nil {
+			return now, err
+		}
+		for _, seat := range page.Items {
+			if !seat.Left && !seat.Stranded && seat.Member != c.Host {
+				people[seat.Member] = true
+			}
+			if now.people = int64(len(people)); now.people == c.MinSeats {
+				return now, nil
+			}
+		}
+		if page.Next == "" {
+			return now, nil
+		}
+		q = q.Continue(page.Next)
+	}
 }
 
 // tell takes a seat into the tally; callers of one campaign share the write.

@@ -29,7 +29,9 @@ type progressView struct {
 	Seats  int64     `json:"seats" doc:"已接龙人次，只数真实付款的"`
 	Units  int64     `json:"units"`
 	Amount money.Fen `json:"amount_fen"`
-	Formed bool      `json:"formed"`
+	Formed bool      `json:"formed" doc:"按现在的人数是否成团"`
+	// Missing is said only while people are missing.
+	Missing int64 `json:"missing_people,omitempty" doc:"还差几人成团：一人多单只算一人，退款后不算，团长本人不算"`
 }
 
 type campaignView struct {
@@ -173,7 +175,7 @@ func (a *API) cards(ctx context.Context, campaigns []*groupbuy.Campaign) ([]camp
 			return nil, err
 		}
 		out[i] = campaignCard{
-			ID: c.ID, Title: c.Title, State: c.State, StateText: campaignText(c), Host: people[c.Host], Items: len(c.Items),
+			ID: c.ID, Title: c.Title, State: c.State, StateText: campaignText(c, progress), Host: people[c.Host], Items: len(c.Items),
 			StartsAt: c.StartsAt, EndsAt: c.EndsAt, Progress: viewProgress(progress),
 		}
 		for _, item := range c.Items {
@@ -195,7 +197,7 @@ func (a *API) viewCampaign(ctx context.Context, c *groupbuy.Campaign) (*campaign
 		return nil, err
 	}
 	v := &campaignView{
-		ID: c.ID, Title: c.Title, Words: c.Words, State: c.State, StateText: campaignText(c), Host: people[c.Host],
+		ID: c.ID, Title: c.Title, Words: c.Words, State: c.State, StateText: campaignText(c, progress), Host: people[c.Host],
 		Community: c.Community, StartsAt: c.StartsAt, EndsAt: c.EndsAt, PerPerson: c.PerPerson, MinSeats: c.MinSeats,
 		MinUnits: c.MinUnits, Pickup: c.Pickup, Progress: viewProgress(progress),
 	}
@@ -292,19 +294,22 @@ func (a *API) progressOf(ctx context.Context, c *groupbuy.Campaign) (groupbuy.Pr
 }
 
 func viewProgress(p groupbuy.Progress) progressView {
-	return progressView{p.Seats, p.Units, p.Amount, p.Formed}
+	return progressView{p.Seats, p.Units, p.Amount, p.Formed, p.Missing}
 }
 
 // campaignText is what a shopper reads.
-func campaignText(c *groupbuy.Campaign) string {
+func campaignText(c *groupbuy.Campaign, now groupbuy.Progress) string {
 	switch c.State {
 	case groupbuy.Draft:
 		return "草稿"
 	case groupbuy.Scheduled:
 		return "即将开始"
 	case groupbuy.Open:
-		if !c.FormedAt.IsZero() {
+		switch {
+		case now.Formed:
 			return "接龙中，已成团"
+		case c.Formed():
+			return "接龙中，成团后有人退出；已确认的订单照常履约"
 		}
 		return "接龙中"
 	case groupbuy.Closed:

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"guanxi/commission/tax"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // Payee is what the tax office and the platform must know of a member. Id = member.
@@ -26,7 +26,7 @@ type Payee struct {
 	ChangedAt    time.Time          `bson:"changed_at"`
 }
 
-// PayeeInput are a payee's particulars. RealName and IDNumber may be empty; an empty Kind stays as it is, at first resident.
+// PayeeInput are a payee's particulars. What is empty stays as it is; the kind is resident at first.
 type PayeeInput struct {
 	Member   string
 	Kind     tax.Kind
@@ -38,10 +38,15 @@ type PayeeInput struct {
 // SetPayee writes a member's particulars; transfers already sent keep theirs. Whether the member may choose the kind is
 // the edge's decision. Error: ErrBadPayee.
 func (s *Service) SetPayee(ctx context.Context, in PayeeInput) (*Payee, error) {
-	in.RealName, in.IDNumber = strings.TrimSpace(in.RealName), strings.ToUpper(strings.TrimSpace(in.IDNumber))
+	name, number := text.Plain(in.RealName), strings.ToUpper(text.Plain(in.IDNumber))
+	if in.RealName != "" && name == "" || in.IDNumber != "" && number == "" {
+		return nil, ErrBadPayee.With("real_name", "不能只有空白 / cannot be blank")
+	}
+	in.RealName, in.IDNumber = name, number
 	p, err := s.payees.Upsert(ctx, in.Member, func(p *Payee) error {
 		in := in
 		in.Kind = cmp.Or(in.Kind, p.Kind, tax.Resident)
+		in.RealName, in.IDNumber = cmp.Or(in.RealName, p.RealName.Reveal()), cmp.Or(in.IDNumber, p.IDNumber.Reveal())
 		if err := in.check(); err != nil {
 			return err
 		}
@@ -109,7 +114,7 @@ func (in *PayeeInput) check() error {
 	if !in.Kind.Valid() {
 		bad = bad.With("kind", "未知的收款人类型 / unknown kind of payee")
 	}
-	if n := len([]rune(in.RealName)); in.RealName != "" && (n < 2 || n > 50 || strings.ContainsFunc(in.RealName, unicode.IsControl)) {
+	if n := len([]rune(in.RealName)); in.RealName != "" && (n < 2 || n > 50 || !lineOK(in.RealName)) {
 		bad = bad.With("real_name", "姓名应为 2 到 50 个字 / the name must have 2 to 50 characters")
 	}
 	if in.IDNumber != "" && !idNumber(in.IDNumber, in.Kind) {
@@ -121,21 +126,26 @@ func (in *PayeeInput) check() error {
 	return nil
 }
 
+func lineOK(name string) bool {
+	_, ok := text.Line(name, 2, 50)
+	return ok
+}
+
 // idNumber checks the 18 characters of a resident's identity number with its check digit (GB 11643); other payees' papers
 // are only checked for their shape.
-func idNumber(text string, kind tax.Kind) bool {
+func idNumber(paper string, kind tax.Kind) bool {
 	if kind != tax.Resident {
-		return len(text) >= 5 && len(text) <= 30 && !strings.ContainsFunc(text, func(r rune) bool {
+		return len(paper) >= 5 && len(paper) <= 30 && !strings.ContainsFunc(paper, func(r rune) bool {
 			return (r < '0' || r > '9') && (r < 'A' || r > 'Z')
 		})
 	}
-	if len(text) != 18 {
+	if len(paper) != 18 {
 		return false
 	}
 	weight, sum := 1, 0
 	for i := 17; i >= 0; i-- {
-		d := int(text[i]) - '0'
-		if i == 17 && text[i] == 'X' {
+		d := int(paper[i]) - '0'
+		if i == 17 && paper[i] == 'X' {
 			d = 10
 		} else if d < 0 || d > 9 {
 			return false

@@ -175,3 +175,34 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Error(c, err)
 	}
 }
+
+// What is not said stays: a name alone leaves the number, and nothing but blanks clears nothing.
+func TestAPartialWriteOfAPayeeErasesNothing(t *testing.T) {
+	t.Parallel()
+	p := newWorld(t, newMemory(), Config{}).start()
+	const paper = "11010519491231002X"
+	write := func(in PayeeInput) error {
+		in.Member, in.By = "m", "m"
+		_, err := p.SetPayee(t.Context(), in)
+		return err
+	}
+	if err := write(PayeeInput{RealName: "王小明", IDNumber: paper}); err != nil {
+		t.Fatal(err)
+	}
+	for _, blank := range []PayeeInput{
+		{RealName: "  "}, {RealName: "\u200b\u200b"}, {RealName: "\u3000 "}, {IDNumber: "   "}, {RealName: "王大明", IDNumber: "\u200b"},
+	} {
+		if err := write(blank); !errors.Is(err, ErrBadPayee) {
+			t.Errorf("%+q: %v", blank, err)
+		}
+	}
+	for _, one := range []PayeeInput{{}, {RealName: " 王大明 "}, {IDNumber: "11010519491231002x"}} {
+		if err := write(one); err != nil {
+			t.Errorf("%+v: %v", one, err)
+		}
+	}
+	stored, err := p.Payee(t.Context(), "m")
+	if err != nil || stored.RealName.Reveal() != "王大明" || stored.IDNumber.Reveal() != paper || stored.IDKey == "" {
+		t.Errorf("%q %q %v", stored.RealName.Reveal(), stored.IDNumber.Reveal(), err)
+	}
+}
