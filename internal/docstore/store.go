@@ -73,7 +73,7 @@ func (s *Store) Ping(ctx context.Context) error { return s.driver.Ping(ctx) }
 
 // Warnings says, in sentences for whoever runs the program, what of the database is not as it should be.
 func (s *Store) Warnings() []string {
-	if d, ok := s.driver.(interface{ Warnings() []string }); ok {
+	if d, ok := s.driver.(telling).Driver.(interface{ Warnings() []string }); ok {
 		return d.Warnings()
 	}
 	return nil
