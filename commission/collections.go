@@ -3,6 +3,7 @@ package commission
 import (
 	"context"
 
+	"guanxi/commission/voucher"
 	"guanxi/internal/docstore"
 )
 
@@ -53,6 +54,9 @@ func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err er
 		},
 	})
 	if err != nil {
+		return err
+	}
+	if s.desk, err = voucher.Open(ctx, store, s.clock, s.config.Vouchers); err != nil {
 		return err
 	}
 	s.disputes, err = docstore.Open[Dispute](ctx, store, docstore.Spec{

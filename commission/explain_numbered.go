@@ -35,6 +35,7 @@ var noteWords = []struct{ key, words string }{
 	{"state", "付款结果"},
 	{"maker", "经办人"},
 	{"checker", "复核人"},
+	{"second-checker", "第二复核人"},
 	{"approved-by", "审核人"},
 }
 

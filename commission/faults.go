@@ -1,6 +1,9 @@
 package commission
 
-import "guanxi/internal/fault"
+import (
+	"guanxi/commission/voucher"
+	"guanxi/internal/fault"
+)
 
 // What commission refuses.
 var (
@@ -24,6 +27,7 @@ var (
 	ErrVoucherReused  = fault.Define("COM_VOUCHER_CONFLICT", fault.Conflict, "同一幂等键已提交过不同内容的凭证。", "This key is known with another voucher.")
 	ErrVoucherMissing = fault.Define("COM_VOUCHER_NOT_FOUND", fault.NotFound, "找不到这张凭证。", "There is no such voucher.")
 	ErrVoucherOwn     = fault.Define("COM_VOUCHER_OWN", fault.Denied, "经办人不能复核自己提交的凭证。", "Who made a voucher cannot approve it.")
+	ErrVoucherBenefit = fault.Define("COM_VOUCHER_BENEFIT", fault.Denied, "不能经办或复核给自己的凭证。", "Nobody makes or checks a voucher about their own purse.")
 	ErrVoucherDecided = fault.Define("COM_VOUCHER_DECIDED", fault.Conflict, "这张凭证已有结论。", "The voucher has been decided already.")
 	ErrDisputeInvalid = fault.Define("COM_DISPUTE_INVALID", fault.Invalid, "申诉内容不完整或不正确。", "The dispute is incomplete or not valid.")
 	ErrDisputeMissing = fault.Define("COM_DISPUTE_NOT_FOUND", fault.NotFound, "找不到这条申诉。", "There is no such dispute.")
@@ -53,11 +57,11 @@ var (
 
 // Faults lists every refusal of this package, for the catalogue.
 func Faults() []*fault.Fault {
-	return []*fault.Fault{
+	return append(voucher.Faults(),
 		ErrSaleInvalid, ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany, ErrEntryConflict,
 		ErrEntryMissing, ErrWindowInvalid, ErrMemberInvalid, ErrPageInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
-		ErrPurseShort, ErrPurseBusy, ErrVoucherInvalid, ErrVoucherReused, ErrVoucherMissing, ErrVoucherOwn, ErrVoucherDecided,
+		ErrPurseShort, ErrPurseBusy, ErrVoucherInvalid, ErrVoucherReused, ErrVoucherMissing, ErrVoucherOwn, ErrVoucherBenefit, ErrVoucherDecided,
 		ErrDisputeInvalid, ErrDisputeMissing, ErrDisputeDecided, ErrPeriodInvalid, ErrPeriodOpen, ErrPeriodOrder, ErrPolicyMissing, ErrPolicyInvalid,
 		ErrPolicyAmbiguous, ErrPolicyFar, ErrPolicyRole, ErrPolicyNobody, ErrPolicyInForce, ErrPolicyOwn, ErrPolicyPast, ErrPolicyRaced, ErrPolicySecondLevel, ErrPolicyDepth, ErrPolicyRecruiting,
-	}
+	)
 }

@@ -89,6 +89,8 @@ func TestVouchersStandOnlyBetweenTheAccountsOfTheirKind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{})
 	staff := Available.Of(Staff("zhang"))
+	give(t, w, "alice", 1000)
+	give(t, w, Staff("zhang"), 1000)
 	for _, c := range []struct {
 		kind     Kind
 		from, to Account

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/lane"
+	"guanxi/commission/voucher"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -54,6 +55,8 @@ type Config struct {
 	SettlePage int
 	// SettleWorkers is how many pages one call of SettleDue works on side by side. Default 2, maximum 4.
 	SettleWorkers int
+	// Vouchers bounds what people post by hand.
+	Vouchers voucher.Limits
 	// Key signs checkpoints of the chain; without one there are none.
 	Key ed25519.PrivateKey
 	// CheckpointEvery is how often Tend signs a checkpoint. Default 1 hour.
@@ -83,6 +86,7 @@ type Service struct {
 	settlements *docstore.Collection[Settlement]
 	rounds      *docstore.Collection[settleRound]
 	vouchers    *docstore.Collection[Voucher]
+	desk        *voucher.Desk
 	disputes    *docstore.Collection[Dispute]
 	periods     *docstore.Collection[Period]
 	statements  *docstore.Collection[PeriodStatement]
@@ -131,6 +135,9 @@ func (c *Config) complete() error {
 	orDefault(&c.SettlePage, 500)
 	orDefault(&c.SettleWorkers, 2)
 	orDefault(&c.CheckpointEvery, time.Hour)
+	if err := c.Vouchers.Complete(); err != nil {
+		return fmt.Errorf("commission: config: %w", err)
+	}
 	switch {
 	case !named(c.Book) || len(c.Book) > 20:
 		return errors.New("commission: config: book")

@@ -158,7 +158,7 @@ func (v *verification) checkVoucher(e *Entry, voucher *Voucher) {
 	switch {
 	case voucher == nil:
 		v.differ("voucher", e.ID, "nobody proposed this entry")
-	case voucher.State != VoucherApproved || voucher.Maker == voucher.Checker:
+	case voucher.State != VoucherApproved || !voucher.proper():
 		v.differ("voucher", e.ID, "was not approved by a second person")
 	default:
 		want := voucher.entry()

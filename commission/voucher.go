@@ -3,9 +3,11 @@ package commission
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"guanxi/commission/voucher"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
@@ -22,13 +24,22 @@ type Voucher struct {
 	Reason       string       `bson:"reason"`
 	Corrects     string       `bson:"corrects,omitempty"` // id of the entry it corrects
 	Dispute      string       `bson:"dispute,omitempty"`  // id of the dispute it answers
+	Needs        int          `bson:"needs,omitempty"`    // checkers; 0 is one
+	Approvals    []Approval   `bson:"approvals,omitempty"`
 	Maker        string       `bson:"maker"`
 	MadeAt       time.Time    `bson:"made_at"`
 	State        VoucherState `bson:"state"`
-	Checker      string       `bson:"checker,omitempty"`
+	Checker      string       `bson:"checker,omitempty"` // who decided; with two checkers the second
 	CheckedAt    time.Time    `bson:"checked_at,omitempty"`
 	Why          string       `bson:"why,omitempty"`      // the checker's words
 	Unposted     string       `bson:"unposted,omitempty"` // approved, but its entry may not be there yet
+}
+
+// Approval is one checker's yes.
+type Approval struct {
+	By  string    `bson:"by"`
+	At  time.Time `bson:"at"`
+	Why string    `bson:"why,omitempty"`
 }
 
 // VoucherState is where a voucher stands.
@@ -97,30 +108,28 @@ func (in *VoucherInput) check() error {
 }
 
 // ProposeVoucher stores a proposal; nothing is posted. Repeating it with the same key is harmless.
-// Codes: COM_VOUCHER_INVALID, COM_VOUCHER_CONFLICT (the key is known with another content), COM_ENTRY_NOT_FOUND (Corrects).
+// Codes: COM_VOUCHER_INVALID, COM_VOUCHER_CONFLICT (the key is known with another content), COM_ENTRY_NOT_FOUND (Corrects),
+// COM_VOUCHER_BENEFIT, COM_VOUCHER_CEILING, COM_VOUCHER_DAY, COM_VOUCHER_TOO_MUCH.
 func (s *Service) ProposeVoucher(ctx context.Context, in VoucherInput) (*Voucher, error) {
 	if err := in.check(); err != nil {
 		return nil, err
-	}
-	if in.Corrects != "" {
-		corrected, err := s.entry(ctx, in.Corrects)
-		if err != nil {
-			return nil, fmt.Errorf("propose voucher: %w", err)
-		}
-		if corrected == nil {
-			return nil, ErrEntryMissing
-		}
 	}
 	v := &Voucher{
 		Doc: docstore.Doc{ID: id.Derive("voucher", in.Maker, in.Key)}, Kind: in.Kind, From: in.From, To: in.To,
 		Amount: in.Amount, Reason: strings.TrimSpace(in.Reason), Corrects: in.Corrects, Dispute: in.Dispute,
 		Maker: in.Maker, MadeAt: s.clock.Now(), State: VoucherProposed,
-	}
-	err := s.vouchers.Insert(ctx, v)
-	if !docstore.Exists(err) {
-		return v, wrap("propose voucher", err)
+		Needs: s.config.Vouchers.Needs(in.Kind == Transfer, in.Amount),
 	}
 	stored, err := s.vouchers.Get(ctx, v.ID)
+	if missing(err) {
+		if err := s.mayPropose(ctx, v); err != nil {
+			return nil, err
+		}
+		if err = s.vouchers.Insert(ctx, v); !docstore.Exists(err) {
+			return v, wrap("propose voucher", err)
+		}
+		stored, err = s.vouchers.Get(ctx, v.ID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("propose voucher: %w", err)
 	}
@@ -131,9 +140,17 @@ func (s *Service) ProposeVoucher(ctx context.Context, in VoucherInput) (*Voucher
 	return stored, nil
 }
 
-// ApproveVoucher posts a proposal. The checker is another person than the maker. Repeating it is harmless.
-// Codes: COM_VOUCHER_NOT_FOUND, COM_VOUCHER_OWN, COM_VOUCHER_DECIDED.
+// ApproveVoucher is one checker's yes to a proposal; with the last one it takes, it is posted. Checkers are other people
+// than the maker and each other, and whom it is about is none of them. Repeating it is harmless.
+// Codes: COM_VOUCHER_NOT_FOUND, COM_VOUCHER_OWN, COM_VOUCHER_BENEFIT, COM_VOUCHER_DECIDED, COM_VOUCHER_TOO_MUCH.
 func (s *Service) ApproveVoucher(ctx context.Context, voucher, checker, why string) (*Voucher, error) {
+	seen, err := s.Voucher(ctx, voucher)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.take(ctx, seen, checker); err != nil {
+		return nil, err
+	}
 	v, err := s.decideVoucher(ctx, voucher, decision{VoucherApproved, checker, why})
 	if err != nil {
 		return nil, err
@@ -161,12 +178,16 @@ func (s *Service) decideVoucher(ctx context.Context, voucher string, d decision)
 	}
 	v, err := s.vouchers.Update(ctx, voucher, func(v *Voucher) error {
 		switch {
-		case v.State == d.state && v.Checker == d.checker:
+		case v.State == d.state && (v.Checker == d.checker || d.state == VoucherApproved && v.approved(d.checker)):
 			return nil
 		case v.State != VoucherProposed:
 			return ErrVoucherDecided
 		case d.state == VoucherApproved && v.Maker == d.checker:
 			return ErrVoucherOwn
+		case d.state == VoucherApproved && v.benefits(d.checker):
+			return ErrVoucherBenefit
+		case d.state == VoucherApproved && !v.approve(d, s.clock.Now()):
+			return nil // another checker has to say yes, too
 		}
 		v.State, v.Checker, v.Why, v.CheckedAt = d.state, d.checker, strings.TrimSpace(d.why), s.clock.Now()
 		if d.state == VoucherApproved {
@@ -180,11 +201,51 @@ func (s *Service) decideVoucher(ctx context.Context, voucher string, d decision)
 	return v, wrap("voucher", err)
 }
 
+// approved reports whether somebody has said yes.
+func (v *Voucher) approved(by string) bool {
+	return slices.ContainsFunc(v.Approvals, func(a Approval) bool { return a.By == by })
+}
+
+// approve adds a yes and reports whether they are enough.
+func (v *Voucher) approve(d decision, now time.Time) bool {
+	if !v.approved(d.checker) {
+		v.Approvals = append(v.Approvals, Approval{d.checker, now, strings.TrimSpace(d.why)})
+	}
+	return len(v.Approvals) >= v.Needs
+}
+
+// benefits reports whether a voucher is about somebody's own purse.
+func (v *Voucher) benefits(who string) bool {
+	for _, a := range []Account{v.From, v.To} {
+		if owner, _, ok := a.Member(); ok && (owner == who || owner == Staff(who)) {
+			return true
+		}
+	}
+	return false
+}
+
+// proper reports whether enough different people made and checked it.
+func (v *Voucher) proper() bool {
+	people := []string{v.Maker, v.Checker}
+	if len(v.Approvals) > 0 {
+		people = []string{v.Maker}
+		for _, a := range v.Approvals {
+			people = append(people, a.By)
+		}
+	}
+	slices.Sort(people)
+	return len(slices.Compact(slices.Clone(people))) == len(people) && len(people) > max(v.Needs, 1)
+}
+
 // entry is what an approved voucher says, and nothing else.
 func (v *Voucher) entry() *Entry {
+	checkers := []Note{{"checker", v.Checker}}
+	if len(v.Approvals) > 1 {
+		checkers = []Note{{"checker", v.Approvals[0].By}, {"second-checker", v.Approvals[1].By}}
+	}
 	e := &Entry{
 		ID: numberID(v.Kind, v.ID), Kind: v.Kind, Number: v.ID, At: v.CheckedAt,
-		Notes:    []Note{{"maker", v.Maker}, {"checker", v.Checker}, {"reason", v.Reason}},
+		Notes:    append(append([]Note{{"maker", v.Maker}}, checkers...), Note{"reason", v.Reason}),
 		Postings: []Posting{{Account: v.From, Amount: -v.Amount}, {Account: v.To, Amount: v.Amount}},
 	}
 	for _, n := range []Note{{"corrects", v.Corrects}, {"dispute", v.Dispute}} {
@@ -193,6 +254,85 @@ func (v *Voucher) entry() *Entry {
 		}
 	}
 	return e
+}
+
+// mayPropose checks what a new voucher must not be, and counts it against its maker's day.
+func (s *Service) mayPropose(ctx context.Context, v *Voucher) error {
+	if v.benefits(v.Maker) {
+		return ErrVoucherBenefit
+	}
+	paid, _, err := s.paidTo(ctx, v)
+	if err != nil {
+		return wrap("propose voucher", err)
+	}
+	if paid != nil && v.Amount > *paid {
+		return voucher.ErrTaken
+	}
+	return s.desk.Propose(ctx, v.Maker, v.ID, v.Kind == Transfer, v.Amount)
+}
+
+// paidTo is what may be taken back at most by a voucher that takes: what was paid into the purse and is not back yet, and no
+// more than the corrected entry paid. Nil for a voucher that gives. Codes: COM_ENTRY_NOT_FOUND.
+func (s *Service) paidTo(ctx context.Context, v *Voucher) (paid *money.Fen, purse *purseDoc, err error) {
+	var corrected *Entry
+	if v.Corrects != "" {
+		if corrected, err = s.entry(ctx, v.Corrects); err != nil {
+			return nil, nil, err
+		}
+		if corrected == nil {
+			return nil, nil, ErrEntryMissing
+		}
+	}
+	member, _, ok := v.From.Member()
+	if !ok {
+		return nil, nil, nil
+	}
+	if purse, err = s.purse(ctx, member); err != nil {
+		return nil, nil, err
+	}
+	purse.ID = member
+	most := max(0, purse.Available+purse.Withdrawing+purse.Withdrawn)
+	if corrected != nil {
+		by := money.Fen(0)
+		for _, p := range corrected.Postings {
+			if owner, _, ok := p.Account.Member(); ok && owner == member {
+				by += p.Amount
+			}
+		}
+		most = min(most, max(0, by))
+	}
+	return &most, purse, nil
+}
+
+// take counts what a voucher takes back before it is approved, so that two approved at once cannot take more than there is.
+func (s *Service) take(ctx context.Context, v *Voucher, checker string) error {
+	if v.State != VoucherProposed || v.Maker == checker || v.benefits(checker) {
+		return nil // nothing will be taken: the decision says why
+	}
+	paid, purse, err := s.paidTo(ctx, v)
+	if err != nil || paid == nil {
+		return wrap("approve voucher", err)
+	}
+	open, err := s.desk.Open(ctx, purse.ID)
+	if err != nil {
+		return wrap("approve voucher", err)
+	}
+	folded := map[string]bool{}
+	for _, one := range open {
+		e, err := s.entry(ctx, numberID(v.Kind, one))
+		if err != nil {
+			return wrap("approve voucher", err)
+		}
+		if folded[one] = e != nil && e.Seal != 0 && e.Seal <= purse.mark(s.config.Book); folded[one] || one == v.ID {
+			continue
+		}
+		other, err := s.Voucher(ctx, one)
+		if err != nil {
+			return err
+		}
+		folded[one] = other.State == VoucherRejected // it will never take anything
+	}
+	return s.desk.Take(ctx, voucher.Taking{Member: purse.ID, Voucher: v.ID, Amount: v.Amount, Paid: *paid, Folded: folded})
 }
 
 func (s *Service) postVoucher(ctx context.Context, v *Voucher) error {

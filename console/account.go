@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/staff"
 )
@@ -77,11 +78,12 @@ const tagAccount = "我的账号"
 
 func (c *Console) declareAccount() {
 	edge.Register(c.edge, edge.Operation{
-		ID: "login", Method: "POST", Path: "/console/api/login", Tag: tagAccount, Summary: "登录", Open: true, Weight: 4,
+		ID: "login", Method: "POST", Path: "/console/api/login", Tag: tagAccount, Summary: "登录；登录码登录后只能设置自己的密码", Open: true, Weight: 4,
 	}, c.login)
-	edge.Register(c.edge, edge.Operation{
+	writeSecret(c, edge.Operation{
 		ID: "logout", Method: "POST", Path: "/console/api/logout", Tag: tagAccount, Summary: "退出登录", Permission: own, Status: 204,
-	}, func(ctx context.Context, in *logoutInput) (*emptyOutput, error) {
+	}, func(ctx context.Context, in *logoutInput, d *deed) (*emptyOutput, error) {
+		d.say(staff.SubjectOf(who(ctx).Operator), "session "+who(ctx).Session, "")
 		return nil, c.staff.Logout(ctx, strings.TrimPrefix(in.Authorization, "Bearer "))
 	})
 	edge.Register(c.edge, edge.Operation{
@@ -100,7 +102,7 @@ func (c *Console) declareAccount() {
 		p := who(ctx)
 		d.say(staff.SubjectOf(p.Operator), "", "")
 		return nil, c.staff.ChangePassword(ctx, staff.PasswordChange{
-			Operator: p.Operator, Session: p.Session, Old: in.Body.Old, New: in.Body.New,
+			Operator: p.Operator, Session: p.Session, Old: in.Body.Old, New: in.Body.New, Address: edge.SourceOf(ctx).Address,
 		})
 	})
 	edge.Register(c.edge, edge.Operation{
@@ -122,7 +124,9 @@ func (c *Console) declareAccount() {
 }
 
 func (c *Console) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
-	l, err := c.staff.Login(ctx, staff.LoginInput{Login: in.Body.Login, Password: in.Body.Password, Request: edge.RequestID(ctx)})
+	l, err := c.staff.Login(ctx, staff.LoginInput{
+		Login: in.Body.Login, Password: in.Body.Password, Request: edge.RequestID(ctx), From: room.Source(ctx),
+	})
 	if err != nil {
 		return nil, err
 	}

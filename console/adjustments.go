@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/internal/money"
 	"guanxi/staff"
@@ -15,7 +16,7 @@ type AdjustmentPath struct {
 	Adjustment string `path:"adjustment" minLength:"1" maxLength:"64"`
 }
 
-func (p AdjustmentPath) subject() string { return "adjustment/" + p.Adjustment }
+func (p AdjustmentPath) Subject() string { return "adjustment/" + p.Adjustment }
 
 // AdjustmentView is a voucher.
 type AdjustmentView struct {
@@ -143,7 +144,13 @@ func (c *Console) declareDecisions() {
 		Summary: "复核并入账（不能是经办人）", Permission: string(staff.AdjustmentApprove),
 	}, func(ctx context.Context, in *decideInput, d *deed) (*adjustmentOutput, error) {
 		d.After = in.Body.Why
-		v, err := c.ledger.ApproveVoucher(ctx, in.Adjustment, edge.Caller(ctx), in.Body.Why)
+		v, err := c.ledger.Voucher(ctx, in.Adjustment)
+		if err == nil {
+			err = c.mayApprove(ctx, v)
+		}
+		if err == nil {
+			v, err = c.ledger.ApproveVoucher(ctx, in.Adjustment, edge.Caller(ctx), in.Body.Why)
+		}
 		return c.showAdjustment(ctx, v, err)
 	})
 	write(c, edge.Operation{
@@ -169,8 +176,45 @@ func (c *Console) declareDecisions() {
 	})
 }
 
+// mayApprove refuses who prepared a voucher, whom it benefits, and who handed one of the others an enrolment code lately.
+func (c *Console) mayApprove(ctx context.Context, v *commission.Voucher) error {
+	if v.Maker == edge.Caller(ctx) {
+		return commission.ErrVoucherOwn
+	}
+	if err := room.Impartial(ctx, purses(v.From, v.To)...); err != nil {
+		return err
+	}
+	makers := []string{v.Maker}
+	for _, a := range v.Approvals {
+		if a.By != edge.Caller(ctx) {
+			makers = append(makers, a.By)
+		}
+	}
+	return c.staff.MayCheck(ctx, edge.Caller(ctx), makers...)
+}
+
+// purses are the owners of the purses among the accounts.
+func purses(accounts ...commission.Account) []string {
+	var owners []string
+	for _, a := range accounts {
+		if owner, _, ok := a.Member(); ok {
+			owners = append(owners, owner)
+		}
+	}
+	return owners
+}
+
 func (c *Console) propose(ctx context.Context, in *proposeInput, d *deed) (*adjustmentOutput, error) {
 	b := &in.Body
+	owners := purses(b.From, b.To)
+	if err := room.Impartial(ctx, owners...); err != nil {
+		return nil, err
+	}
+	for _, owner := range owners {
+		if err := c.room.RequireMember(ctx, owner); err != nil {
+			return nil, err
+		}
+	}
 	v, err := c.ledger.ProposeVoucher(ctx, commission.VoucherInput{
 		Key: in.Key, Maker: edge.Caller(ctx), Kind: b.Kind, From: b.From, To: b.To, Amount: b.Amount, Reason: b.Reason,
 		Corrects: b.Corrects, Dispute: b.Dispute,

@@ -30,6 +30,9 @@ type deedView struct {
 	Code      string        `json:"code,omitempty"`
 	EndedAt   time.Time     `json:"ended_at,omitzero"`
 	Request   string        `json:"request_id,omitempty"`
+	Address   string        `json:"address,omitempty" doc:"来自哪个地址"`
+	Agent     string        `json:"agent,omitempty" doc:"所用程序"`
+	Session   string        `json:"session,omitempty" doc:"哪一次登录"`
 }
 
 type auditOutput struct {
@@ -68,6 +71,7 @@ func (c *Console) audit(ctx context.Context, in *auditInput) (*auditOutput, erro
 		out.Body.Deeds[i] = deedView{
 			ID: d.ID, By: d.By, Name: names[d.By], At: d.At, Operation: d.Operation, Subject: d.Subject, Before: d.Before,
 			After: d.After, Outcome: d.Outcome, Code: d.Code, EndedAt: d.EndedAt, Request: d.Request,
+			Address: d.From.Address, Agent: d.From.Agent, Session: d.From.Session,
 		}
 	}
 	return out, nil

@@ -3,10 +3,12 @@ package console
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"guanxi/commission"
 	"guanxi/commission/tax"
+	"guanxi/console/room"
 	"guanxi/internal/clock"
 	"guanxi/internal/edge"
 	"guanxi/internal/money"
@@ -128,8 +130,15 @@ func (c *Console) declareBooks() {
 	}, c.verify)
 }
 
+type filingInput struct {
+	Year  int `query:"year" required:"true" minimum:"2000" maximum:"9999"`
+	Month int `query:"month" required:"true" minimum:"1" maximum:"12"`
+}
+
+func (in *filingInput) Subject() string { return fmt.Sprintf("filing/%d-%02d", in.Year, in.Month) }
+
 func (c *Console) declareExports() {
-	edge.RegisterLines(c.edge, edge.Operation{
+	room.Export(c.room, edge.Operation{
 		ID: "export-entries", Method: "GET", Path: "/console/api/periods/{month}/entries", Tag: tagExports,
 		Summary: "已结账月份的全部分录，每行一条", Permission: string(staff.ExportRead), Weight: 8, Patience: longPatience,
 	}, func(ctx context.Context, in *PeriodPath, send func(EntryLine) error) error {
@@ -147,7 +156,7 @@ func (c *Console) declareExports() {
 			return nil
 		})
 	})
-	edge.RegisterLines(c.edge, edge.Operation{
+	room.Export(c.room, edge.Operation{
 		ID: "export-bill", Method: "GET", Path: "/console/api/reconcile/runs/{statement}/{day}/lines", Tag: tagExports,
 		Summary: "平台账单的全部明细，每行一条", Permission: string(staff.ExportRead), Weight: 8, Patience: longPatience,
 	}, func(ctx context.Context, in *RunPath, send func(BillRow) error) error {
@@ -156,14 +165,10 @@ func (c *Console) declareExports() {
 			return send(BillRow{Line: &v})
 		})
 	})
-	edge.RegisterLines(c.edge, edge.Operation{
+	room.Export(c.room, edge.Operation{
 		ID: "export-filing", Method: "GET", Path: "/console/api/tax/filing", Tag: tagExports,
 		Summary: "某月扣缴申报明细，每行一人", Permission: string(staff.ExportRead), Weight: 8, Patience: longPatience,
-	}, func(ctx context.Context, in *struct {
-		Year  int `query:"year" required:"true" minimum:"2000" maximum:"9999"`
-		Month int `query:"month" required:"true" minimum:"1" maximum:"12"`
-	}, send func(FilingLine) error,
-	) error {
+	}, func(ctx context.Context, in *filingInput, send func(FilingLine) error) error {
 		return c.payouts.Filing(ctx, in.Year, in.Month, func(r tax.FilingRow) error { return send(FilingLine{Row: viewFiling(r)}) })
 	})
 }

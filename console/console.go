@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"guanxi/console/room"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/edge"
@@ -39,6 +40,7 @@ type Deps struct {
 // Console is the edge for staff.
 type Console struct {
 	edge      *edge.Edge
+	room      *room.Room
 	staff     *staff.Service
 	ledger    Ledger
 	payouts   Payouts
@@ -70,12 +72,13 @@ func New(ctx context.Context, d Deps) (*Console, error) {
 		Description: "面向品牌员工的接口。每个写操作都要带 Idempotency-Key，并写入操作日志；错误是 RFC 9457 格式，带稳定的错误码。" +
 			"每个操作所需的权限见 x-permission。",
 		Session: "POST /console/api/login 返回的 token", Caller: "operator", Answers: "console_answers",
-		Authenticate: c.authenticate,
-		Store:        d.Store, Clock: d.Clock, Log: d.Log, Limiter: d.Limiter, Metrics: d.Metrics, TrustProxy: d.TrustProxy,
+		Authenticate: c.authenticate, Permit: func(ctx context.Context, op edge.Operation) error { return c.room.Permit(ctx, op) },
+		Store: d.Store, Clock: d.Clock, Log: d.Log, Limiter: d.Limiter, Metrics: d.Metrics, TrustProxy: d.TrustProxy,
 	})
 	if err != nil {
 		return nil, err
 	}
+	c.room = &room.Room{Edge: c.edge, Staff: c.staff, Members: d.Members, Clock: d.Clock}
 	c.declare()
 	for _, op := range c.edge.Operations() {
 		if op.Open == (op.Permission != "") {
@@ -127,5 +130,6 @@ func (c *Console) Tidy(ctx context.Context) (int, error) {
 		return answers, err
 	}
 	sessions, err := c.staff.PruneSessions(ctx)
-	return answers + sessions, err
+	attempts, err2 := c.staff.PruneAttempts(ctx)
+	return answers + sessions + attempts, errors.Join(err, err2)
 }

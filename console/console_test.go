@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,45 +27,143 @@ func TestTheFirstDay(t *testing.T) {
 	boss.refused("POST", "/console/api/me/password", map[string]any{"old": "nonsense", "new": ownPassword}, 403, "STF_PASSWORD_WRONG")
 	boss.refused("POST", "/console/api/me/password", map[string]any{"old": first, "new": first}, 422, "STF_PASSWORD_SAME")
 	boss.must("POST", "/console/api/me/password", map[string]any{"old": first, "new": ownPassword}, 204)
-	add := map[string]any{"login": "wang", "name": "王芳", "roles": []string{"finance-maker", "tax"}}
-	added := boss.must("POST", "/console/api/operators", add, 201)
-	clerk := &caller{w: w, operator: added.text("id"), console: w.console}
-	clerk.signIn("wang", added.text("password"))
-	clerk.must("POST", "/console/api/me/password", map[string]any{"old": added.text("password"), "new": ownPassword}, 204)
+	second := w.hire("zhao", staff.Admin)
+	add := map[string]any{"login": "wang", "name": "王芳", "roles": []string{"tax", "finance-maker"}}
+	asked := boss.must("POST", "/console/api/operators", add, 202)
+	path := "/console/api/operator-drafts/" + asked.text("id")
+	boss.refused("POST", path+"/confirm", nil, 403, "STF_DRAFT_OWN")
+	added := second.confirms("operator", asked)
+	code := added.text("enrolment_code")
+	if code == "" || strings.Contains(boss.send("GET", path, nil).body, code) {
+		t.Fatal(added)
+	}
+	if again := second.confirms("operator", asked); again.text("enrolment_code") == "" || again.text("enrolment_code") == code {
+		t.Fatal("the answer was lost, and there is no other code:", again)
+	} else {
+		code = again.text("enrolment_code")
+	}
+	clerk := &caller{w: w, operator: staff.IDOf("wang"), console: w.console}
+	clerk.signIn("wang", code)
+	clerk.must("POST", "/console/api/me/password", map[string]any{"old": code, "new": ownPassword}, 204)
+	if late := second.confirms("operator", asked); late["enrolment_code"] != nil {
+		t.Error("a code for an account that is in use:", late)
+	}
 	me := clerk.must("GET", "/console/api/me", nil, 200)
 	want := answer{
 		"operator": clerk.operator, "login": "wang", "name": "王芳", "roles": []any{"finance-maker", "tax"}, "must_change": false,
 		"expires_at": "2026-03-02T13:00:00Z",
 		"permissions": []any{
-			"adjustment.propose", "dispute.read", "entry.read", "export.read", "grade.read", "hosting.read", "payee.read", "payee.set",
-			"policy.draft", "policy.read", "purse.read", "reconcile.run", "task.read", "task.resolve", "tax.draft", "tax.read",
-			"withdrawal.read",
+			"adjustment.propose", "dispute.read", "entry.read", "export.read", "grade.read", "hosting.read", "payee.read",
+			"payee.set", "policy.draft", "policy.read", "purse.read", "reconcile.run", "task.read", "task.resolve", "tax.draft",
+			"tax.read", "withdrawal.read", "withdrawal.stop",
 		},
 	}
 	if diff := cmp.Diff(want, me); diff != "" {
 		t.Error(diff)
 	}
 	clerk.refused("POST", "/console/api/operators", add, 403, "STF_DENIED")
-	boss.must("PUT", "/console/api/operators/"+clerk.operator+"/roles", map[string]any{"roles": []string{"auditor"}}, 200)
+	account := "/console/api/operators/" + clerk.operator
+	boss.must("PUT", account+"/roles", map[string]any{"roles": []string{"tax"}}, 200)
+	more := boss.must("PUT", account+"/roles", map[string]any{"roles": []string{"auditor"}}, 202)
+	clerk.refused("GET", "/console/api/audit", nil, 403, "STF_DENIED")
+	second.must("POST", "/console/api/operator-drafts/"+answer(more["draft"].(map[string]any)).text("id")+"/confirm", nil, 200)
 	if log := clerk.must("GET", "/console/api/audit", nil, 200); len(log.list("deeds")) == 0 {
 		t.Error(log)
 	}
 	boss.refused("PUT", "/console/api/operators/"+boss.operator+"/roles", map[string]any{"roles": []string{"auditor"}}, 403, "STF_OWN_ACCOUNT")
-	boss.must("POST", "/console/api/operators/"+clerk.operator+"/disable", nil, 200)
+	boss.must("POST", account+"/disable", nil, 200)
 	clerk.refused("GET", "/console/api/me", nil, 401, "STF_SESSION_INVALID")
-	boss.refused("POST", "/console/api/operators/"+clerk.operator+"/reset-password", nil, 409, "STF_STATE")
-	boss.must("POST", "/console/api/operators/"+clerk.operator+"/enable", nil, 200)
-	reset := boss.must("POST", "/console/api/operators/"+clerk.operator+"/reset-password", nil, 200)
-	clerk.signIn("wang", reset.text("password"))
+	boss.refused("POST", account+"/reset-password", nil, 409, "STF_STATE")
+	second.confirms("operator", boss.must("POST", account+"/enable", nil, 202))
+	reset := second.confirms("operator", boss.must("POST", account+"/reset-password", nil, 202))
+	clerk.signIn("wang", reset.text("enrolment_code"))
+	boss.refused("PUT", account+"/member", map[string]any{"member": "ghost"}, 404, "CON_MEMBER_NOT_FOUND")
+	second.confirms("operator", boss.must("PUT", account+"/member", map[string]any{"member": "alice"}, 202))
 	if diff := cmp.Diff([]string{
-		"add-operator|done|||finance-maker tax", "login|done|||", "change-password|done|||",
-		"set-roles|done||finance-maker tax|auditor", "disable-operator|done|||disabled", "reset-password|refused|STF_STATE||",
-		"enable-operator|done|||active", "reset-password|done|||", "login|done|||",
+		"login|done|||", "change-password|done|||", "set-roles|done||finance-maker tax|tax", "disable-operator|done|||disabled",
+		"reset-password|refused|STF_STATE||", "login|done|||",
+		"link-member|refused|CON_MEMBER_NOT_FOUND||",
 	}, w.deeds(staff.SubjectOf(clerk.operator)), sorted()); diff != "" {
 		t.Error(diff)
 	}
 	clerk.must("POST", "/console/api/logout", nil, 204)
 	clerk.refused("GET", "/console/api/me", nil, 401, "STF_SESSION_INVALID")
+	log := w.deeds(staff.SubjectOf(clerk.operator))
+	if !slices.ContainsFunc(log, func(line string) bool { return strings.HasPrefix(line, "logout|done||session ") }) {
+		t.Error(log)
+	}
+}
+
+// One administrator tries to become a maker and two checkers.
+func TestOneAdministratorAloneGetsNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	boss := w.hire("chen", staff.Admin)
+	clerk := w.hire("wang", staff.Auditor)
+	account := "/console/api/operators/" + clerk.operator
+	for _, try := range []struct {
+		method, path string
+		body         any
+	}{
+		{"POST", "/console/api/operators", map[string]any{"login": "maker", "name": "n", "roles": []string{"finance-maker"}}},
+		{"POST", account + "/reset-password", nil},
+		{"POST", account + "/enable", nil},
+		{"PUT", account + "/member", map[string]any{"member": "alice"}},
+		{"PUT", account + "/roles", map[string]any{"roles": []string{"auditor", "finance-checker"}}},
+	} {
+		r := boss.send(try.method, try.path, try.body)
+		draft := r.answer().text("id")
+		if draft == "" {
+			draft = answer(r.answer()["draft"].(map[string]any)).text("id")
+		}
+		if r.status != 202 || strings.Contains(r.body, "enrolment_code") {
+			t.Fatal(r)
+		}
+		boss.refused("POST", "/console/api/operator-drafts/"+draft+"/confirm", nil, 403, "STF_DRAFT_OWN")
+	}
+	if o, err := w.staff.Operator(t.Context(), clerk.operator); err != nil || o.Member != "" || len(o.Roles) != 1 {
+		t.Error(o, err)
+	}
+	if _, err := w.staff.Operator(t.Context(), staff.IDOf("maker")); err == nil {
+		t.Error("the maker exists")
+	}
+	r := boss.send("PUT", account+"/roles", map[string]any{"roles": []string{"finance-maker"}})
+	mine := w.hire("second", staff.Admin)
+	mine.must("POST", "/console/api/operator-drafts/"+answer(r.answer()["draft"].(map[string]any)).text("id")+"/refuse", map[string]any{"why": "没有必要"}, 200)
+}
+
+// What is refused, taken out of the house, or failed is in the audit log with where it came from.
+func TestTheAuditLogKnowsSourcesFailuresAndExports(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hire("boss", staff.Admin)
+	clerk := w.hire("tax", staff.Tax)
+	reader := w.hire("reader", staff.Auditor)
+	w.clock.Advance(time.Minute)
+	w.nobody().refused("POST", "/console/api/login", map[string]any{"login": "tax", "password": "nonsense"}, 401, "STF_LOGIN_REFUSED")
+	w.nobody().refused("POST", "/console/api/login", map[string]any{"login": "no-such-person", "password": "nonsense"}, 401, "STF_LOGIN_REFUSED")
+	clerk.refused("POST", "/console/api/operators", nil, 403, "STF_DENIED")
+	clerk.must("GET", "/console/api/tax/filing?year=2026&month=2", nil, 200)
+	clerk.must("POST", "/console/api/logout", nil, 204)
+	page := reader.must("GET", "/console/api/audit?from=2026-03-02T01:01:00Z", nil, 200)
+	var got []string
+	for _, d := range page.list("deeds") {
+		deed := answer(d.(map[string]any))
+		got = append(got, strings.Join([]string{deed.text("by"), deed.text("operation"), deed.text("subject"), deed.text("outcome"), deed.text("code"), deed.text("after")}, "|"))
+		signedIn := deed.text("by") != staff.Nobody
+		if deed.text("address") != "192.0.2.1" || deed.text("request_id") == "" || (deed.text("session") != "") != signedIn {
+			t.Error(deed)
+		}
+	}
+	tax := clerk.operator
+	if diff := cmp.Diff([]string{
+		"nobody|login|" + staff.SubjectOf(tax) + "|refused|STF_LOGIN_REFUSED|failed 1 times here",
+		"nobody|login|login/unknown|refused|STF_LOGIN_REFUSED|failed 1 times here",
+		tax + "|add-operator||refused|STF_DENIED|", tax + "|export-filing|filing/2026-02|done||0 lines",
+		tax + "|logout|" + staff.SubjectOf(tax) + "|done||",
+	}, got, sorted()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // sorted compares deeds of one moment, whose order is nobody's business.
@@ -95,9 +194,10 @@ func TestTheAuditLogIsReadByTimeAndNamesPeople(t *testing.T) {
 		t.Error("no request id")
 	}
 	delete(deed, "request_id")
+	delete(deed, "session")
 	want := map[string]any{
 		"by": boss.operator, "name": "员工chen", "at": "2026-03-02T02:00:00Z", "operation": "disable-operator",
-		"subject": "operator/" + other.operator, "after": "disabled", "outcome": "done", "ended_at": "2026-03-02T02:00:00Z",
+		"subject": "operator/" + other.operator, "after": "disabled", "outcome": "done", "address": "192.0.2.1", "ended_at": "2026-03-02T02:00:00Z",
 	}
 	if diff := cmp.Diff(want, deed); diff != "" {
 		t.Error(diff)
@@ -135,19 +235,17 @@ func TestSessionsAreSeenAndEnded(t *testing.T) {
 	boss.refused("GET", "/console/api/operators/nobody/sessions", nil, 404, "STF_NOT_FOUND")
 }
 
-func TestAddingIsRepeatableAndKeepsNoPassword(t *testing.T) {
+func TestProposingAnAccountIsRepeatable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	boss := w.hire("chen", staff.Admin)
 	add := map[string]any{"login": "wang", "name": "王芳", "roles": []string{"tax"}}
 	one := boss.keyed("key-of-wang", "POST", "/console/api/operators", add)
 	two := boss.keyed("key-of-wang", "POST", "/console/api/operators", add)
-	if one.status != 201 || two.status != 201 || one.answer().text("id") != two.answer().text("id") ||
-		one.answer().text("password") == two.answer().text("password") {
+	if one.status != 202 || one.body != two.body {
 		t.Error(one, two)
 	}
-	(&caller{w: w, console: w.console}).refused("POST", "/console/api/login",
-		map[string]any{"login": "wang", "password": one.answer().text("password")}, 401, "STF_LOGIN_REFUSED")
+	add["login"] = "chen"
 	boss.refused("POST", "/console/api/operators", add, 409, "STF_LOGIN_TAKEN")
 }
 

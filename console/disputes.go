@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/console/room"
 	"guanxi/internal/docstore"
 	"guanxi/internal/edge"
 	"guanxi/staff"
@@ -15,7 +16,7 @@ type DisputePath struct {
 	Dispute string `path:"dispute" minLength:"1" maxLength:"64"`
 }
 
-func (p DisputePath) subject() string { return "dispute/" + p.Dispute }
+func (p DisputePath) Subject() string { return "dispute/" + p.Dispute }
 
 // DisputeView is a member's doubt with the evidence as it stood then.
 type DisputeView struct {
@@ -104,6 +105,13 @@ func (c *Console) declareDisputes() {
 		Permission: string(staff.DisputeAnswer),
 	}, func(ctx context.Context, in *answerInput, deed *deed) (*disputeOutput, error) {
 		deed.After = string(in.Body.State) + " " + in.Body.Words
+		seen, err := c.ledger.Dispute(ctx, in.Dispute)
+		if err == nil {
+			err = room.Impartial(ctx, seen.Member)
+		}
+		if err != nil {
+			return nil, err
+		}
 		d, err := c.ledger.AnswerDispute(ctx, commission.DisputeAnswer{
 			Dispute: in.Dispute, By: edge.Caller(ctx), Words: in.Body.Words, State: in.Body.State, Voucher: in.Body.Voucher,
 		})

@@ -5,21 +5,24 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"guanxi/commission"
+	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/staff"
 )
 
 const draftOfPolicy = "policy"
 
-// DraftPath names a draft.
-type DraftPath struct {
-	Draft string `path:"draft" minLength:"1" maxLength:"64"`
-}
-
-func (p DraftPath) subject() string { return "draft/" + p.Draft }
+type (
+	// DraftPath names a draft.
+	DraftPath = room.DraftPath
+	// DraftView is a draft without its content.
+	DraftView   = room.DraftView
+	draftsInput = room.DraftsInput
+	draftWrite  = room.DraftWrite
+	dropInput   = room.DropInput
+)
 
 type draftInput struct {
 	edge.Keyed
@@ -27,19 +30,6 @@ type draftInput struct {
 		Title  string      `json:"title" minLength:"1" maxLength:"100" doc:"给复核人看的标题"`
 		Policy PolicyRules `json:"policy"`
 	}
-}
-
-// DraftView is a draft without its content.
-type DraftView struct {
-	ID        string           `json:"id"`
-	Title     string           `json:"title"`
-	Maker     string           `json:"maker" doc:"经办人"`
-	MadeAt    time.Time        `json:"made_at"`
-	State     staff.DraftState `json:"state" enum:"open,taking,taken,dropped"`
-	Checker   string           `json:"checker,omitempty" doc:"复核人"`
-	CheckedAt time.Time        `json:"checked_at,omitzero"`
-	Result    string           `json:"result,omitempty" doc:"发布成的版本，如 policy/7"`
-	Why       string           `json:"why,omitempty"`
 }
 
 type draftOutput struct {
@@ -73,42 +63,14 @@ type recallPolicyInput struct {
 	Body recallBody
 }
 
-type draftsInput struct {
-	edge.Paged
-	State staff.DraftState `query:"state" enum:"open,taking,taken,dropped" default:"open"`
-}
-
-type draftsOutput struct {
-	Body struct {
-		People
-		Drafts []DraftView `json:"drafts" doc:"从新到旧"`
-		Next   string      `json:"next,omitempty"`
-	}
-}
-
-type draftWrite struct {
-	edge.Keyed
-	DraftPath
-}
-
-type dropInput struct {
-	edge.Keyed
-	DraftPath
-	Body struct {
-		Why string `json:"why" minLength:"1" maxLength:"200"`
-	}
-}
-
-func viewDraft(d *staff.Draft) DraftView {
-	return DraftView{d.ID, d.Title, d.Maker, d.MadeAt, d.State, d.Checker, d.CheckedAt, d.Result, d.Why}
-}
+func viewDraft(d *staff.Draft) DraftView { return room.ViewDraft(d) }
 
 func (c *Console) declareDrafts() {
 	edge.Register(c.edge, edge.Operation{
 		ID: "policy-drafts", Method: "GET", Path: "/console/api/policy-drafts", Tag: tagPolicies, Summary: "规则草稿",
 		Permission: string(staff.PolicyRead),
-	}, func(ctx context.Context, in *draftsInput) (*draftsOutput, error) {
-		return c.drafts(ctx, draftOfPolicy, in)
+	}, func(ctx context.Context, in *draftsInput) (*room.DraftsOutput, error) {
+		return c.room.Drafts(ctx, draftOfPolicy, in)
 	})
 	edge.Register(c.edge, edge.Operation{
 		ID: "policy-draft", Method: "GET", Path: "/console/api/policy-drafts/{draft}", Tag: tagPolicies, Summary: "草稿内容",

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guanxi/community"
+	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/staff"
 )
@@ -21,7 +22,7 @@ type HostPath struct {
 	Host string `path:"host" minLength:"1" maxLength:"100"`
 }
 
-func (p HostPath) subject() string { return "host/" + p.Host }
+func (p HostPath) Subject() string { return "host/" + p.Host }
 
 // GradeView is a host's grade and how it came about.
 type GradeView struct {
@@ -64,24 +65,48 @@ func (c *Console) declareGrades() {
 	}, func(ctx context.Context, in *HostPath) (*gradeOutput, error) {
 		return c.showGrade(ctx, in.Host)
 	})
+	grades := c.grades()
 	write(c, edge.Operation{
 		ID: "set-grade", Method: "PUT", Path: "/console/api/hosts/{host}/grade", Tag: tagHosts,
-		Summary: "评定团长等级：对此后下的订单有效，佣金规则可按等级不同", Permission: string(staff.GradeSet),
-	}, func(ctx context.Context, in *setGradeInput, d *deed) (*gradeOutput, error) {
-		d.After = in.Body.Grade + ": " + in.Body.Reason
-		if err := c.requireMember(ctx, in.Host); err != nil {
-			return nil, err
-		}
+		Summary:    "提议评定团长等级，待他人确认：确认后对此后下的订单有效，佣金规则可按等级不同",
+		Permission: string(staff.GradeSet), Status: 202,
+	}, func(ctx context.Context, in *setGradeInput, d *deed) (*room.DraftOutput[GradeChange], error) {
 		was, err := c.hosts.Grading(ctx, in.Host)
 		if err != nil {
 			return nil, err
 		}
-		d.Before = was.Grade
-		if err := c.hosts.SetGrade(ctx, in.Host, in.Body.Grade, edge.Caller(ctx), in.Body.Reason); err != nil {
-			return nil, err
-		}
-		return c.showGrade(ctx, in.Host)
+		change := GradeChange{Host: in.Host, Was: was.Grade, Grade: in.Body.Grade, Reason: in.Body.Reason}
+		draft, err := grades.Offer(ctx, in.Key, "评定 "+in.Host+" 为「"+in.Body.Grade+"」："+in.Body.Reason, change, d.Deed)
+		return grades.Show(ctx, draft, err)
 	})
+	grades.Declare()
+}
+
+// GradeChange is a grade that somebody proposes.
+type GradeChange struct {
+	Host   string `json:"host"`
+	Was    string `json:"was" doc:"提议时的等级"`
+	Grade  string `json:"grade" doc:"空为取消定级"`
+	Reason string `json:"reason"`
+}
+
+func (c *Console) grades() *room.TwoPeople[GradeChange] {
+	return &room.TwoPeople[GradeChange]{
+		Room: c.room, Kind: "grade", Tag: tagHosts, What: "团长等级",
+		Read: staff.GradeRead, Propose: staff.GradeSet, Confirm: staff.GradeConfirm,
+		About: func(g GradeChange) []string { return []string{g.Host} },
+		Check: func(ctx context.Context, g GradeChange) error { return c.room.RequireMember(ctx, g.Host) },
+		Do: func(ctx context.Context, d *staff.Draft, g GradeChange) (room.Done, error) {
+			now, err := c.hosts.Grading(ctx, g.Host)
+			if err == nil && now.Grade != g.Was && now.Grade != g.Grade {
+				err = room.ErrStale
+			}
+			if err == nil {
+				err = c.hosts.SetGrade(ctx, g.Host, g.Grade, d.Maker, g.Reason)
+			}
+			return room.Done{Result: HostPath{g.Host}.Subject()}, err
+		},
+	}
 }
 
 func (c *Console) showGrade(ctx context.Context, host string) (*gradeOutput, error) {

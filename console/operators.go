@@ -2,8 +2,10 @@ package console
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"guanxi/console/room"
 	"guanxi/internal/docstore"
 	"guanxi/internal/edge"
 	"guanxi/staff"
@@ -14,20 +16,20 @@ type OperatorPath struct {
 	Operator string `path:"operator" minLength:"1" maxLength:"64"`
 }
 
-func (p OperatorPath) subject() string { return staff.SubjectOf(p.Operator) }
+func (p OperatorPath) Subject() string { return staff.SubjectOf(p.Operator) }
 
 // OperatorView is an operator as the console shows one.
 type OperatorView struct {
-	ID          string       `json:"id"`
-	Login       string       `json:"login"`
-	Name        string       `json:"name"`
-	Roles       []staff.Role `json:"roles"`
-	State       staff.State  `json:"state" enum:"active,disabled"`
-	MustChange  bool         `json:"must_change" doc:"还在用初始密码"`
-	LockedUntil time.Time    `json:"locked_until,omitzero" doc:"因多次输错密码锁定到何时"`
-	LastLogin   time.Time    `json:"last_login,omitzero"`
-	AddedBy     string       `json:"added_by" doc:"员工编号，system 表示在服务器上添加"`
-	AddedAt     time.Time    `json:"added_at"`
+	ID         string       `json:"id"`
+	Login      string       `json:"login"`
+	Name       string       `json:"name"`
+	Roles      []staff.Role `json:"roles"`
+	State      staff.State  `json:"state" enum:"active,disabled"`
+	MustChange bool         `json:"must_change" doc:"还没有设置自己的密码"`
+	Member     string       `json:"member,omitempty" doc:"本人的会员编号：不能审批与之有关的钱"`
+	LastLogin  time.Time    `json:"last_login,omitzero"`
+	AddedBy    string       `json:"added_by" doc:"员工编号，system 表示在服务器上添加"`
+	AddedAt    time.Time    `json:"added_at"`
 }
 
 type operatorOutput struct{ Body OperatorView }
@@ -61,11 +63,19 @@ type operatorWrite struct {
 	OperatorPath
 }
 
-type addedOutput struct {
+type linkInput struct {
+	edge.Keyed
+	OperatorPath
 	Body struct {
-		OperatorView
-		Password string    `json:"password" doc:"初始密码，只显示这一次；重试会得到新的"`
-		Until    time.Time `json:"password_until" doc:"初始密码到何时有效"`
+		Member string `json:"member" maxLength:"100" doc:"会员编号；空为解除关联"`
+	}
+}
+
+type setRolesOutput struct {
+	Status int
+	Body   struct {
+		Operator *OperatorView   `json:"operator,omitempty" doc:"只减少岗位时立即生效（200）"`
+		Draft    *room.DraftView `json:"draft,omitempty" doc:"增加岗位时待另一位管理员确认（202）"`
 	}
 }
 
@@ -85,17 +95,8 @@ const tagOperators = "员工账号"
 func viewOperator(o *staff.Operator) OperatorView {
 	return OperatorView{
 		ID: o.ID, Login: o.Login, Name: o.Name, Roles: o.Roles, State: o.State, MustChange: o.MustChange,
-		LockedUntil: o.LockedUntil, LastLogin: o.LastLogin, AddedBy: o.AddedBy, AddedAt: o.AddedAt,
+		Member: o.Member, LastLogin: o.LastLogin, AddedBy: o.AddedBy, AddedAt: o.AddedAt,
 	}
-}
-
-func viewAdded(a staff.Added, err error) (*addedOutput, error) {
-	if err != nil {
-		return nil, err
-	}
-	out := &addedOutput{}
-	out.Body.OperatorView, out.Body.Password, out.Body.Until = viewOperator(a.Operator), a.Password, a.Operator.PasswordUntil
-	return out, nil
 }
 
 func (c *Console) declareOperators() {
@@ -124,58 +125,102 @@ func (c *Console) declareOperators() {
 		}
 		return out, nil
 	})
-	// Repeating either of these makes another password.
-	writeSecret(c, edge.Operation{
-		ID: "add-operator", Method: "POST", Path: "/console/api/operators", Tag: tagOperators, Summary: "添加员工",
-		Permission: string(staff.OperatorManage), Status: 201,
-	}, func(ctx context.Context, in *addOperatorInput, d *deed) (*addedOutput, error) {
-		d.Subject = staff.SubjectOf(staff.IDOf(in.Body.Login))
-		d.After = staff.Words(nil, in.Body.Roles).After
-		return viewAdded(c.staff.AddOperator(ctx, staff.AddInput{
-			By: edge.Caller(ctx), Key: in.Key, Request: edge.RequestID(ctx), Login: in.Body.Login, Name: in.Body.Name, Roles: in.Body.Roles,
-		}))
-	})
-	writeSecret(c, edge.Operation{
-		ID: "reset-password", Method: "POST", Path: "/console/api/operators/{operator}/reset-password", Tag: tagOperators,
-		Summary: "重置密码并解锁", Permission: string(staff.OperatorManage),
-	}, func(ctx context.Context, in *operatorWrite, _ *deed) (*addedOutput, error) {
-		return viewAdded(c.staff.ResetPassword(ctx, edge.Caller(ctx), in.Operator))
-	})
 	c.declareOperatorStates()
 	c.declareOperatorSessions()
 }
 
+// declareOperatorStates are the changes of accounts. What hands out power or an entry is a proposal that another
+// administrator confirms; what takes them away is done at once.
 func (c *Console) declareOperatorStates() {
+	accounts := c.accounts()
+	propose := func(ctx context.Context, key, title string, a AccountChange, d *deed) (*room.DraftOutput[AccountChange], error) {
+		draft, err := accounts.Offer(ctx, a.What+"/"+key, title, a, d.Deed)
+		return accounts.Show(ctx, draft, err)
+	}
 	write(c, edge.Operation{
-		ID: "set-roles", Method: "PUT", Path: "/console/api/operators/{operator}/roles", Tag: tagOperators, Summary: "调整岗位",
-		Permission: string(staff.OperatorManage),
-	}, func(ctx context.Context, in *rolesInput, d *deed) (*operatorOutput, error) {
-		before, o, err := c.staff.SetRoles(ctx, edge.Caller(ctx), in.Operator, in.Body.Roles)
-		if err != nil {
-			return nil, err
+		ID: "add-operator", Method: "POST", Path: "/console/api/operators", Tag: tagOperators, Summary: "提议添加员工，待另一位管理员确认",
+		Permission: string(staff.OperatorManage), Status: 202,
+	}, func(ctx context.Context, in *addOperatorInput, d *deed) (*room.DraftOutput[AccountChange], error) {
+		b := &in.Body
+		title := "添加员工 " + b.Login + "（" + b.Name + "）：" + roleNames(b.Roles)
+		if _, err := c.staff.Operator(ctx, staff.IDOf(b.Login)); err == nil {
+			return nil, staff.ErrLoginTaken
 		}
-		d.Change = staff.Words(before, o.Roles)
-		return &operatorOutput{viewOperator(o)}, nil
+		a := AccountChange{What: "add", Operator: staff.IDOf(b.Login), Login: b.Login, Name: b.Name, Roles: sortedRoles(b.Roles)}
+		return propose(ctx, in.Key, title, a, d)
 	})
-	for _, one := range []struct {
-		id, path, summary string
-		act               func(ctx context.Context, by, operator string) (*staff.Operator, error)
-	}{
-		{"disable-operator", "disable", "停用账号，并结束其所有登录", c.staff.Disable},
-		{"enable-operator", "enable", "重新启用账号", c.staff.Enable},
+	for _, one := range []struct{ id, path, what, summary, title string }{
+		{"reset-password", "reset-password", "reset", "提议重发登录码，待另一位管理员确认：原密码与登录失效", "重发登录码 "},
+		{"enable-operator", "enable", "enable", "提议重新启用账号，待另一位管理员确认", "重新启用 "},
 	} {
 		write(c, edge.Operation{
 			ID: one.id, Method: "POST", Path: "/console/api/operators/{operator}/" + one.path, Tag: tagOperators, Summary: one.summary,
-			Permission: string(staff.OperatorManage),
-		}, func(ctx context.Context, in *operatorWrite, d *deed) (*operatorOutput, error) {
-			o, err := one.act(ctx, edge.Caller(ctx), in.Operator)
+			Permission: string(staff.OperatorManage), Status: 202,
+		}, func(ctx context.Context, in *operatorWrite, d *deed) (*room.DraftOutput[AccountChange], error) {
+			o, err := c.staff.Operator(ctx, in.Operator)
 			if err != nil {
 				return nil, err
 			}
-			d.After = string(o.State)
-			return &operatorOutput{viewOperator(o)}, nil
+			if one.what == "reset" && o.State != staff.Active {
+				return nil, staff.ErrMove
+			}
+			return propose(ctx, in.Key, one.title+o.Login, AccountChange{What: one.what, Operator: o.ID}, d)
 		})
 	}
+	write(c, edge.Operation{
+		ID: "link-member", Method: "PUT", Path: "/console/api/operators/{operator}/member", Tag: tagOperators,
+		Summary: "提议关联员工本人的会员账号，待另一位管理员确认", Permission: string(staff.OperatorManage), Status: 202,
+	}, func(ctx context.Context, in *linkInput, d *deed) (*room.DraftOutput[AccountChange], error) {
+		o, err := c.staff.Operator(ctx, in.Operator)
+		if err != nil {
+			return nil, err
+		}
+		title := "关联 " + o.Login + " 的会员账号 " + in.Body.Member
+		return propose(ctx, in.Key, title, AccountChange{What: "link", Operator: o.ID, Member: in.Body.Member}, d)
+	})
+	c.declareRoles(accounts)
+	accounts.Declare()
+}
+
+func (c *Console) declareRoles(accounts *room.TwoPeople[AccountChange]) {
+	write(c, edge.Operation{
+		ID: "disable-operator", Method: "POST", Path: "/console/api/operators/{operator}/disable", Tag: tagOperators,
+		Summary: "停用账号，并结束其所有登录", Permission: string(staff.OperatorManage),
+	}, func(ctx context.Context, in *operatorWrite, d *deed) (*operatorOutput, error) {
+		o, err := c.staff.Disable(ctx, edge.Caller(ctx), in.Operator)
+		if err != nil {
+			return nil, err
+		}
+		d.After = string(o.State)
+		return &operatorOutput{viewOperator(o)}, nil
+	})
+	write(c, edge.Operation{
+		ID: "set-roles", Method: "PUT", Path: "/console/api/operators/{operator}/roles", Tag: tagOperators,
+		Summary: "调整岗位：减少立即生效，增加待另一位管理员确认", Permission: string(staff.OperatorManage),
+	}, func(ctx context.Context, in *rolesInput, d *deed) (*setRolesOutput, error) {
+		out := &setRolesOutput{Status: 200}
+		before, o, err := c.staff.SetRoles(ctx, edge.Caller(ctx), in.Operator, in.Body.Roles)
+		if err == nil {
+			d.Change = staff.Words(before, o.Roles)
+			shown := viewOperator(o)
+			out.Body.Operator = &shown
+			return out, nil
+		}
+		if !errors.Is(err, staff.ErrTwoPeople) {
+			return nil, err
+		}
+		if o, err = c.staff.Operator(ctx, in.Operator); err != nil {
+			return nil, err
+		}
+		change := AccountChange{What: "roles", Operator: o.ID, Was: o.Roles, Roles: sortedRoles(in.Body.Roles)}
+		draft, err := accounts.Offer(ctx, "roles/"+in.Key, "调整 "+o.Login+" 的岗位："+roleNames(o.Roles)+" → "+roleNames(change.Roles), change, d.Deed)
+		if err != nil {
+			return nil, err
+		}
+		shown := room.ViewDraft(draft)
+		out.Status, out.Body.Draft = 202, &shown
+		return out, nil
+	})
 }
 
 func (c *Console) declareOperatorSessions() {

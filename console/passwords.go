@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+
+	"guanxi/staff"
 )
 
 // Cost is how slow a hash is. Raising it is safe at any time: a stored hash carries the cost it was made with.
@@ -19,14 +21,19 @@ type Cost struct {
 }
 
 // Argon hashes passwords with argon2id (RFC 9106). The defaults are OWASP's smallest recommended setting: 19 MiB and two
-// passes. A hash takes a core and its memory for some 20 ms, so no more than AtOnce run at a time; others wait.
+// passes. A hash takes a core and its memory for some 20 ms, so only a few run at a time and others wait. Strangers wait for
+// each other and never stand before somebody who is known; of them, too many are turned away.
 type Argon struct {
 	cost  Cost
-	turns chan struct{}
+	turns map[staff.Turn]chan struct{}
+	queue chan struct{} // strangers who wait
 }
 
 const (
-	atOnce    = 2
+	trustedAtOnce  = 2
+	strangerAtOnce = 1
+	strangersWait  = 32
+
 	saltBytes = 16
 	hashBytes = 32
 )
@@ -44,7 +51,11 @@ func NewArgon(c Cost) (*Argon, error) {
 	if !c.sane() {
 		return nil, errors.New("console: password cost out of range")
 	}
-	return &Argon{cost: c, turns: make(chan struct{}, atOnce)}, nil
+	return &Argon{
+		cost:  c,
+		turns: map[staff.Turn]chan struct{}{staff.Trusted: make(chan struct{}, trustedAtOnce), staff.Stranger: make(chan struct{}, strangerAtOnce)},
+		queue: make(chan struct{}, strangersWait),
+	}, nil
 }
 
 // sane bounds what a stored hash may ask of us, too.
@@ -56,7 +67,7 @@ func (c Cost) sane() bool {
 func (a *Argon) Hash(ctx context.Context, password string) (string, error) {
 	var salt [saltBytes]byte
 	_, _ = rand.Read(salt[:])
-	sum, err := a.sum(ctx, a.cost, salt[:], password)
+	sum, err := a.sum(ctx, staff.Trusted, a.cost, salt[:], password)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +77,7 @@ func (a *Argon) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // Matches compares in constant time.
-func (a *Argon) Matches(ctx context.Context, hash, password string) (bool, error) {
+func (a *Argon) Matches(ctx context.Context, turn staff.Turn, hash, password string) (bool, error) {
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
 		return false, errHash
@@ -81,19 +92,28 @@ func (a *Argon) Matches(ctx context.Context, hash, password string) (bool, error
 	if err1 != nil || err2 != nil || len(salt) != saltBytes || len(want) != hashBytes || version != argon2.Version || !cost.sane() {
 		return false, errHash
 	}
-	got, err := a.sum(ctx, cost, salt, password)
+	got, err := a.sum(ctx, turn, cost, salt, password)
 	if err != nil {
 		return false, err
 	}
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-func (a *Argon) sum(ctx context.Context, c Cost, salt []byte, password string) ([]byte, error) {
+func (a *Argon) sum(ctx context.Context, turn staff.Turn, c Cost, salt []byte, password string) ([]byte, error) {
+	if turn == staff.Stranger {
+		select {
+		case a.queue <- struct{}{}:
+			defer func() { <-a.queue }()
+		default:
+			return nil, staff.ErrTurns
+		}
+	}
+	turns := a.turns[turn]
 	select {
-	case a.turns <- struct{}{}:
+	case turns <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-a.turns }()
+	defer func() { <-turns }()
 	return argon2.IDKey([]byte(password), salt, c.Passes, c.MemoryKiB, 1, hashBytes), nil
 }

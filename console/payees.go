@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"guanxi/commission"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
+	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/staff"
 )
@@ -39,7 +39,7 @@ type setKindInput struct {
 	}
 }
 
-func (in *setKindInput) subject() string { return "payee/" + in.Member }
+func (in *setKindInput) Subject() string { return "payee/" + in.Member }
 
 func (c *Console) showPayee(ctx context.Context, p *withdrawal.Payee, err error) (*payeeOutput, error) {
 	if err != nil {
@@ -66,20 +66,46 @@ func (c *Console) declarePayees() {
 		p, err := c.payouts.Payee(ctx, in.Member)
 		return c.showPayee(ctx, p, err)
 	})
+	kinds := c.payeeKinds()
 	write(c, edge.Operation{
 		ID: "set-payee-kind", Method: "PUT", Path: "/console/api/purses/{member}/payee-kind", Tag: tagPurses,
-		Summary: "认定收款人类型，决定以后的付款怎么扣税", Permission: string(staff.PayeeSet),
-	}, func(ctx context.Context, in *setKindInput, d *deed) (*payeeOutput, error) {
-		kind, by := in.Body.Kind, edge.Caller(ctx)
-		d.After = string(kind) + ": " + in.Body.Reason
-		if in.Member == commission.Staff(by) {
-			return nil, ErrOwnPurse
-		}
-		if err := c.requireMember(ctx, in.Member); err != nil {
+		Summary: "提议认定收款人类型，待他人确认：决定以后的付款怎么扣税", Permission: string(staff.PayeeSet), Status: 202,
+	}, func(ctx context.Context, in *setKindInput, d *deed) (*room.DraftOutput[KindChange], error) {
+		was, err := c.payouts.Payee(ctx, in.Member)
+		if err != nil {
 			return nil, err
 		}
-		p, was, err := c.payouts.SetKind(ctx, withdrawal.KindInput{Member: in.Member, Kind: kind, By: by})
-		d.Before = string(was)
-		return c.showPayee(ctx, p, err)
+		change := KindChange{Member: in.Member, Was: was.Kind, Kind: in.Body.Kind, Reason: in.Body.Reason}
+		title := "认定 " + in.Member + " 为 " + string(in.Body.Kind) + "：" + in.Body.Reason
+		draft, err := kinds.Offer(ctx, in.Key, title, change, d.Deed)
+		return kinds.Show(ctx, draft, err)
 	})
+	kinds.Declare()
+}
+
+// KindChange is a kind of payee that somebody proposes.
+type KindChange struct {
+	Member string   `json:"member"`
+	Was    tax.Kind `json:"was" doc:"提议时的类型"`
+	Kind   tax.Kind `json:"kind" enum:"resident,business,foreign"`
+	Reason string   `json:"reason"`
+}
+
+func (c *Console) payeeKinds() *room.TwoPeople[KindChange] {
+	return &room.TwoPeople[KindChange]{
+		Room: c.room, Kind: "payee", Tag: tagPurses, What: "收款人类型",
+		Read: staff.PayeeRead, Propose: staff.PayeeSet, Confirm: staff.PayeeConfirm,
+		About: func(k KindChange) []string { return []string{k.Member} },
+		Check: func(ctx context.Context, k KindChange) error { return c.room.RequireMember(ctx, k.Member) },
+		Do: func(ctx context.Context, d *staff.Draft, k KindChange) (room.Done, error) {
+			now, err := c.payouts.Payee(ctx, k.Member)
+			if err == nil && now.Kind != k.Was && now.Kind != k.Kind {
+				err = room.ErrStale
+			}
+			if err == nil {
+				_, _, err = c.payouts.SetKind(ctx, withdrawal.KindInput{Member: k.Member, Kind: k.Kind, By: d.Maker})
+			}
+			return room.Done{Result: "payee/" + k.Member}, err
+		},
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
+	"guanxi/console/room"
 	"guanxi/staff"
 )
 
@@ -34,7 +35,15 @@ func TestThePayeesKindIsSetWithAReasonAndTheRestIsMasked(t *testing.T) {
 	checker.refused("PUT", path, set, 403, "STF_DENIED")
 	clerk.refused("PUT", path, map[string]any{"kind": "business"}, 422, "API_INPUT_INVALID")
 	clerk.refused("PUT", path, map[string]any{"kind": "robot", "reason": "没有"}, 422, "API_INPUT_INVALID")
-	r := clerk.send("PUT", path, set)
+	asked := clerk.must("PUT", path, set, 202)
+	if seen := checker.must("GET", "/console/api/purses/alice/payee", nil, 200); seen.text("kind") != "resident" {
+		t.Error("proposed is not decided:", seen)
+	}
+	clerk.refused("POST", "/console/api/payee-drafts/"+asked.text("id")+"/confirm", nil, 403, "STF_DENIED")
+	if done := checker.confirms("payee", asked); done.text("state") != "taken" || done.text("result") != "payee/alice" {
+		t.Error(done)
+	}
+	r := checker.send("GET", "/console/api/purses/alice/payee", nil)
 	after := r.answer()
 	if r.status != 200 || after.text("kind") != "business" || after.text("by") != clerk.operator ||
 		after["people"].(map[string]any)[clerk.operator] != "员工clerk" || strings.Contains(r.body, "艾丽") || strings.Contains(r.body, "1101") {
@@ -45,9 +54,18 @@ func TestThePayeesKindIsSetWithAReasonAndTheRestIsMasked(t *testing.T) {
 		t.Error("the particulars changed:", kept.Kind, err)
 	}
 	clerk.refused("PUT", "/console/api/purses/nobody/payee-kind", set, 404, "CON_MEMBER_NOT_FOUND")
-	clerk.refused("PUT", "/console/api/purses/staff:"+clerk.operator+"/payee-kind", set, 403, "CON_OWN_PURSE")
-	clerk.must("PUT", "/console/api/purses/staff:somebody/payee-kind", set, 200)
-	if diff := cmp.Diff([]string{"set-payee-kind|done||resident|business: 有营业执照"}, w.deeds("payee/alice")); diff != "" {
+	clerk.refused("PUT", "/console/api/purses/staff:somebody/payee-kind", set, 404, "CON_MEMBER_NOT_FOUND")
+	clerk.refused("PUT", "/console/api/purses/staff:"+clerk.operator+"/payee-kind", set, 403, "CON_BENEFIT")
+	own := clerk.must("PUT", "/console/api/purses/staff:"+checker.operator+"/payee-kind", set, 202)
+	checker.refused("POST", "/console/api/payee-drafts/"+own.text("id")+"/confirm", nil, 403, "CON_BENEFIT")
+	if _, err := w.staff.Link(t.Context(), staff.Machine(), checker.operator, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	bob := clerk.must("PUT", "/console/api/purses/bob/payee-kind", set, 202)
+	checker.refused("POST", "/console/api/payee-drafts/"+bob.text("id")+"/confirm", nil, 403, "CON_BENEFIT")
+	if diff := cmp.Diff([]string{
+		"set-payee-kind|done|||认定 alice 为 business：有营业执照", "confirm-payee-draft|done||D|payee/alice",
+	}, w.digested("draft/"+asked.text("id")), sorted()); diff != "" {
 		t.Error(diff)
 	}
 	if fresh := checker.must("GET", "/console/api/purses/bob/payee", nil, 200); fresh.text("kind") != "resident" || fresh["real_name"] != nil {
@@ -69,9 +87,16 @@ func TestAHostIsGradedWithAReason(t *testing.T) {
 		desk.refused("PUT", path, bad, 422, "API_INPUT_INVALID")
 	}
 	desk.refused("PUT", "/console/api/hosts/nobody/grade", gold, 404, "CON_MEMBER_NOT_FOUND")
-	desk.must("PUT", path, gold, 200)
+	checker := w.hire("checker", staff.FinanceChecker)
+	golden := desk.must("PUT", path, gold, 202)
+	silver := desk.must("PUT", path, map[string]any{"grade": "silver", "reason": "另一个意见"}, 202)
+	if none := reader.must("GET", path, nil, 200); none["grade"] != "" {
+		t.Error("proposed is not decided:", none)
+	}
+	checker.confirms("grade", golden)
+	checker.refused("POST", "/console/api/grade-drafts/"+silver.text("id")+"/confirm", nil, 409, "CON_STALE")
 	w.clock.Advance(time.Minute)
-	desk.must("PUT", path, map[string]any{"grade": "", "reason": "退出团长"}, 200)
+	checker.confirms("grade", desk.must("PUT", path, map[string]any{"grade": "", "reason": "退出团长"}, 202))
 	want := answer{
 		"host": "host1", "grade": "", "people": map[string]any{desk.operator: "员工desk"}, "nicknames": map[string]any{"host1": "**"},
 		"history": []any{
@@ -85,11 +110,21 @@ func TestAHostIsGradedWithAReason(t *testing.T) {
 	if grade, err := w.hosts.Grade(t.Context(), "host1"); err != nil || grade != "" {
 		t.Error(grade, err)
 	}
-	if diff := cmp.Diff([]string{
-		"set-grade|done|||gold: 一季度销售第一", "set-grade|done||gold|: 退出团长",
-	}, w.deeds("host/host1")); diff != "" {
-		t.Error(diff)
+}
+
+// digested are the deeds with "D" for every digest.
+func (w *world) digested(subject string) []string {
+	lines := w.deeds(subject)
+	for i, line := range lines {
+		parts := strings.Split(line, "|")
+		for j, p := range parts {
+			if strings.HasPrefix(p, "sha256:") {
+				parts[j] = "D"
+			}
+		}
+		lines[i] = strings.Join(parts, "|")
 	}
+	return lines
 }
 
 func TestALostTransferIsDeclaredByTwoPeople(t *testing.T) {
@@ -171,11 +206,11 @@ func TestMembersAreShownByTheirMaskedNicknames(t *testing.T) {
 func TestMasksHide(t *testing.T) {
 	t.Parallel()
 	for _, m := range []struct{ got, want string }{
-		{maskName(""), "**"},
-		{maskName("王"), "**"},
-		{maskName("王芳"), "王**"},
-		{maskName("艾丽丝的店"), "艾**"},
-		{maskName("微信用户"), "微信用户"},
+		{room.MaskName(""), "**"},
+		{room.MaskName("王"), "**"},
+		{room.MaskName("王芳"), "王**"},
+		{room.MaskName("艾丽丝的店"), "艾**"},
+		{room.MaskName("微信用户"), "微信用户"},
 		{maskEnd("", 4), ""},
 		{maskEnd("王", 1), "*"},
 		{maskEnd("王芳", 1), "*芳"},

@@ -17,7 +17,7 @@ type PeriodPath struct {
 	Month string `path:"month" minLength:"7" maxLength:"7" pattern:"^[0-9]{4}-[0-9]{2}$" doc:"如 2026-10，按北京时间"`
 }
 
-func (p PeriodPath) subject() string { return "period/" + p.Month }
+func (p PeriodPath) Subject() string { return "period/" + p.Month }
 
 // PeriodView is a closed month.
 type PeriodView struct {

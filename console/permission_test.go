@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -22,7 +23,7 @@ func target(op edge.Operation) string {
 	return regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(made, "1")
 }
 
-// TestWhoMayDoWhat walks every operation as everybody. What is refused leaves no deed behind.
+// TestWhoMayDoWhat walks every operation as everybody.
 func TestWhoMayDoWhat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -42,6 +43,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		}
 		refuse := func(c *caller, status int, code string) {
 			t.Helper()
+			w.clock.Advance(time.Millisecond)
 			before := w.countDeeds()
 			r := c.send(op.Method, target(op), nil)
 			if r.status != status || r.answer().text("code") != code {
@@ -50,8 +52,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 			if r.status == 401 && r.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s: 401 without WWW-Authenticate", op.ID)
 			}
-			if after := w.countDeeds(); after != before {
-				t.Errorf("%s: a refusal at the door left %d deeds", op.ID, after-before)
+			// Who is known and refused is in the audit log; who is not known is not.
+			if left := w.countDeeds() - before; left != map[int]int{401: 0, 403: 1}[status] {
+				t.Errorf("%s: a refusal with %d at the door left %d deeds", op.ID, status, left)
 			}
 		}
 		refuse(w.nobody(), 401, "API_LOGIN_REQUIRED")
@@ -77,20 +80,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+// countDeeds counts those of this moment on: the clock is moved before.
 func (w *world) countDeeds() int {
 	w.t.Helper()
-	page, err := w.staff.Audit(w.t.Context(), staff.AuditQuery{Paging: docstore.Paging{First: 200}})
+	page, err := w.staff.Audit(w.t.Context(), staff.AuditQuery{From: w.clock.Now(), Paging: docstore.Paging{First: 200}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	n := len(page.Items)
-	for page.Next != "" {
-		if page, err = w.staff.Audit(w.t.Context(), staff.AuditQuery{Paging: docstore.Paging{First: 200, After: page.Next}}); err != nil {
-			w.t.Fatal(err)
-		}
-		n += len(page.Items)
-	}
-	return n
+	return len(page.Items)
 }
 
 // Every permission opens something, and every operation asks for one that somebody can have.
@@ -120,7 +117,7 @@ func table(operations []edge.Operation) string {
 	var b strings.Builder
 	b.WriteString("# The console's operations\n\n" +
 		"Printed by a test from the registrations; `GUANXI_UPDATE=1 go test ./console -run Committed` writes it. `own` needs only a\n" +
-		"session, also one with a temporary password; `-` needs none. Fields and answers stand in `console.openapi.json`.\n")
+		"session, also one that an enrolment code opened; `-` needs none. Fields and answers stand in `console.openapi.json`.\n")
 	tag := ""
 	for _, op := range operations {
 		if op.Tag != tag {
@@ -209,7 +206,7 @@ var readsOnly = map[string]bool{"check-policy": true, "check-tax-table": true, "
 // Whatever can be changed is answered the same when it is asked for again, unless a password is in it.
 func TestEveryWriteIsRecordedButForPasswords(t *testing.T) {
 	t.Parallel()
-	secret := map[string]bool{"login": true, "logout": true, "change-password": true, "add-operator": true, "reset-password": true}
+	secret := map[string]bool{"login": true, "logout": true, "change-password": true, "confirm-operator-draft": true}
 	for _, op := range newWorld(t).console.Operations() {
 		if writes := op.Method != "GET" && !readsOnly[op.ID]; op.Recorded != (writes && !secret[op.ID]) {
 			t.Errorf("%s: recorded %v", op.ID, op.Recorded)

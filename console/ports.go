@@ -7,6 +7,7 @@ import (
 	"guanxi/commission"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
+	"guanxi/console/room"
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
 	"guanxi/reconcile"
@@ -57,6 +58,7 @@ type Payouts interface {
 	Needs(w *withdrawal.Withdrawal) int
 	Approve(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	Reject(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
+	Stop(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	Return(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	DeclareLost(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	CountState(ctx context.Context, in withdrawal.State, limit int) (int, error)
@@ -97,21 +99,14 @@ var (
 		"没有这一版佣金规则。", "There is no such version of the policy.")
 	ErrNoPeriod = fault.Define("CON_PERIOD_NOT_FOUND", fault.NotFound,
 		"这个月还没有结账。", "This month has not been closed.")
-	ErrNotYours = fault.Define("CON_NOT_YOURS", fault.Denied,
-		"只能撤回自己提交的凭证或草稿。", "You can take back only what you made yourself.")
-	ErrNoMember = fault.Define("CON_MEMBER_NOT_FOUND", fault.NotFound,
-		"没有这位会员。", "There is no such member.")
-	ErrOwnPurse = fault.Define("CON_OWN_PURSE", fault.Denied,
-		"不能认定自己的收款人类型，请由另一位同事操作。", "You cannot decide what you are yourself; ask a colleague.")
-	ErrOwnCase = fault.Define("CON_OWN_CASE", fault.Denied,
+	ErrNotYours = room.ErrNotYours
+	ErrOwnCase  = fault.Define("CON_OWN_CASE", fault.Denied,
 		"不能处理与自己有关的事项，请由另一位同事操作。", "You cannot decide what concerns yourself; ask a colleague.")
 	ErrNoHand = fault.Define("CON_NO_HAND", fault.Conflict,
 		"对方的账号已停用，或没有处理待办的权限。", "That colleague's account is disabled, or may not work on tasks.")
-	ErrDraft = fault.Define("CON_DRAFT_DAMAGED", fault.Internal,
-		"草稿内容无法读取。", "The draft cannot be read.")
 )
 
 // Faults lists the console's own catalogue entries.
 func Faults() []*fault.Fault {
-	return []*fault.Fault{ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrNotYours, ErrNoMember, ErrOwnPurse, ErrOwnCase, ErrDraft, ErrNoHand}
+	return append(room.Faults(), ErrBusy, ErrNoPolicy, ErrNoPeriod, ErrOwnCase, ErrNoHand)
 }

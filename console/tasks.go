@@ -16,7 +16,7 @@ type TaskPath struct {
 	Task string `path:"task" minLength:"1" maxLength:"64"`
 }
 
-func (p TaskPath) subject() string { return "task/" + p.Task }
+func (p TaskPath) Subject() string { return "task/" + p.Task }
 
 // RunPath names one bill's day.
 type RunPath struct {
@@ -24,7 +24,7 @@ type RunPath struct {
 	Day       string              `path:"day" minLength:"10" maxLength:"10" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"如 2026-10-31，按北京时间"`
 }
 
-func (p RunPath) subject() string { return "run/" + string(p.Statement) + "/" + p.Day }
+func (p RunPath) Subject() string { return "run/" + string(p.Statement) + "/" + p.Day }
 
 // TaskView is one difference for a person to explain.
 type TaskView struct {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission/tax"
+	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/staff"
 )
@@ -56,8 +57,8 @@ func (c *Console) declareTaxDrafts() {
 	edge.Register(c.edge, edge.Operation{
 		ID: "tax-drafts", Method: "GET", Path: "/console/api/tax-drafts", Tag: tagTaxTables, Summary: "税表草稿",
 		Permission: string(staff.TaxRead),
-	}, func(ctx context.Context, in *draftsInput) (*draftsOutput, error) {
-		return c.drafts(ctx, draftOfTax, in)
+	}, func(ctx context.Context, in *draftsInput) (*room.DraftsOutput, error) {
+		return c.room.Drafts(ctx, draftOfTax, in)
 	})
 	edge.Register(c.edge, edge.Operation{
 		ID: "tax-draft", Method: "GET", Path: "/console/api/tax-drafts/{draft}", Tag: tagTaxTables, Summary: "草稿内容",

@@ -18,7 +18,7 @@ type WithdrawalPath struct {
 	Number string `path:"number" minLength:"1" maxLength:"64"`
 }
 
-func (p WithdrawalPath) subject() string { return "withdrawal/" + p.Number }
+func (p WithdrawalPath) Subject() string { return "withdrawal/" + p.Number }
 
 // WithdrawalView is a withdrawal as staff sees it: no name, no openid.
 type WithdrawalView struct {
@@ -37,6 +37,7 @@ type WithdrawalView struct {
 	Findings  []findingView    `json:"findings,omitempty" doc:"风控发现，不给会员看"`
 	Approvals []opinionView    `json:"approvals,omitempty"`
 	Objection *opinionView     `json:"objection,omitempty"`
+	Stopped   *opinionView     `json:"stopped,omitempty" doc:"谁停止了付款"`
 	Returning []opinionView    `json:"returning,omitempty" doc:"谁确认款项已退回"`
 	TaxKind   tax.Kind         `json:"tax_kind,omitempty"`
 	TaxTable  int              `json:"tax_table,omitempty"`
@@ -149,9 +150,14 @@ func (c *Console) viewWithdrawal(w *withdrawal.Withdrawal) WithdrawalView {
 		Code: w.Code, Why: w.Why, Tries: w.Tries, NextAt: w.NextAt,
 		Incidents: each(w.Incidents, viewIncident),
 	}
-	if w.Objection != nil {
-		objection := viewOpinion(*w.Objection)
-		v.Objection = &objection
+	for _, one := range []struct {
+		said  *withdrawal.Opinion
+		shown **opinionView
+	}{{w.Objection, &v.Objection}, {w.Stopped, &v.Stopped}} {
+		if one.said != nil {
+			shown := viewOpinion(*one.said)
+			*one.shown = &shown
+		}
 	}
 	return v
 }
@@ -164,8 +170,10 @@ func reviewers(w *withdrawal.Withdrawal) []string {
 	for _, o := range slices.Concat(w.Approvals, w.Returning, w.Lost) {
 		ids = append(ids, o.By)
 	}
-	if w.Objection != nil {
-		ids = append(ids, w.Objection.By)
+	for _, o := range []*withdrawal.Opinion{w.Objection, w.Stopped} {
+		if o != nil {
+			ids = append(ids, o.By)
+		}
 	}
 	return ids
 }
@@ -197,19 +205,26 @@ func (c *Console) declareWithdrawals() {
 	})
 	for _, one := range []struct {
 		id, path, summary string
+		may               staff.Permission
 		act               func(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	}{
-		{"approve-withdrawal", "approve", "同意付款；大额须两人", c.payouts.Approve},
-		{"reject-withdrawal", "reject", "驳回，款项退回账户", c.payouts.Reject},
-		{"return-withdrawal", "return", "确认已付款项被退回；须两人", c.payouts.Return},
-		{"declare-withdrawal-lost", "declare-lost", "查过账单，平台没有也不会有这笔转账，款项退回账户；须两人", c.payouts.DeclareLost},
+		{"approve-withdrawal", "approve", "同意付款；大额须两人", staff.WithdrawalReview, c.payouts.Approve},
+		{"reject-withdrawal", "reject", "驳回，款项退回账户", staff.WithdrawalReview, c.payouts.Reject},
+		{"stop-withdrawal", "stop", "停止还没到账的付款：未发出的退回账户，等会员确认的请平台撤销，以平台结果为准", staff.WithdrawalStop, c.payouts.Stop},
+		{"return-withdrawal", "return", "确认已付款项被退回；须两人", staff.WithdrawalReview, c.payouts.Return},
+		{"declare-withdrawal-lost", "declare-lost", "查过账单，平台没有也不会有这笔转账，款项退回账户；须两人", staff.WithdrawalReview, c.payouts.DeclareLost},
 	} {
 		write(c, edge.Operation{
 			ID: one.id, Method: "POST", Path: "/console/api/withdrawals/{number}/" + one.path, Tag: tagWithdrawals, Summary: one.summary,
-			Permission: string(staff.WithdrawalReview),
+			Permission: string(one.may),
 		}, func(ctx context.Context, in *reviewInput, d *deed) (*withdrawalOutput, error) {
 			d.After = in.Body.Why
-			w, err := one.act(ctx, withdrawal.ReviewInput{Number: in.Number, By: edge.Caller(ctx), Why: in.Body.Why})
+			if err := c.mayReview(ctx, in.Number); err != nil {
+				return nil, err
+			}
+			w, err := one.act(ctx, withdrawal.ReviewInput{
+				Number: in.Number, By: edge.Caller(ctx), Member: who(ctx).Member, Why: in.Body.Why,
+			})
 			if err == nil {
 				d.After = string(w.State) + ": " + in.Body.Why
 			}
@@ -226,6 +241,21 @@ func (c *Console) declareWithdrawals() {
 		}
 		return &taxOutput{viewTax(s)}, nil
 	})
+}
+
+// mayReview refuses who handed another reviewer of the same withdrawal an enrolment code lately, or was handed one.
+func (c *Console) mayReview(ctx context.Context, number string) error {
+	w, err := c.payouts.Get(ctx, number)
+	if err != nil {
+		return err
+	}
+	var others []string
+	for _, o := range slices.Concat(w.Approvals, w.Returning, w.Lost) {
+		if o.By != edge.Caller(ctx) {
+			others = append(others, o.By)
+		}
+	}
+	return c.staff.MayCheck(ctx, edge.Caller(ctx), others...)
 }
 
 func (c *Console) withdrawals(ctx context.Context, in *withdrawalsInput) (*withdrawalsOutput, error) {

@@ -123,6 +123,12 @@ func (w *world) hire(login string, roles ...staff.Role) *caller {
 	return c
 }
 
+// confirms lets somebody confirm a proposal and gives what came of it.
+func (c *caller) confirms(kind string, proposal answer) answer {
+	c.w.t.Helper()
+	return c.must("POST", "/console/api/"+kind+"-drafts/"+proposal.text("id")+"/confirm", nil, 200)
+}
+
 // newcomer still has the password that somebody else made.
 func (w *world) newcomer(login string, roles ...staff.Role) (*caller, string) {
 	w.t.Helper()

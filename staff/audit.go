@@ -35,11 +35,20 @@ type Deed struct {
 	Operation    string    `bson:"operation"`
 	Subject      string    `bson:"subject"` // what it was done to: operator/<id>, policy/<number>, withdrawal/<number>
 	Request      string    `bson:"request"` // request id
-	Before       string    `bson:"before"`  // words or a digest; "" when there is nothing to say
+	From         Source    `bson:"from"`
+	Before       string    `bson:"before"` // words or a digest; "" when there is nothing to say
 	After        string    `bson:"after"`
 	Outcome      Outcome   `bson:"outcome"`
 	Code         string    `bson:"code"` // of the refusal
 	EndedAt      time.Time `bson:"ended_at,omitempty"`
+}
+
+// Source is where a deed came from: the caller's address by the rule for trusted proxies, the program they used, their
+// session. A deed of the machine itself has none.
+type Source struct {
+	Address string `bson:"address,omitempty"`
+	Agent   string `bson:"agent,omitempty"` // shortened
+	Session string `bson:"session,omitempty"`
 }
 
 // Change is what a deed did, in words or digests of at most 500 characters; longer ones are cut.
@@ -98,9 +107,12 @@ func (s *Service) Finish(ctx context.Context, deed string, end Outcome, code str
 	return nil
 }
 
-// note stores a deed that is over.
-func (s *Service) note(ctx context.Context, d Deed) error {
-	d.Outcome, d.EndedAt = Done, s.clock.Now()
+// Note stores a deed that is over: done, unless Outcome says otherwise. Codes: STF_DEED_INVALID.
+func (s *Service) Note(ctx context.Context, d Deed) error {
+	if d.Outcome == "" {
+		d.Outcome = Done
+	}
+	d.EndedAt = s.clock.Now()
 	_, err := s.insert(ctx, d)
 	return err
 }
@@ -110,7 +122,7 @@ func (s *Service) noteSystem(ctx context.Context, by, operation, operator, reque
 	if by != System {
 		return nil
 	}
-	return s.note(ctx, Deed{
+	return s.Note(ctx, Deed{
 		By: by, Operation: operation, Subject: SubjectOf(operator), Request: request, Before: c.Before, After: c.After,
 	})
 }
@@ -122,6 +134,7 @@ func (s *Service) insert(ctx context.Context, d Deed) (string, error) {
 	d.At = s.clock.Now()
 	d.ID = s.ids.New(d.At)
 	d.Subject, d.Before, d.After, d.Request = cut(d.Subject), cut(d.Before), cut(d.After), cut(d.Request)
+	d.From = Source{cut(d.From.Address), cut(d.From.Agent), cut(d.From.Session)}
 	if err := s.deeds.Insert(ctx, &d); err != nil {
 		return "", fmt.Errorf("staff write deed: %w", err)
 	}

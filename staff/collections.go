@@ -9,6 +9,7 @@ import (
 type collections struct {
 	operators *docstore.Collection[Operator]
 	sessions  *docstore.Collection[Session]
+	attempts  *docstore.Collection[attempts]
 	deeds     *docstore.Collection[Deed]
 	drafts    *docstore.Collection[Draft]
 }
@@ -25,6 +26,15 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		Indexes: []docstore.Index{
 			{Name: "operator", Fields: []string{"operator", "at"}},
 			{Name: "expires", Fields: []string{"expires_at"}},
+		},
+	}); err != nil {
+		return c, err
+	}
+	if c.attempts, err = docstore.Open[attempts](ctx, store, docstore.Spec{
+		Name: "staff_attempts", ShardKey: "_id",
+		Indexes: []docstore.Index{
+			{Name: "operator", Fields: []string{"operator"}},
+			{Name: "at", Fields: []string{"at"}},
 		},
 	}); err != nil {
 		return c, err

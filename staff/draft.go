@@ -106,8 +106,15 @@ func (s *Service) Drafts(ctx context.Context, kind string, state DraftState, p d
 
 // TakeDraft gives a draft to a checker to be carried out; FinishDraft or ReturnDraft end it. Somebody who died at it can
 // take it again at once, others after a minute. One that is taken already is given as it is.
-// Codes: STF_DRAFT_NOT_FOUND, STF_DRAFT_OWN, STF_DRAFT_STATE, STF_DRAFT_BUSY.
+// Codes: STF_DRAFT_NOT_FOUND, STF_DRAFT_OWN, STF_COOLING, STF_DRAFT_STATE, STF_DRAFT_BUSY.
 func (s *Service) TakeDraft(ctx context.Context, draft, checker string) (*Draft, error) {
+	seen, err := s.Draft(ctx, draft)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.MayCheck(ctx, checker, seen.Maker); err != nil {
+		return nil, err
+	}
 	return s.moveDraft(ctx, draft, DraftTaking, func(d *Draft, now time.Time) error {
 		switch {
 		case d.Maker == checker:

@@ -4,9 +4,9 @@ import "guanxi/internal/fault"
 
 // The ways staff says no.
 var (
-	// ErrLoginRefused: unknown, wrong, disabled, run out or locked; it does not say which.
+	// ErrLoginRefused: unknown, wrong, disabled or run out; it does not say which.
 	ErrLoginRefused = fault.Define("STF_LOGIN_REFUSED", fault.Unauthenticated,
-		"账号或密码不正确，或因多次失败被暂时锁定，请稍后再试。", "The login or password is wrong, or the account is locked for a while; try again later.")
+		"账号或密码不正确。", "The login or password is wrong.")
 	// ErrSessionInvalid: no such session, or it has ended.
 	ErrSessionInvalid = fault.Define("STF_SESSION_INVALID", fault.Unauthenticated,
 		"登录已过期，请重新登录。", "You are signed out; please sign in again.")
@@ -43,6 +43,19 @@ var (
 	// ErrPasswordWrong: the present password was not given rightly.
 	ErrPasswordWrong = fault.Define("STF_PASSWORD_WRONG", fault.Denied,
 		"当前密码不正确。", "The present password is not right.")
+	// ErrSlow: too many wrong passwords lately for this name at this address; Retry-After says how long to wait.
+	ErrSlow = fault.Define("STF_SLOW_DOWN", fault.Exhausted,
+		"尝试过于频繁，请稍候再试。", "Too many attempts; wait a moment.")
+	// ErrTwoPeople: what gives power or an entry is proposed by one and confirmed by another.
+	ErrTwoPeople = fault.Define("STF_TWO_PEOPLE", fault.Denied,
+		"须由一位管理员提出、另一位管理员确认。", "One administrator proposes this, another one confirms it.")
+	// ErrCooling: one of the two handed the other an enrolment code lately.
+	ErrCooling = fault.Define("STF_COOLING", fault.Denied,
+		"您最近经手过对方的登录码（或对方经手过您的），暂不能复核彼此提交的事项，请由其他同事复核。",
+		"One of you handed the other an enrolment code lately; a third person must check this.")
+	// ErrMemberInvalid: not a member's id.
+	ErrMemberInvalid = fault.Define("STF_MEMBER_INVALID", fault.Invalid,
+		"会员编号不正确。", "Not a member's id.")
 	// ErrLocked: too many wrong passwords; told only to whom is signed in.
 	ErrLocked = fault.Define("STF_LOCKED", fault.Exhausted,
 		"密码错误次数过多，请稍后再试。", "Too many wrong passwords; try again later.")
@@ -80,6 +93,6 @@ func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrLoginRefused, ErrSessionInvalid, ErrChangeFirst, ErrDenied, ErrOwnAccount, ErrNotFound, ErrLoginTaken,
 		ErrLoginInvalid, ErrNameInvalid, ErrRoleUnknown, ErrPasswordWeak, ErrPasswordSame, ErrPasswordWrong, ErrLocked,
-		ErrMove, ErrQuery, ErrDeed, ErrDraftInvalid, ErrDraftReused, ErrDraftMissing, ErrDraftOwn, ErrDraftState, ErrDraftBusy,
+		ErrSlow, ErrTwoPeople, ErrCooling, ErrMemberInvalid, ErrMove, ErrQuery, ErrDeed, ErrDraftInvalid, ErrDraftReused, ErrDraftMissing, ErrDraftOwn, ErrDraftState, ErrDraftBusy,
 	}
 }

@@ -14,6 +14,7 @@ type LoginInput struct {
 	Login    string
 	Password string // at most 512 bytes
 	Request  string // id of the request, for the audit log
+	From     Source // where it comes from; its address decides how fast one may try again
 }
 
 // Login is a fresh session. Token is shown this once.
@@ -22,83 +23,84 @@ type Login struct {
 	Operator   string
 	ExpiresAt  time.Time
 	MustChange bool // only ChangePassword is allowed
+	session    string
 }
 
 const maxTyped = 512
 
-// Login signs an operator in. When the answer is lost, log in again: the session nobody knows ends by itself.
-// Codes: STF_LOGIN_REFUSED.
+// Login signs an operator in. When the answer is lost, log in again: the session nobody knows ends by itself. A refused
+// attempt is in the audit log; one that came too early is not looked at.
+// Codes: STF_LOGIN_REFUSED, STF_SLOW_DOWN.
 func (s *Service) Login(ctx context.Context, in LoginInput) (Login, error) {
 	name, ok := cleanLogin(in.Login)
-	if !ok || len(in.Password) > maxTyped {
-		return Login{}, s.pretend(ctx, in.Password)
-	}
-	seen, err := s.attempt(ctx, IDOf(name), in)
+	a, err := s.admit(ctx, IDOf(name), in.From.Address)
 	if err != nil {
 		return Login{}, err
 	}
-	var login Login
+	good := false
+	hash := s.hashOf(a.operator)
+	if ok && len(in.Password) <= maxTyped {
+		good, err = s.passwords.Matches(ctx, a.turn, hash, in.Password)
+	} else {
+		_, err = s.passwords.Matches(ctx, a.turn, hash, "") // takes as long as a wrong password
+	}
+	switch {
+	case errors.Is(err, ErrTurns):
+		return Login{}, waits(time.Second)
+	case err != nil:
+		return Login{}, fmt.Errorf("staff login: compare: %w", err)
+	case !good || a.operator == nil || !a.operator.open(s.clock.Now()):
+		return Login{}, errors.Join(s.noteRefused(ctx, a, in), ErrLoginRefused)
+	}
+	seen := a.operator
 	o, err := s.operators.Update(ctx, seen.ID, func(o *Operator) error {
 		if o.State != Active || o.Generation != seen.Generation { // disabled or reset while the hash was computed
 			return ErrLoginRefused
 		}
-		o.good()
+		o.settle(in.From.Address)
 		o.LastLogin = s.clock.Now()
 		return nil
 	})
 	if err != nil {
 		return Login{}, asFault("login", err, ErrLoginRefused)
 	}
-	if login, err = s.startSession(ctx, o); err != nil {
+	if err := s.forgive(ctx, o.ID, a.place); err != nil {
+		return Login{}, err
+	}
+	login, err := s.startSession(ctx, o, in)
+	if err != nil {
 		return Login{}, fmt.Errorf("staff login: %w", err)
 	}
-	return login, s.note(ctx, Deed{By: o.ID, Operation: "login", Subject: SubjectOf(o.ID), Request: in.Request})
+	in.From.Session = login.session
+	return login, s.Note(ctx, Deed{By: o.ID, Operation: "login", Subject: SubjectOf(o.ID), Request: in.Request, From: in.From})
 }
 
-// attempt counts and makes one attempt. Codes: STF_LOGIN_REFUSED.
-func (s *Service) attempt(ctx context.Context, operator string, in LoginInput) (*Operator, error) {
-	now, locks := s.clock.Now(), false
-	o, err := s.operators.Update(ctx, operator, func(o *Operator) error {
-		err := o.charge(now, s.config)
-		locks = err == nil && o.LockedUntil.After(now)
-		return err
+// hashOf is what a password is compared with; a name that nobody has takes as long.
+func (s *Service) hashOf(o *Operator) string {
+	if o == nil {
+		return s.nobody
+	}
+	return o.Hash.Reveal()
+}
+
+// noteRefused writes down that somebody was not let in. A name that nobody has is not written: people type their passwords
+// into the wrong field.
+func (s *Service) noteRefused(ctx context.Context, a admitted, in LoginInput) error {
+	subject := "login/unknown"
+	if a.operator != nil {
+		subject = SubjectOf(a.operator.ID)
+	}
+	return s.Note(ctx, Deed{
+		By: Nobody, Operation: "login", Subject: subject, Request: in.Request, From: in.From,
+		After: fmt.Sprintf("failed %d times here", a.failed), Outcome: Refused, Code: ErrLoginRefused.Code,
 	})
-	switch {
-	case errors.Is(err, docstore.ErrNotFound), errors.Is(err, ErrLoginRefused), errors.Is(err, ErrLocked):
-		return nil, s.pretend(ctx, in.Password)
-	case err != nil:
-		return nil, fmt.Errorf("staff login: %w", err)
-	}
-	good, err := s.passwords.Matches(ctx, o.Hash.Reveal(), in.Password)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("staff login: compare: %w", err)
-	case good:
-		return o, nil
-	case locks:
-		lock := Deed{By: System, Operation: "lock", Subject: SubjectOf(operator), Request: in.Request, After: "locked after wrong passwords"}
-		if err := s.note(ctx, lock); err != nil {
-			return nil, err
-		}
-	}
-	return nil, ErrLoginRefused
-}
-
-// pretend takes as long as a wrong password.
-func (s *Service) pretend(ctx context.Context, password string) error {
-	if len(password) > maxTyped {
-		password = ""
-	}
-	if _, err := s.passwords.Matches(ctx, s.nobody, password); err != nil {
-		return fmt.Errorf("staff login: compare: %w", err)
-	}
-	return ErrLoginRefused
 }
 
 // PasswordChange is somebody choosing their own password.
 type PasswordChange struct {
 	Operator, Session string // from the Principal
 	Old, New          string
+	Address           string // where they are: from now on known
 }
 
 // ChangePassword sets a password that its owner chose and ends every other session. A wrong old password is an
@@ -115,11 +117,19 @@ func (s *Service) ChangePassword(ctx context.Context, in PasswordChange) error {
 	case in.Old == in.New:
 		return ErrPasswordSame
 	}
-	o, err := s.operators.Update(ctx, in.Operator, func(o *Operator) error { return o.charge(s.clock.Now(), s.config) })
+	if _, err := s.charge(ctx, in.Operator, changing, s.config.strange()); errors.Is(err, ErrSlow) {
+		return ErrLocked.Because(err)
+	} else if err != nil {
+		return err
+	}
+	o, err := s.operators.Get(ctx, in.Operator)
 	if err != nil {
 		return asFault("change password", err, ErrNotFound)
 	}
-	old, err := s.passwords.Matches(ctx, o.Hash.Reveal(), in.Old)
+	if !o.open(s.clock.Now()) {
+		return ErrLoginRefused // the enrolment code has run out
+	}
+	old, err := s.passwords.Matches(ctx, Trusted, o.Hash.Reveal(), in.Old)
 	if err != nil {
 		return fmt.Errorf("staff change password: compare: %w", err)
 	}
@@ -135,29 +145,28 @@ func (s *Service) ChangePassword(ctx context.Context, in PasswordChange) error {
 		if o.Generation != before || o.State != Active {
 			return ErrPasswordWrong // changed or reset in between: what was "old" is not the present one any more
 		}
-		o.setPassword(hash, time.Time{})
+		o.choose(hash, in.Address)
 		return nil
 	})
 	if err != nil {
 		return asFault("change password", err, ErrNotFound)
 	}
-	return s.keepSession(ctx, in.Session, after)
+	if err := s.keepSession(ctx, in.Session, after); err != nil {
+		return err
+	}
+	return s.forgive(ctx, in.Operator, changing)
 }
 
 // changedAlready is the repetition of a change whose answer was lost, or a wrong password.
 func (s *Service) changedAlready(ctx context.Context, o *Operator, in PasswordChange) error {
-	same, err := s.passwords.Matches(ctx, o.Hash.Reveal(), in.New)
+	same, err := s.passwords.Matches(ctx, Trusted, o.Hash.Reveal(), in.New)
 	if err != nil {
 		return fmt.Errorf("staff change password: compare: %w", err)
 	}
 	if !same || o.MustChange {
 		return ErrPasswordWrong
 	}
-	_, err = s.operators.Update(ctx, o.ID, func(o *Operator) error { o.good(); return nil })
-	if err != nil {
-		return asFault("change password", err, ErrNotFound)
-	}
-	return nil
+	return s.forgive(ctx, o.ID, changing)
 }
 
 // keepSession lets the session in which the password was changed live on.

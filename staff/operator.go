@@ -30,6 +30,7 @@ const (
 	enable  move = "enable"
 	reset   move = "reset password"
 	assign  move = "set roles"
+	link    move = "link a member"
 )
 
 // moves is every allowed move: from which state, into which. What is not here is refused (STF_STATE).
@@ -38,6 +39,7 @@ var moves = map[move]map[State]State{
 	enable:  {Disabled: Active, Active: Active},
 	reset:   {Active: Active},
 	assign:  {Active: Active, Disabled: Disabled},
+	link:    {Active: Active, Disabled: Disabled},
 }
 
 // Operator is one account. Its id is derived from the login name.
@@ -46,17 +48,20 @@ type Operator struct {
 	Login         string             `bson:"login"`
 	Name          string             `bson:"name"`
 	Roles         []Role             `bson:"roles"`
+	Member        string             `bson:"member,omitempty"` // who they are as a member, set by two people
 	State         State              `bson:"state"`
 	Hash          docstore.Encrypted `bson:"hash"`
 	MustChange    bool               `bson:"must_change"`
-	PasswordUntil time.Time          `bson:"password_until,omitempty"` // of a temporary password
+	PasswordUntil time.Time          `bson:"password_until,omitempty"` // of an enrolment code
+	Enrolment     string             `bson:"enrolment,omitempty"`      // what the newest code was made for
+	EnrolledBy    []string           `bson:"enrolled_by,omitempty"`    // who could have seen it
+	EnrolledAt    time.Time          `bson:"enrolled_at,omitempty"`
+	Places        []string           `bson:"places,omitempty"` // addresses they signed in from, the newest last
 	AddedKey      string             `bson:"added_key"`
 	AddedBy       string             `bson:"added_by"`
 	AddedAt       time.Time          `bson:"added_at"`
 	LastLogin     time.Time          `bson:"last_login,omitempty"`
 	Generation    int64              `bson:"generation"` // sessions of another generation are over
-	Failed        int                `bson:"failed"`     // attempts since the last good one
-	LockedUntil   time.Time          `bson:"locked_until,omitempty"`
 }
 
 // IDOf is the id that the operator with this login name has.
@@ -72,41 +77,15 @@ func (o *Operator) take(m move) error {
 	return nil
 }
 
-// charge counts an attempt before it is made; the last one allowed locks the account until it turns out to be good.
-func (o *Operator) charge(now time.Time, c Config) error {
-	switch {
-	case o.State != Active, !o.PasswordUntil.IsZero() && !now.Before(o.PasswordUntil):
-		return ErrLoginRefused
-	case now.Before(o.LockedUntil):
-		return ErrLocked
-	}
-	o.Failed++
-	if over := o.Failed - c.Attempts; over >= 0 {
-		o.LockedUntil = now.Add(c.lockFor(over))
-	}
-	return nil
+// open reports whether somebody may sign in at all.
+func (o *Operator) open(now time.Time) bool {
+	return o.State == Active && (o.PasswordUntil.IsZero() || now.Before(o.PasswordUntil))
 }
-
-// good forgets the failures.
-func (o *Operator) good() { o.Failed, o.LockedUntil = 0, time.Time{} }
 
 // setPassword ends every session.
 func (o *Operator) setPassword(hash string, until time.Time) {
 	o.Hash, o.MustChange, o.PasswordUntil = docstore.Encrypted(hash), !until.IsZero(), until
 	o.Generation++
-	o.good()
-}
-
-// lockFor doubles with every failure beyond the allowed ones.
-func (c Config) lockFor(over int) time.Duration {
-	lock := c.LockFor
-	for range min(over, 40) {
-		if lock >= c.LockMost {
-			break
-		}
-		lock *= 2
-	}
-	return min(lock, c.LockMost)
 }
 
 // cleanLogin is how a login name is stored.

@@ -14,7 +14,8 @@ import (
 
 // AddInput makes an account.
 type AddInput struct {
-	By      string // an operator, or System
+	By      string // the operator who confirmed it, or System
+	Maker   string // the operator who proposed it; "" with System
 	Key     string // the same key makes the same account
 	Request string
 	Login   string // 2 to 32 of a-z, 0-9, dot, dash; begins with a letter
@@ -22,28 +23,47 @@ type AddInput struct {
 	Roles   []Role // at least one
 }
 
-// Added is an account with a password made for it. It is shown this once.
+// Added is an account with an enrolment code. It is shown this once: whoever is given it signs in with it and can do nothing
+// but choose a password, which ends the code.
 type Added struct {
 	Operator *Operator
-	Password string
+	Password string // the code; "" when it has been used already
 }
 
-// AddOperator makes an account with a temporary password. Repeated with the same key before anybody signed in, it
-// makes another password, because the first one was never stored in a readable form.
-// Codes: STF_LOGIN_INVALID, STF_NAME_INVALID, STF_ROLE_UNKNOWN, STF_LOGIN_TAKEN.
-func (s *Service) AddOperator(ctx context.Context, in AddInput) (Added, error) {
+// Check says whether such an account could be made.
+// Codes: STF_LOGIN_INVALID, STF_NAME_INVALID, STF_ROLE_UNKNOWN.
+func (in *AddInput) Check() error {
 	login, ok := cleanLogin(in.Login)
 	if !ok {
-		return Added{}, ErrLoginInvalid
+		return ErrLoginInvalid
 	}
 	name, ok := cleanName(in.Name)
 	if !ok {
-		return Added{}, ErrNameInvalid
+		return ErrNameInvalid
 	}
 	roles, ok := cleanRoles(in.Roles)
 	if !ok {
-		return Added{}, ErrRoleUnknown
+		return ErrRoleUnknown
 	}
+	in.Login, in.Name, in.Roles = login, name, roles
+	return nil
+}
+
+// AddOperator makes an account with an enrolment code. Repeated with the same key before anybody signed in, it
+// makes another code, because the first one was never stored in a readable form.
+// Codes: STF_LOGIN_INVALID, STF_NAME_INVALID, STF_ROLE_UNKNOWN, STF_LOGIN_TAKEN, STF_TWO_PEOPLE.
+func (s *Service) AddOperator(ctx context.Context, in AddInput) (Added, error) {
+	if err := in.Check(); err != nil {
+		return Added{}, err
+	}
+	h := Hands{in.Maker, in.By}
+	if in.By == System {
+		h = Machine()
+	}
+	if err := h.check(IDOf(in.Login)); err != nil {
+		return Added{}, err
+	}
+	login, name, roles := in.Login, in.Name, in.Roles
 	password, hash, err := s.temporary(ctx)
 	if err != nil {
 		return Added{}, err
@@ -58,6 +78,7 @@ func (s *Service) AddOperator(ctx context.Context, in AddInput) (Added, error) {
 			return ErrLoginTaken
 		}
 		o.setPassword(hash, now.Add(s.config.TemporaryFor))
+		o.Enrolment, o.EnrolledBy, o.EnrolledAt = in.Key, h.people(), now
 		return nil
 	})
 	if err != nil {
@@ -67,15 +88,20 @@ func (s *Service) AddOperator(ctx context.Context, in AddInput) (Added, error) {
 	return Added{o, password}, err
 }
 
-// SetRoles gives an account other roles; they count from the next request on.
-// Codes: STF_OWN_ACCOUNT, STF_ROLE_UNKNOWN, STF_NOT_FOUND.
+// SetRoles takes roles away from an account; they are gone with the next request. More than it had is given by two people
+// (GrantRoles), or by System.
+// Codes: STF_OWN_ACCOUNT, STF_TWO_PEOPLE, STF_ROLE_UNKNOWN, STF_NOT_FOUND.
 func (s *Service) SetRoles(ctx context.Context, by, operator string, roles []Role) (before []Role, o *Operator, err error) {
 	roles, ok := cleanRoles(roles)
 	if !ok {
 		return nil, nil, ErrRoleUnknown
 	}
-	o, err = s.change(ctx, by, operator, assign, func(o *Operator) {
+	o, err = s.change(ctx, by, operator, assign, func(o *Operator) error {
+		if by != System && more(o.Roles, roles) {
+			return ErrTwoPeople
+		}
 		before, o.Roles = o.Roles, roles
+		return nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -86,58 +112,19 @@ func (s *Service) SetRoles(ctx context.Context, by, operator string, roles []Rol
 // Disable ends every session of an account and lets nobody in any more.
 // Codes: STF_OWN_ACCOUNT, STF_NOT_FOUND.
 func (s *Service) Disable(ctx context.Context, by, operator string) (*Operator, error) {
-	o, err := s.change(ctx, by, operator, disable, func(o *Operator) { o.Generation++ })
+	o, err := s.change(ctx, by, operator, disable, func(o *Operator) error {
+		o.Generation++
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	return o, s.noteSystem(ctx, by, "disable-operator", operator, "", Change{})
 }
 
-// Enable opens a disabled account again, with the password it had.
-// Codes: STF_OWN_ACCOUNT, STF_NOT_FOUND.
-func (s *Service) Enable(ctx context.Context, by, operator string) (*Operator, error) {
-	o, err := s.change(ctx, by, operator, enable, func(o *Operator) { o.good() })
-	if err != nil {
-		return nil, err
-	}
-	return o, s.noteSystem(ctx, by, "enable-operator", operator, "", Change{})
-}
-
-// ResetPassword gives an account a temporary password, opens its lock and ends its sessions. Every call makes another
-// password; the last one counts.
-// Codes: STF_OWN_ACCOUNT, STF_STATE, STF_NOT_FOUND.
+// ResetPassword is Reenrol from the machine itself. Codes: STF_TWO_PEOPLE, STF_STATE, STF_NOT_FOUND.
 func (s *Service) ResetPassword(ctx context.Context, by, operator string) (Added, error) {
-	if by == operator {
-		return Added{}, ErrOwnAccount
-	}
-	password, hash, err := s.temporary(ctx)
-	if err != nil {
-		return Added{}, err
-	}
-	until := s.clock.Now().Add(s.config.TemporaryFor)
-	o, err := s.change(ctx, by, operator, reset, func(o *Operator) { o.setPassword(hash, until) })
-	if err != nil {
-		return Added{}, err
-	}
-	return Added{o, password}, s.noteSystem(ctx, by, "reset-password", operator, "", Change{})
-}
-
-// change makes one move on somebody else's account.
-func (s *Service) change(ctx context.Context, by, operator string, m move, fn func(*Operator)) (*Operator, error) {
-	if by == operator {
-		return nil, ErrOwnAccount
-	}
-	o, err := s.operators.Update(ctx, operator, func(o *Operator) error {
-		if err := o.take(m); err != nil {
-			return err
-		}
-		fn(o)
-		return nil
-	})
-	if err != nil {
-		return nil, asFault(string(m), err, ErrNotFound)
-	}
-	return o, nil
+	return s.Reenrol(ctx, Hands{by, by}, operator, "")
 }
 
 // Operator shows one account. Codes: STF_NOT_FOUND.

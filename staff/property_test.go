@@ -18,8 +18,9 @@ type model struct {
 	must      bool
 	until     time.Time // of a temporary password
 	disabled  bool
-	failed    int
-	locked    time.Time
+	here      place
+	strangers place
+	changing  place
 	sessions  []modelSession // oldest first
 	passwords int
 }
@@ -34,26 +35,32 @@ func (m *model) fresh() string {
 	return fmt.Sprintf("chosen password %d", m.passwords)
 }
 
-// attempt answers whether the password would be looked at, and counts.
-func (m *model) attempt(now time.Time, c Config) bool {
-	if m.disabled || (!m.until.IsZero() && !now.Before(m.until)) || now.Before(m.locked) {
+// place is the attempts at one place.
+type place struct {
+	failed   int
+	next, at time.Time
+}
+
+// charge reports whether an attempt would be looked at, and counts it.
+func (p *place) charge(now time.Time, pace pace) bool {
+	if now.Before(p.next) {
 		return false
 	}
-	if m.failed++; m.failed >= c.Attempts {
-		lock := c.LockFor
-		for i := m.failed; i > c.Attempts && lock < c.LockMost; i-- {
-			lock *= 2
-		}
-		m.locked = now.Add(min(lock, c.LockMost))
+	if now.Sub(p.at) >= forgetAfter {
+		p.failed = 0
 	}
+	p.failed++
+	p.at, p.next = now, now.Add(pace.after(p.failed))
 	return true
 }
 
-func (m *model) good() { m.failed, m.locked = 0, time.Time{} }
+// open reports whether the password is of any use.
+func (m *model) open(now time.Time) bool {
+	return !m.disabled && (m.until.IsZero() || now.Before(m.until))
+}
 
 func (m *model) set(password string, until time.Time) {
 	m.password, m.must, m.until = password, !until.IsZero(), until
-	m.good()
 }
 
 // walk plays one account in two processes and in the model.
@@ -73,7 +80,13 @@ func (w *walk) logIn(rt *rapid.T, password string) {
 	w.h.clock.Advance(time.Millisecond) // which of two sessions of one moment is the older is nobody's business
 	now, s := w.h.clock.Now(), w.any(rt)
 	in, err := s.Login(rt.Context(), LoginInput{Login: w.login, Password: password})
-	if !w.m.attempt(now, w.config) || password != w.m.password {
+	if !w.m.here.charge(now, w.config.strange()) || !w.m.strangers.charge(now, all) {
+		if !errors.Is(err, ErrSlow) {
+			rt.Fatalf("a login that came too early gave %v", err)
+		}
+		return
+	}
+	if !w.m.open(now) || password != w.m.password {
 		if !errors.Is(err, ErrLoginRefused) {
 			rt.Fatalf("login gave %v", err)
 		}
@@ -82,7 +95,7 @@ func (w *walk) logIn(rt *rapid.T, password string) {
 	if err != nil || in.MustChange != w.m.must {
 		rt.Fatalf("login: %+v, %v", in, err)
 	}
-	w.m.good()
+	w.m.here = place{}
 	w.m.sessions = append(w.m.sessions, modelSession{in.Token, now.Add(w.config.SessionFor)})
 	if over := len(w.m.sessions) - w.config.MaxSessions; over > 0 {
 		w.m.sessions = w.m.sessions[over:]
@@ -102,13 +115,18 @@ func (w *walk) choose(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "wrong") {
 		old = "nonsense of mine"
 	}
-	looked := w.m.attempt(w.h.clock.Now(), w.config)
+	now := w.h.clock.Now()
+	looked := w.m.changing.charge(now, w.config.strange())
+	if looked && !w.m.open(now) {
+		looked = false
+	}
 	err = w.any(rt).ChangePassword(rt.Context(), PasswordChange{Operator: w.me, Session: who.Session, Old: old, New: next})
 	switch {
 	case !looked && (errors.Is(err, ErrLocked) || errors.Is(err, ErrLoginRefused)):
 	case looked && old != w.m.password && errors.Is(err, ErrPasswordWrong):
 	case looked && old == w.m.password && err == nil:
 		w.m.set(next, time.Time{})
+		w.m.changing = place{}
 		w.m.sessions = []modelSession{mine}
 	default:
 		rt.Fatalf("change password: looked %v, right %v: %v", looked, old == w.m.password, err)
@@ -140,14 +158,13 @@ func (w *walk) actions() map[string]func(*rapid.T) {
 			w.m.disabled, w.m.sessions = true, nil
 		},
 		"enable": func(rt *rapid.T) {
-			if _, err := w.any(rt).Enable(rt.Context(), "boss", w.me); err != nil {
+			if _, err := w.any(rt).Reopen(rt.Context(), Hands{"boss", "other"}, w.me); err != nil {
 				rt.Fatal(err)
 			}
 			w.m.disabled = false
-			w.m.good()
 		},
 		"reset": func(rt *rapid.T) {
-			added, err := w.any(rt).ResetPassword(rt.Context(), "boss", w.me)
+			added, err := w.any(rt).Reenrol(rt.Context(), Hands{"boss", "other"}, w.me, "")
 			if w.m.disabled {
 				if !errors.Is(err, ErrMove) {
 					rt.Fatalf("reset of a disabled account: %v", err)
@@ -158,7 +175,7 @@ func (w *walk) actions() map[string]func(*rapid.T) {
 				rt.Fatal(err)
 			}
 			w.m.set(added.Password, w.h.clock.Now().Add(w.config.TemporaryFor))
-			w.m.sessions = nil
+			w.m.sessions, w.m.here, w.m.strangers, w.m.changing = nil, place{}, place{}, place{}
 		},
 		"": w.check,
 	}
@@ -170,8 +187,8 @@ func (w *walk) check(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	if o.Failed != w.m.failed || !o.LockedUntil.Equal(w.m.locked) || (o.State == Disabled) != w.m.disabled {
-		rt.Fatalf("account %d %s %s, want %+v", o.Failed, o.LockedUntil, o.State, w.m)
+	if (o.State == Disabled) != w.m.disabled || o.MustChange != w.m.must {
+		rt.Fatalf("account %s %v, want %+v", o.State, o.MustChange, w.m)
 	}
 	now, living := w.h.clock.Now(), 0
 	for _, one := range w.m.sessions {
@@ -192,9 +209,9 @@ func (w *walk) check(rt *rapid.T) {
 	}
 }
 
-func TestAccountsLocksAndSessionsFollowTheModel(t *testing.T) {
+func TestAccountsWaitsAndSessionsFollowTheModel(t *testing.T) {
 	t.Parallel()
-	config := Config{MaxSessions: 3, LockMost: 10 * time.Minute}
+	config := Config{MaxSessions: 3, WaitMost: 10 * time.Minute}
 	h := open(t, config)
 	two, full, runs := h.again(t, config), h.config, atomic.Int64{}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -212,7 +229,7 @@ func TestAccountsLocksAndSessionsFollowTheModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range page.Items {
-		if d.Outcome != Done || d.EndedAt.IsZero() {
+		if (d.Outcome == Done) == (d.By == Nobody) || d.EndedAt.IsZero() {
 			t.Fatalf("%+v", d)
 		}
 	}

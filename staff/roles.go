@@ -12,9 +12,9 @@ type Permission string
 const (
 	FinanceMaker   Role = "finance-maker"   // prepares: drafts policies, proposes adjustments, runs the reconciliation
 	FinanceChecker Role = "finance-checker" // decides what somebody else prepared, reviews withdrawals, closes months
-	Tax            Role = "tax"             // reads and exports what a filing needs, drafts tax tables, says what payees are
+	Tax            Role = "tax"             // reads and exports what a filing needs, drafts tax tables, proposes what payees are
 	Auditor        Role = "auditor"         // reads everything, writes nothing
-	Operations     Role = "operations"      // works on tasks and disputes, grades hosts
+	Operations     Role = "operations"      // works on tasks and disputes, proposes grades and re-bindings, keeps goods and communities
 	Admin          Role = "admin"           // keeps the accounts; touches no money
 )
 
@@ -27,13 +27,16 @@ const (
 	AdjustmentApprove Permission = "adjustment.approve"
 	WithdrawalRead    Permission = "withdrawal.read"
 	WithdrawalReview  Permission = "withdrawal.review"
+	WithdrawalStop    Permission = "withdrawal.stop"
 	TaxRead           Permission = "tax.read" // the tax tables
 	TaxDraft          Permission = "tax.draft"
 	TaxPublish        Permission = "tax.publish"
 	PayeeRead         Permission = "payee.read" // masked
-	PayeeSet          Permission = "payee.set"  // the kind only
+	PayeeSet          Permission = "payee.set"  // propose the kind
+	PayeeConfirm      Permission = "payee.confirm"
 	GradeRead         Permission = "grade.read" // of hosts
-	GradeSet          Permission = "grade.set"
+	GradeSet          Permission = "grade.set"  // propose
+	GradeConfirm      Permission = "grade.confirm"
 	HostingRead       Permission = "hosting.read" // who may host
 	HostingReview     Permission = "hosting.review"
 	PeriodClose       Permission = "period.close"
@@ -53,12 +56,13 @@ const (
 // permissions is who may do what.
 var permissions = map[Role][]Permission{
 	FinanceMaker: {
-		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
+		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, WithdrawalStop, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
 		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead, HostingRead,
 	},
 	FinanceChecker: {
-		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, PeriodClose, TaskRead, DisputeRead,
-		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, GradeRead, HostingRead,
+		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, WithdrawalStop, PeriodClose, TaskRead, DisputeRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, PayeeConfirm, GradeRead,
+		GradeConfirm, HostingRead,
 	},
 	Tax: {EntryRead, PurseRead, WithdrawalRead, ExportRead, TaxRead, TaxDraft, PayeeRead, PayeeSet},
 	Auditor: {

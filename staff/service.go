@@ -15,8 +15,22 @@ import (
 // Passwords hashes passwords slowly and compares in constant time. A hash carries its own parameters.
 type Passwords interface {
 	Hash(ctx context.Context, password string) (string, error)
-	Matches(ctx context.Context, hash, password string) (bool, error)
+	// Matches fails with ErrTurns when too many wait for the same turn.
+	Matches(ctx context.Context, turn Turn, hash, password string) (bool, error)
 }
+
+// Turn is whose passwords wait for one another: comparing is slow, and a crowd of guesses must not delay somebody who is
+// known.
+type Turn int
+
+// The turns.
+const (
+	Trusted  Turn = iota // signed in, or at an address they have signed in from
+	Stranger             // everybody else
+)
+
+// ErrTurns: too many passwords wait to be compared.
+var ErrTurns = errors.New("staff: too many passwords wait to be compared")
 
 // Deps is what a Service works with.
 type Deps struct {
@@ -31,10 +45,13 @@ type Deps struct {
 type Config struct {
 	SessionFor   time.Duration // life of a session. Default 12 h: a working day.
 	MaxSessions  int           // sessions one operator may hold; the oldest give way. Default 5.
-	Attempts     int           // wrong passwords before the account is locked. Default 5.
-	LockFor      time.Duration // the first lock; every further failure doubles it. Default 1 min.
-	LockMost     time.Duration // the longest lock. Default 1 h.
-	TemporaryFor time.Duration // life of a password made for somebody. Default 72 h.
+	Attempts     int           // wrong passwords at one strange address before the next has to wait. Default 5.
+	WaitFrom     time.Duration // the first wait; every further failure doubles it. Default 1 s.
+	WaitMost     time.Duration // the longest wait. Default 15 min.
+	TemporaryFor time.Duration // life of an enrolment code. Default 24 h.
+	// Cooling is how long two people, of whom one handed the other an enrolment code, decide nothing the other prepared.
+	// Default 72 h.
+	Cooling time.Duration
 }
 
 // Service is the staff domain. Its methods are safe for concurrent use.
@@ -57,8 +74,9 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	}
 	c := d.Config.withDefaults()
 	if c.SessionFor < time.Minute || c.SessionFor > 7*24*time.Hour || c.MaxSessions < 1 || c.MaxSessions > 100 ||
-		c.Attempts < 1 || c.Attempts > 20 || c.LockFor < time.Second || c.LockMost < c.LockFor || c.TemporaryFor < time.Minute {
-		return nil, errors.New("staff: session, lock or password settings out of range")
+		c.Attempts < 1 || c.Attempts > 20 || c.WaitFrom < time.Millisecond || c.WaitMost < c.WaitFrom || c.WaitMost > time.Hour ||
+		c.TemporaryFor < time.Minute || c.Cooling < 0 {
+		return nil, errors.New("staff: session, wait, code or cooling settings out of range")
 	}
 	opened, err := openCollections(ctx, d.Store)
 	if err != nil {
@@ -83,14 +101,15 @@ func (c Config) withDefaults() Config {
 	if c.Attempts == 0 {
 		c.Attempts = 5
 	}
-	if c.LockFor == 0 {
-		c.LockFor = time.Minute
-	}
-	if c.LockMost == 0 {
-		c.LockMost = time.Hour
-	}
-	if c.TemporaryFor == 0 {
-		c.TemporaryFor = 72 * time.Hour
+	for _, d := range []struct {
+		field    *time.Duration
+		standard time.Duration
+	}{
+		{&c.WaitFrom, time.Second}, {&c.WaitMost, 15 * time.Minute}, {&c.TemporaryFor, 24 * time.Hour}, {&c.Cooling, 72 * time.Hour},
+	} {
+		if *d.field == 0 {
+			*d.field = d.standard
+		}
 	}
 	return c
 }

@@ -30,6 +30,7 @@ type Principal struct {
 	Session    string // its id: safe to show and log, of no use as a token
 	Login      string
 	Name       string
+	Member     string // who they are as a member, when that is known
 	Roles      []Role
 	MustChange bool // nothing but changing the password is allowed
 	ExpiresAt  time.Time
@@ -83,7 +84,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Principal, er
 		return Principal{}, ErrSessionInvalid
 	}
 	return Principal{
-		Operator: o.ID, Session: session.ID, Login: o.Login, Name: o.Name, Roles: o.Roles, MustChange: o.MustChange,
+		Operator: o.ID, Session: session.ID, Login: o.Login, Name: o.Name, Member: o.Member, Roles: o.Roles, MustChange: o.MustChange,
 		ExpiresAt: session.ExpiresAt,
 	}, nil
 }
@@ -93,7 +94,7 @@ func (s *Service) alive(session *Session, o *Operator) bool {
 }
 
 // startSession hands out a token and lets sessions give way when there are too many: dead ones, then the oldest.
-func (s *Service) startSession(ctx context.Context, o *Operator) (Login, error) {
+func (s *Service) startSession(ctx context.Context, o *Operator, in LoginInput) (Login, error) {
 	now, token := s.clock.Now(), newToken()
 	name, _ := sessionOf(token)
 	session := &Session{
@@ -121,8 +122,17 @@ func (s *Service) startSession(ctx context.Context, o *Operator) (Login, error) 
 		if err := s.end(ctx, old.ID); err != nil {
 			return Login{}, err
 		}
+		if over(old) {
+			continue
+		}
+		gone := Deed{By: o.ID, Operation: "session-gave-way", Subject: SubjectOf(o.ID), Request: in.Request, From: in.From, Before: "session " + old.ID}
+		if err := s.Note(ctx, gone); err != nil {
+			return Login{}, err
+		}
 	}
-	return Login{Token: token, Operator: o.ID, ExpiresAt: session.ExpiresAt, MustChange: o.MustChange}, nil
+	return Login{
+		Token: token, Operator: o.ID, ExpiresAt: session.ExpiresAt, MustChange: o.MustChange, session: session.ID,
+	}, nil
 }
 
 func (s *Service) end(ctx context.Context, session string) error {

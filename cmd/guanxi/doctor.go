@@ -39,6 +39,9 @@ func doctorCommand() *cobra.Command {
 			if len(wrong) > 0 {
 				return errReported
 			}
+			for _, line := range values.Warnings() {
+				fmt.Fprintln(c.OutOrStdout(), "!", line)
+			}
 			fmt.Fprintln(c.OutOrStdout(), "✓ this can start: "+called()+" serve"+fileFlag(file))
 			return nil
 		},

@@ -44,11 +44,18 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	for _, line := range values.Warnings() {
+		log.Warn("settings", "warning", line)
+	}
 	stopTraces, err := telemetry.StartTraces(ctx, values["GUANXI_OTLP_URL"], version)
 	if err != nil {
 		return err
 	}
-	ports, err := takePorts(ctx, values["GUANXI_LISTEN"], values["GUANXI_OPS_LISTEN"])
+	addresses := []string{values["GUANXI_LISTEN"], values["GUANXI_OPS_LISTEN"]}
+	if apart := values["GUANXI_CONSOLE_ADDR"]; apart != "" {
+		addresses = append(addresses, apart)
+	}
+	ports, err := takePorts(ctx, addresses...)
 	if err != nil {
 		return err
 	}
@@ -94,22 +101,26 @@ func (p ports) close() {
 func listen(ctx context.Context, taken ports, program *app.Program, operator http.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var group sync.WaitGroup
-	ends := make(chan error, len(taken))
-	for i, h := range []struct {
+	type door struct {
 		handler  http.Handler
 		draining func()
-	}{
-		{program.Handler(), program.API.Drain},
-		{operator, nil},
-	} {
+	}
+	doors := []door{{program.Handler(), program.API.Drain}, {operator, nil}, {program.Console.Handler(), nil}}
+	var group sync.WaitGroup
+	ends := make(chan error, len(taken))
+	for i, h := range doors[:len(taken)] { // the console's own address is the last, and need not be
 		group.Go(func() {
 			ends <- app.Serve(ctx, taken[i], h.handler, program.Log(), h.draining)
 			cancel()
 		})
 	}
 	group.Wait()
-	return errors.Join(<-ends, <-ends)
+	close(ends)
+	var all error
+	for err := range ends {
+		all = errors.Join(all, err)
+	}
+	return all
 }
 
 // operatorHandler is for the operator's private port: metrics and profiles.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +18,7 @@ import (
 
 func staffCommand() *cobra.Command {
 	c := &cobra.Command{Use: "staff", Short: "accounts of the console"}
-	c.AddCommand(staffAddCommand())
+	c.AddCommand(staffAddCommand(), staffAccountCommand(resetAccount), staffAccountCommand(unlockAccount))
 	return c
 }
 
@@ -31,8 +33,9 @@ func staffAddCommand() *cobra.Command {
 	var a staffAddition
 	c := &cobra.Command{
 		Use:   "add",
-		Short: "make an account with a temporary password; the first one has to be made here",
-		Long: "add makes an account of the console and prints a temporary password, which must be changed with the first login. " +
+		Short: "make an account and print its enrolment code; the first two administrators have to be made here",
+		Long: "add makes an account of the console and prints an enrolment code, good for a day and for choosing a password. In the " +
+			"console one administrator proposes an account and another one confirms it, so make two administrators here, for two people. " +
 			"With an embedded store stop the service first: one process at a time may open it. Roles: " + strings.Join(roleNames(), ", "),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -62,12 +65,17 @@ func roleNames() []string {
 	return names
 }
 
-func (a *staffAddition) run(c *cobra.Command, store *docstore.Store) error {
+// openStaff opens the accounts of a store.
+func openStaff(ctx context.Context, store *docstore.Store) (*staff.Service, error) {
 	passwords, err := console.NewArgon(console.Cost{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	people, err := staff.New(c.Context(), staff.Deps{Store: store, Clock: clock.System{}, IDs: id.Random{}, Passwords: passwords})
+	return staff.New(ctx, staff.Deps{Store: store, Clock: clock.System{}, IDs: id.Random{}, Passwords: passwords})
+}
+
+func (a *staffAddition) run(c *cobra.Command, store *docstore.Store) error {
+	people, err := openStaff(c.Context(), store)
 	if err != nil {
 		return err
 	}
@@ -79,6 +87,59 @@ func (a *staffAddition) run(c *cobra.Command, store *docstore.Store) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "login %s, temporary password %s (to be changed with the first login)\n", added.Operator.Login, added.Password)
-	return nil
+	return printCode(c, added)
+}
+
+func printCode(c *cobra.Command, a staff.Added) error {
+	_, err := fmt.Fprintf(c.OutOrStdout(), "login %s, enrolment code %s: good until %s, for nothing but choosing a password\n",
+		a.Operator.Login, a.Password, a.Operator.PasswordUntil.Format(time.RFC3339))
+	return err
+}
+
+// accountDeed is something done to one account on the machine itself.
+type accountDeed struct {
+	use, short string
+	do         func(c *cobra.Command, people *staff.Service, operator string) error
+}
+
+var resetAccount = accountDeed{
+	"reset", "print a new enrolment code for an account: its password and sessions end",
+	func(c *cobra.Command, people *staff.Service, operator string) error {
+		added, err := people.ResetPassword(c.Context(), staff.System, operator)
+		if err != nil {
+			return err
+		}
+		return printCode(c, added)
+	},
+}
+
+var unlockAccount = accountDeed{
+	"unlock", "forget the wrong passwords typed for an account, so that nobody has to wait",
+	func(c *cobra.Command, people *staff.Service, operator string) error {
+		return people.Unlock(c.Context(), staff.System, operator)
+	},
+}
+
+func staffAccountCommand(d accountDeed) *cobra.Command {
+	var where place
+	var login string
+	c := &cobra.Command{
+		Use: d.use, Short: d.short, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			store, err := where.open(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, store.Close()) }()
+			people, err := openStaff(c.Context(), store)
+			if err != nil {
+				return err
+			}
+			return d.do(c, people, staff.IDOf(login))
+		},
+	}
+	where.flags(c)
+	c.Flags().StringVar(&login, "login", "", "login name")
+	_ = c.MarkFlagRequired("login")
+	return c
 }

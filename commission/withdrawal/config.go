@@ -29,7 +29,7 @@ type Config struct {
 	Effects map[Code]Effect
 
 	AutoLimit      money.Fen     // above it a person must look. Default 500 yuan; NoLimit: never
-	TwoPersonLimit money.Fen     // above it two people must look. Default 2,000 yuan; NoLimit: never
+	TwoPersonLimit money.Fen     // from this amount two people must look. Default 2,000 yuan; NoLimit: never
 	ReviewDays     int           // a held withdrawal nobody reviewed goes back. Default 7
 	RealNameFrom   money.Fen     // from this amount the platform wants the name. Default 2,000 yuan
 	Remark         string        // what the member reads in the wallet, at most 32 characters. Default 佣金提现

@@ -11,6 +11,7 @@ import (
 type ReviewInput struct {
 	Number string
 	By     string // staff id
+	Member string // who By is as a member, when that is known
 	Why    string // 1 to 200 characters
 }
 
@@ -28,8 +29,11 @@ func (in *ReviewInput) check() error {
 	return nil
 }
 
-// own tells whether somebody would judge their own money: a staff member's purse is named staff:<id>.
-func (w *Withdrawal) own(by string) bool { return w.Member == by || w.Member == "staff:"+by }
+// own reports whether somebody would judge their own money: a staff member's purse is named staff:<id>, and staff are
+// members as well.
+func (w *Withdrawal) own(in *ReviewInput) bool {
+	return w.Member == in.By || w.Member == "staff:"+in.By || in.Member != "" && w.Member == in.Member
+}
 
 func said(opinions []Opinion, by string) bool {
 	for _, o := range opinions {
@@ -42,7 +46,7 @@ func said(opinions []Opinion, by string) bool {
 
 // Needs is how many people must approve a held withdrawal altogether.
 func (s *Service) Needs(w *Withdrawal) int {
-	if w.Gross > s.config.TwoPersonLimit {
+	if w.Gross >= s.config.TwoPersonLimit {
 		return 2
 	}
 	return 1
@@ -69,7 +73,7 @@ func (s *Service) vote(ctx context.Context, in ReviewInput, b ballot) (*Withdraw
 			needs = s.Needs(w)
 		}
 		switch {
-		case w.own(in.By):
+		case w.own(&in):
 			return ErrSameReviewer
 		case b.taken(w) && said(*voices, in.By):
 			return errUnchanged
@@ -111,7 +115,7 @@ func (s *Service) Reject(ctx context.Context, in ReviewInput) (*Withdrawal, erro
 		return nil, err
 	}
 	w, err := s.change(ctx, in.Number, func(w *Withdrawal, now time.Time) error {
-		if w.own(in.By) {
+		if w.own(&in) {
 			return ErrSameReviewer
 		}
 		if w.State == Rejected && w.Objection != nil && w.Objection.By == in.By {
@@ -157,6 +161,33 @@ func (s *Service) DeclareLost(ctx context.Context, in ReviewInput) (*Withdrawal,
 	})
 }
 
+// Stop is one person's halt to a payout that has not reached the wallet: what was not sent goes back at once, for what
+// waits for the member the platform is asked to cancel, and its final word counts, which may still be that the member was
+// paid. The member is told the reason and can no longer confirm. Repeating it is harmless.
+// Errors: ErrBadInput, ErrNotFound, ErrBusy while the money is being reserved, ErrWrongState, ErrSameReviewer.
+func (s *Service) Stop(ctx context.Context, in ReviewInput) (*Withdrawal, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	w, err := s.change(ctx, in.Number, func(w *Withdrawal, now time.Time) error {
+		if w.own(&in) {
+			return ErrSameReviewer
+		}
+		if w.Stopped != nil {
+			if w.Stopped.By == in.By {
+				return errUnchanged
+			}
+			return ErrWrongState
+		}
+		w.Stopped = &Opinion{in.By, now, in.Why}
+		return w.cancel(now)
+	})
+	if err != nil {
+		return nil, wrap("stop", err)
+	}
+	return s.cancelled(ctx, w)
+}
+
 // onward goes on with a withdrawal whose change is written. Trouble from here on is the sweep's: the caller's wish is
 // granted.
 func (s *Service) onward(ctx context.Context, w *Withdrawal) (*Withdrawal, error) {
@@ -175,30 +206,49 @@ func (s *Service) Cancel(ctx context.Context, member, number string) (*Withdrawa
 		return nil, err
 	}
 	w, err := s.change(ctx, number, func(w *Withdrawal, now time.Time) error {
-		switch w.State {
-		case Asked:
-			return ErrBusy
-		case Held, Approved:
-			return w.end(byCancelling, now, codeCancelled, "已取消，金额已退回可提现")
-		case Sent, Waiting:
-			if !w.CancelAt.IsZero() {
-				return errUnchanged
-			}
-			w.CancelAt, w.Tries = now, 0
-			return nil
-		case Cancelled:
+		if w.State == Cancelled {
 			return errUnchanged
 		}
-		return ErrWrongState
+		return w.cancel(now)
 	})
 	if err != nil {
 		return nil, wrap("cancel", err)
 	}
+	return s.cancelled(ctx, w)
+}
+
+// cancel ends what was not sent, and notes the wish to end what was.
+func (w *Withdrawal) cancel(now time.Time) error {
+	switch w.State {
+	case Asked:
+		return ErrBusy
+	case Held, Approved:
+		return w.end(byCancelling, now, codeCancelled, w.cancelledWords())
+	case Sent, Waiting:
+		if !w.CancelAt.IsZero() && w.Stopped == nil {
+			return errUnchanged
+		}
+		w.CancelAt, w.Package, w.Tries = now, "", 0
+		return nil
+	}
+	return ErrWrongState
+}
+
+// cancelledWords tell the member who took it back.
+func (w *Withdrawal) cancelledWords() string {
+	if w.Stopped != nil {
+		return "商家已停止付款：" + w.Stopped.Why + "，金额已退回可提现"
+	}
+	return "已取消，金额已退回可提现"
+}
+
+// cancelled carries on after a wish to cancel was written down.
+func (s *Service) cancelled(ctx context.Context, w *Withdrawal) (*Withdrawal, error) {
 	if w.State == Sent || w.State == Waiting {
 		if done, err := s.revoke(ctx, w); err == nil {
 			return done, nil
 		}
-		return s.Get(ctx, number) // the sweep asks again
+		return s.Get(ctx, w.ID) // the sweep asks again
 	}
 	return s.onward(ctx, w)
 }

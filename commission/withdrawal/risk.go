@@ -148,8 +148,11 @@ func (c *Config) assess(in facts) findings {
 	}
 	c.assessPurse(in, &f)
 	c.assessDesk(in, &f)
-	if in.amount > c.AutoLimit {
+	switch {
+	case in.amount > c.AutoLimit:
 		f.add(c, OverAuto, "超过 %s 元，需人工审核", c.AutoLimit.Yuan())
+	case in.amount >= c.TwoPersonLimit && c.AutoLimit < money.Max: // two people cannot look at what is not held
+		f.add(c, OverAuto, "%s 元及以上，需两人审核", c.TwoPersonLimit.Yuan())
 	}
 	if in.sharedIdentity {
 		f.add(c, SharedIdentity, "同一收款身份被多个会员使用")

@@ -64,14 +64,14 @@ func (w *Withdrawal) hear(o *Outcome, now time.Time, c *Config) error {
 	case TransferSuccess:
 		return w.end(bySuccess, at, "", "")
 	case TransferCancelled:
-		return w.end(byRevocation, at, codeCancelled, "已取消，金额已退回可提现")
+		return w.end(byRevocation, at, codeCancelled, w.cancelledWords())
 	case TransferFailed:
 		if w.timedOut(o, at, c) {
 			return w.end(byTimeout, at, o.Reason, "未在规定时间内确认收款，金额已退回可提现")
 		}
 		return w.end(byFailure, at, o.Reason, failureWords(o.Reason))
 	case TransferWaiting:
-		if o.Package != "" {
+		if o.Package != "" && w.CancelAt.IsZero() { // what is being cancelled is not confirmed
 			w.Package = o.Package
 		}
 		if w.State == Sent {

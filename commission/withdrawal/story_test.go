@@ -120,11 +120,15 @@ func (s *story) act(ctx context.Context, word string, arg func(int) string) stri
 	case "ask": // ask <key> <member> <yuan> [device]
 		s.owners[arg(1)] = arg(2)
 		_, err = s.process.Ask(ctx, AskInput{Key: arg(1), Member: arg(2), Amount: s.fen(arg(3)), Device: arg(4)})
-	case "approve":
+	case "approve": // approve <key> <person of staff> [member they are]
+		review.Member = arg(3)
 		_, err = s.process.Approve(ctx, review)
 	case "reject":
 		review.Why = "资料不全"
 		_, err = s.process.Reject(ctx, review)
+	case "stop": // stop <key> <person of staff> [member they are]
+		review.Why, review.Member = "收款人存疑", arg(3)
+		_, err = s.process.Stop(ctx, review)
 	case "return":
 		_, err = s.process.Return(ctx, review)
 	case "cancel":

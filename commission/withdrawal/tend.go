@@ -110,7 +110,7 @@ func (s *Service) ask(ctx context.Context, w *Withdrawal) error {
 			w = done
 		}
 	}
-	if w.State == Waiting && w.Package == "" { // the answer with the package was lost: the same number gives it again
+	if w.State == Waiting && w.Package == "" && w.CancelAt.IsZero() { // the answer with the package was lost: the same number gives it again
 		if done, err := s.dispatch(ctx, w); err == nil {
 			w = done
 		}

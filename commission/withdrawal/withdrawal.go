@@ -51,7 +51,8 @@ type Withdrawal struct {
 	Unknowns   int       `bson:"unknowns,omitempty"`   // questions in a row that found nothing
 
 	StateAt  time.Time `bson:"state_at,omitempty"`  // when it came into its state
-	CancelAt time.Time `bson:"cancel_at,omitempty"` // the member asked to cancel a transfer already sent
+	CancelAt time.Time `bson:"cancel_at,omitempty"` // the member, or staff, asked to cancel a transfer already sent
+	Stopped  *Opinion  `bson:"stopped,omitempty"`   // the person of staff who did
 	Code     string    `bson:"code,omitempty"`      // why it ended so: a finding's or the platform's code
 	Why      string    `bson:"why,omitempty"`       // the same for the member, in Chinese
 	EndedAt  time.Time `bson:"ended_at,omitempty"`  // the final word; the entry's time

@@ -31,6 +31,8 @@ func (w *Withdrawal) waitingWords() string {
 	switch {
 	case w.Platform == TransferTransferring:
 		return "已确认，微信支付正在转账"
+	case w.Stopped != nil:
+		return "商家已停止付款，以微信支付的结果为准"
 	case !w.CancelAt.IsZero():
 		return "正在取消，以微信支付的结果为准"
 	case w.Package == "":

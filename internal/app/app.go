@@ -77,10 +77,11 @@ type Config struct {
 	Distribution distribution.Config
 	Member       member.Config
 
-	TrustProxy bool
-	Relay      event.RelayConfig // Store, Clock, Consumers and Log are filled in
-	Listeners  []event.Consumer  // stand after the flow's own consumers of the same event; for measuring
-	Pace       Pace
+	TrustProxy   bool
+	ConsoleApart bool              // Handler leaves the console out: it is served on an address of its own
+	Relay        event.RelayConfig // Store, Clock, Consumers and Log are filled in
+	Listeners    []event.Consumer  // stand after the flow's own consumers of the same event; for measuring
+	Pace         Pace
 }
 
 // App is the joined program.
@@ -106,6 +107,7 @@ type App struct {
 	Relay        *event.Relay
 	API          *miniprogramapi.API
 
+	apart bool // the console has an address of its own
 	gate  *gate
 	clock clock.Clock
 	log   *slog.Logger
@@ -130,7 +132,9 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
 	}
-	a := &App{Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults(), nudges: c.Nudges}
+	a := &App{
+		Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults(), nudges: c.Nudges, apart: c.ConsoleApart,
+	}
 	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinTasks, a.joinEdge} {
 		if err := step(ctx, c); err != nil {
 			return nil, fmt.Errorf("app: %w", err)
@@ -281,15 +285,19 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	}
 	a.Console, err = console.New(ctx, console.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Staff: a.Staff, Ledger: a.Commission, Payouts: a.Withdrawals,
-		Reconcile: a.Reconcile, Tasks: a.Tasks, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Hosting: a.Hosting,
+		Reconcile: a.Reconcile, Tasks: a.Tasks, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Links: a.Staff, Hosting: a.Hosting,
 		Relations: relations{a.Communities, a.Withdrawals}, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	return err
 }
 
-// Handler serves both edges: the console's under /console/, the mini-program's everywhere else.
+// Handler serves both edges: the console's under /console/, unless it has an address of its own, the mini-program's
+// everywhere else.
 func (a *App) Handler() http.Handler {
 	api, console := a.API.Handler(), a.Console.Handler()
+	if a.apart {
+		return api
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/console/") {
 			console.ServeHTTP(w, r)

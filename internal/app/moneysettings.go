@@ -31,12 +31,17 @@ func moneySettings() []Setting {
 		{Name: "GUANXI_TRANSFER_PERCEPTION", Words: "user_recv_perception; empty = the scene's usual one"},
 		{Name: "GUANXI_TRANSFER_INFOS", Words: "transfer_scene_report_infos as 类型=内容;类型=内容; empty = 岗位类型 and 报酬说明 of scene 1005"},
 		{Name: "GUANXI_WITHDRAW_MAX_FEN", Default: "500000", Words: "most of one withdrawal"},
-		{Name: "GUANXI_WITHDRAW_DAY_FEN", Default: "2000000", Words: "most a member withdraws in a day"},
+		{Name: "GUANXI_WITHDRAW_DAY_FEN", Default: "1000000", Words: "most a member withdraws in a day"},
 		{Name: "GUANXI_WITHDRAW_MONTH_FEN", Default: "10000000", Words: "most a member withdraws in a month"},
 		{Name: "GUANXI_WITHDRAW_DAY_COUNT", Default: "3", Words: "withdrawals of a member in a day"},
 		{Name: "GUANXI_WITHDRAW_NEW_DAYS", Default: "3", Words: "days of membership before the first withdrawal"},
 		{Name: "GUANXI_WITHDRAW_AUTO_FEN", Default: "50000", Words: "above it a person of staff must approve"},
-		{Name: "GUANXI_WITHDRAW_TWO_FEN", Default: "500000", Words: "above it two people of staff must approve"},
+		{Name: "GUANXI_VOUCHER_MAX_FEN", Default: "2000000", Words: "most of one adjustment or incentive"},
+		{Name: "GUANXI_VOUCHER_DAY_FEN", Default: "5000000", Words: "most that one person of staff proposes as adjustments and incentives in a day"},
+		{Name: "GUANXI_VOUCHER_TWO_FEN", Default: "200000", Words: "from this amount an adjustment or incentive takes two checkers"},
+		{Name: "GUANXI_VOUCHER_TRANSFER_MAX_FEN", Default: "100000000", Words: "most of one transfer between the brand's own accounts"},
+		{Name: "GUANXI_VOUCHER_TRANSFER_TWO_FEN", Default: "10000000", Words: "from this amount such a transfer takes two checkers"},
+		{Name: "GUANXI_WITHDRAW_TWO_FEN", Default: "200000", Words: "from this amount two people of staff must approve"},
 	}, append(sharingSettings(), billSettings()...)...)
 }
 
@@ -51,6 +56,13 @@ func (v Values) ledger(log *slog.Logger) (c commission.Config, err error) {
 	}
 	c.Anchor = anchor(v["GUANXI_LEDGER_ANCHOR"], log)
 	if c.PolicyHorizon, err = v.horizon(); err != nil {
+		return c, err
+	}
+	l := &c.Vouchers
+	if err := v.amounts(map[string]*money.Fen{
+		"GUANXI_VOUCHER_MAX_FEN": &l.Most, "GUANXI_VOUCHER_DAY_FEN": &l.MakerDay, "GUANXI_VOUCHER_TWO_FEN": &l.TwoFrom,
+		"GUANXI_VOUCHER_TRANSFER_MAX_FEN": &l.TransferMost, "GUANXI_VOUCHER_TRANSFER_TWO_FEN": &l.TransferTwo,
+	}); err != nil {
 		return c, err
 	}
 	if c.Window, err = window("GUANXI_SETTLE_DAYS", v["GUANXI_SETTLE_DAYS"]); err != nil {
@@ -136,16 +148,13 @@ func (v Values) transfer() (c weixinpay.TransferConfig, err error) {
 }
 
 func (v Values) withdrawal() (c withdrawal.Config, err error) {
-	for name, field := range map[string]*money.Fen{
+	err = v.amounts(map[string]*money.Fen{
 		"GUANXI_WITHDRAW_MAX_FEN": &c.MaxPerTime, "GUANXI_WITHDRAW_DAY_FEN": &c.MaxPerDay,
 		"GUANXI_WITHDRAW_MONTH_FEN": &c.MaxMonthly, "GUANXI_WITHDRAW_AUTO_FEN": &c.AutoLimit,
 		"GUANXI_WITHDRAW_TWO_FEN": &c.TwoPersonLimit,
-	} {
-		n, err := strconv.ParseInt(v[name], 10, 64)
-		if err != nil || n < 1 || money.Fen(n) > money.Max {
-			return c, fmt.Errorf("%s: must be an amount in fen", name)
-		}
-		*field = money.Fen(n)
+	})
+	if err != nil {
+		return c, err
 	}
 	for name, field := range map[string]*int{
 		"GUANXI_WITHDRAW_DAY_COUNT": &c.MaxCount, "GUANXI_WITHDRAW_NEW_DAYS": &c.NewAccountDays,
@@ -159,6 +168,18 @@ func (v Values) withdrawal() (c withdrawal.Config, err error) {
 		}
 	}
 	return c, nil
+}
+
+// amounts reads settings in fen.
+func (v Values) amounts(fields map[string]*money.Fen) error {
+	for name, field := range fields {
+		n, err := strconv.ParseInt(v[name], 10, 64)
+		if err != nil || n < 1 || money.Fen(n) > money.Max {
+			return fmt.Errorf("%s: must be an amount in fen", name)
+		}
+		*field = money.Fen(n)
+	}
+	return nil
 }
 
 // checkMoney says what is wrong with the settings of the ledger and of withdrawals.

@@ -63,7 +63,7 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	}
 	c := Config{
 		Store: store, Clock: clock.System{}, Log: log, Metrics: metrics,
-		TrustProxy: v["GUANXI_TRUST_PROXY"] == "true",
+		TrustProxy: v["GUANXI_TRUST_PROXY"] == "true", ConsoleApart: v["GUANXI_CONSOLE_ADDR"] != "",
 	}
 	if v["GUANXI_MONGO_URL"] == "" {
 		c.StandAlone()

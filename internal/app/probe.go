@@ -41,7 +41,11 @@ func Probe(ctx context.Context, v Values) []string {
 	if err := redis.Close(); err != nil {
 		add("Redis cannot be closed", err)
 	}
-	for name, address := range map[string]string{"GUANXI_LISTEN": v["GUANXI_LISTEN"], "GUANXI_OPS_LISTEN": v["GUANXI_OPS_LISTEN"]} {
+	for _, name := range []string{"GUANXI_LISTEN", "GUANXI_OPS_LISTEN", "GUANXI_CONSOLE_ADDR"} {
+		address := v[name]
+		if address == "" {
+			continue // the console stands beside the public edge
+		}
 		l, err := Listen(ctx, address)
 		if err != nil {
 			add(name+" cannot be listened on", err)

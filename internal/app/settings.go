@@ -28,6 +28,7 @@ type Setting struct {
 func Settings() []Setting {
 	return append(append([]Setting{
 		{Name: "GUANXI_LISTEN", Default: "127.0.0.1:8080", Words: "address of the public edge"},
+		{Name: "GUANXI_CONSOLE_ADDR", Words: "address of the staff's console alone, e.g. 127.0.0.1:8081; empty = under /console/ of the public edge"},
 		{Name: "GUANXI_OPS_LISTEN", Default: "127.0.0.1:9090", Words: "address of metrics and profiles; keep it private"},
 		{Name: "GUANXI_PUBLIC_URL", Required: true, Words: "https URL under which WeChat Pay reaches this service, without a trailing slash"},
 		{Name: "GUANXI_DIR", Default: "./var/data", Words: "folder of the embedded store; not used with GUANXI_MONGO_URL"},
@@ -137,6 +138,11 @@ func (v Values) Check() []string {
 	}
 	if _, err := v.moreKeys(); err != nil {
 		add("GUANXI_PAY_MORE_KEYS", err.Error())
+	}
+	for _, other := range []string{"GUANXI_LISTEN", "GUANXI_OPS_LISTEN"} {
+		if v["GUANXI_CONSOLE_ADDR"] == v[other] {
+			add("GUANXI_CONSOLE_ADDR", "is the same as "+other)
+		}
 	}
 	for _, name := range []string{"GUANXI_PAY_KEY_FILE", "GUANXI_PAY_PUBLIC_KEY_FILE"} {
 		if file := v[name]; file != "" {

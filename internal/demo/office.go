@@ -18,13 +18,15 @@ import (
 // password opens every account of the demo's staff. See Operator.
 const password = "guanxi-demo-only"
 
-// operators are the demo's staff; the first one is added on the server, the others by her.
+// operators are the demo's staff; the two administrators are added on the server, the others are proposed by the first and
+// confirmed by the second.
 func operators() []Operator {
 	return []Operator{
 		{Login: "admin", Name: "管理员 小安", Roles: []staff.Role{staff.Admin}, Words: "管账号，不碰钱"},
+		{Login: "admin2", Name: "管理员 小平", Roles: []staff.Role{staff.Admin}, Words: "第二位管理员：确认小安提议的账号与岗位"},
 		{Login: "maker", Name: "会计 林姐", Roles: []staff.Role{staff.FinanceMaker}, Words: "经办：起草规则、提出凭证、对账"},
 		{Login: "checker", Name: "财务主管 老周", Roles: []staff.Role{staff.FinanceChecker}, Words: "复核：发布规则、批凭证、审提现、结账"},
-		{Login: "second", Name: "财务总监 方总", Roles: []staff.Role{staff.FinanceChecker}, Words: "第二位复核人：超过 2000 元的提现要两人"},
+		{Login: "second", Name: "财务总监 方总", Roles: []staff.Role{staff.FinanceChecker}, Words: "第二位复核人：2000 元及以上的提现要两人"},
 		{Login: "service", Name: "运营 小何", Roles: []staff.Role{staff.Operations}, Words: "答复申诉、处理对账差异"},
 		{Login: "tax", Name: "税务 老郑", Roles: []staff.Role{staff.Tax}, Words: "看账、导出申报表"},
 		{Login: "auditor", Name: "审计 许老师", Roles: []staff.Role{staff.Auditor}, Words: "什么都能看，什么都不能改"},
@@ -130,24 +132,30 @@ func (o *office) send(ctx context.Context, c call, body, into any) error {
 func (s *seeder) openOffice(ctx context.Context) error {
 	s.office = newOffice(s.app.URL, s.clock)
 	all := operators()
-	first, err := s.app.Staff.AddOperator(ctx, staff.AddInput{
-		By: staff.System, Key: "demo", Login: all[0].Login, Name: all[0].Name, Roles: all[0].Roles,
-	})
-	if err != nil {
-		return fmt.Errorf("demo: seed: operator: %w", err)
+	for _, o := range all[:2] {
+		added, err := s.app.Staff.AddOperator(ctx, staff.AddInput{By: staff.System, Key: "demo", Login: o.Login, Name: o.Name, Roles: o.Roles})
+		if err != nil {
+			return fmt.Errorf("demo: seed: operator: %w", err)
+		}
+		s.staff[o.Login] = added.Operator.ID
+		if err := s.office.choose(ctx, o.Login, added.Password); err != nil {
+			return fmt.Errorf("demo: seed: operator: %w", err)
+		}
 	}
-	s.staff[all[0].Login] = first.Operator.ID
-	if err := s.office.choose(ctx, all[0].Login, first.Password); err != nil {
-		return fmt.Errorf("demo: seed: operator: %w", err)
-	}
-	for _, o := range all[1:] {
-		var added struct{ ID, Password string }
+	for _, o := range all[2:] {
+		var asked struct{ ID string }
 		body := map[string]any{"login": o.Login, "name": o.Name, "roles": o.Roles}
-		if err := s.office.do(ctx, all[0].Login, "/operators", body, &added); err != nil {
+		if err := s.office.do(ctx, all[0].Login, "/operators", body, &asked); err != nil {
 			return fmt.Errorf("demo: seed: operator %s: %w", o.Login, err)
 		}
-		s.staff[o.Login] = added.ID
-		if err := s.office.choose(ctx, o.Login, added.Password); err != nil {
+		var added struct {
+			Code string `json:"enrolment_code"`
+		}
+		if err := s.office.do(ctx, all[1].Login, "/operator-drafts/"+asked.ID+"/confirm", nil, &added); err != nil {
+			return fmt.Errorf("demo: seed: operator %s: %w", o.Login, err)
+		}
+		s.staff[o.Login] = staff.IDOf(o.Login)
+		if err := s.office.choose(ctx, o.Login, added.Code); err != nil {
 			return fmt.Errorf("demo: seed: operator %s: %w", o.Login, err)
 		}
 	}

@@ -17,6 +17,7 @@ type contextKey int
 const (
 	keyRequest contextKey = iota
 	keyIdentity
+	keySource
 )
 
 // Identity is who is asking, as the edge that uses this one found out.
@@ -96,10 +97,19 @@ func (e *Edge) addressOf(hc huma.Context) string {
 // retryLater is ErrTooMany with a waiting time.
 type retryLater struct{ wait time.Duration }
 
-// seconds is the wait for a Retry-After header: whole seconds, at least one, at most an hour.
-func (r *retryLater) seconds() int {
-	return int(min(max((r.wait+time.Second-1)/time.Second, 1), 3600))
+// waiting is an error that says when to come back.
+type waiting interface {
+	error
+	RetryIn() time.Duration
 }
+
+// seconds is the wait for a Retry-After header: whole seconds, at least one, at most an hour.
+func seconds(wait time.Duration) int {
+	return int(min(max((wait+time.Second-1)/time.Second, 1), 3600))
+}
+
+// RetryIn is the waiting time.
+func (r *retryLater) RetryIn() time.Duration { return r.wait }
 
 func (r *retryLater) Error() string { return ErrTooMany.Error() }
 func (r *retryLater) Unwrap() error { return ErrTooMany }

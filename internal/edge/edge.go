@@ -47,9 +47,11 @@ type Config struct {
 	Caller      string // what callers are called in logs and limits: member
 	Answers     string // name of the collection of recorded answers
 
-	// Authenticate says whose token this is and refuses who may not call the operation at all. Whose things they may
-	// touch is the use case's business.
+	// Authenticate says whose token this is. Whose things they may touch is the use case's business.
 	Authenticate func(ctx context.Context, token string, op Operation) (Identity, error)
+	// Permit, when set, refuses who may not call the operation at all. It comes after the rate limit, so that it may
+	// write down whom it refused.
+	Permit func(ctx context.Context, op Operation) error
 
 	Store      *docstore.Store
 	Clock      clock.Clock

@@ -108,9 +108,9 @@ func (e *Edge) declare(op Operation) huma.Operation {
 func (e *Edge) refuse(ctx context.Context, op Operation, err error) error {
 	f := FaultOf(err)
 	p := problemOf(f, RequestID(ctx))
-	var later *retryLater
+	var later waiting
 	if errors.As(err, &later) {
-		p.header.Set("Retry-After", strconv.Itoa(later.seconds()))
+		p.header.Set("Retry-After", strconv.Itoa(seconds(later.RetryIn())))
 	}
 	switch {
 	case clientGone(ctx): // nobody hears the answer: it is not our failure, and not worth a line
@@ -127,9 +127,13 @@ func (e *Edge) refuse(ctx context.Context, op Operation, err error) error {
 func (e *Edge) admit(op Operation) func(huma.Context, func(huma.Context)) {
 	weight := max(op.Weight, 1)
 	return func(hc huma.Context, next func(huma.Context)) {
+		hc = huma.WithContext(hc, context.WithValue(hc.Context(), keySource, e.sourceOf(hc)))
 		ctx, err := e.recognise(hc, op)
 		if err == nil {
 			err = e.throttle(ctx, hc, weight)
+		}
+		if err == nil && e.config.Permit != nil && !op.Open {
+			err = e.config.Permit(ctx, op)
 		}
 		if err == nil && op.Patience > Patience {
 			// Servers cut answers off after a time meant for short ones. Where the deadline cannot be moved, it stays.

@@ -83,7 +83,7 @@ func TestAWaitIsSaidInWholeSeconds(t *testing.T) {
 	for wait, want := range map[time.Duration]int{
 		-time.Second: 1, 0: 1, 1: 1, time.Second: 1, time.Second + 1: 2, time.Hour: 3600, 1 << 62: 3600,
 	} {
-		if got := (&retryLater{wait}).seconds(); got != want {
+		if got := seconds(wait); got != want {
 			t.Errorf("%s: %d, want %d", wait, got, want)
 		}
 	}
