@@ -44,7 +44,11 @@ func (c *Config) Accelerate(r *redisx.Redis, perMinute int) {
 		c.Nudges = r
 		c.Sessions = sessions{r.Cache(redisx.CacheConfig{Space: "session"})}
 	}
-	c.Gate = r.Gate(redisx.GateConfig{Trust: time.Second})
+	gate := redisx.GateConfig{Trust: time.Second}
+	if !r.Embedded() {
+		gate.SoldOut = time.Millisecond // units may come back in another process, which reopens the shared gate, not our memory
+	}
+	c.Gate = r.Gate(gate)
 	if perMinute > 0 {
 		c.Limiter = limiter{r.Limiter(), redisx.Rate{Count: perMinute, Per: time.Minute}}
 	}

@@ -3,8 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"guanxi/catalog"
@@ -20,7 +20,6 @@ import (
 type gate struct {
 	gate    *redisx.Gate
 	catalog *catalog.Service
-	freed   atomic.Uint64 // counts units coming back
 
 	mu       sync.Mutex
 	suspects map[string]*sync.Mutex // SKUs that were sold out when last looked at; held by who looks again
@@ -52,7 +51,6 @@ func (g *gate) note(sku string, soldOut bool) {
 
 // reopen hears from the catalog that units of a SKU have become free.
 func (g *gate) reopen(ctx context.Context, sku string) {
-	g.freed.Add(1) // before: whoever closes after this looks at it once more
 	g.gate.Reopen(context.WithoutCancel(ctx), sku)
 }
 
@@ -79,34 +77,49 @@ func (g *gate) stillSoldOut(ctx context.Context, line order.Wish) bool {
 		return false // somebody else has looked, and there is something
 	}
 	if g.gate.Deal(ctx, line.SKU, line.Units) { // nobody else has looked
-		g.learn(ctx, g.freed.Load(), []order.Wish{line})
+		g.learn(ctx, []order.Wish{line})
 	}
 	return !g.gate.Deal(ctx, line.SKU, line.Units)
 }
 
-// learn looks what is left after the store has refused a hold that began when freed was as given. Only "nothing at
-// all" is remembered: while there is one unit, everybody who asks for it is answered by the store.
-func (g *gate) learn(ctx context.Context, before uint64, lines []order.Wish) {
+// learn looks what is left after the store has refused a hold. Only "nothing at all" is remembered: while there is one
+// unit, everybody who asks for it is answered by the store. Units may come back in any process between the look and the
+// closing; so it is looked once more after closing, and whoever frees units after that look reopens the gate.
+func (g *gate) learn(ctx context.Context, lines []order.Wish) {
 	skus := make([]string, len(lines))
 	for i, line := range lines {
 		skus[i] = line.SKU
 	}
-	left, err := g.catalog.Available(ctx, skus)
-	if err != nil {
-		return // the store will be asked again
+	var shut []string
+	for _, sku := range g.gone(ctx, skus) {
+		g.gate.Close(ctx, sku)
+		shut = append(shut, sku)
 	}
-	for _, sku := range skus {
-		free, known := left[sku]
-		if g.note(sku, known && free <= 0); known && free <= 0 {
-			g.gate.Close(ctx, sku)
-		}
-	}
-	if g.freed.Load() == before {
+	if len(shut) == 0 {
 		return
 	}
-	for _, sku := range skus {
-		g.gate.Reopen(ctx, sku)
+	still := g.gone(ctx, shut)
+	for _, sku := range shut {
+		if !slices.Contains(still, sku) {
+			g.gate.Reopen(ctx, sku)
+		}
 	}
+}
+
+// gone lists the SKUs of which the store has nothing left, and remembers which those are.
+func (g *gate) gone(ctx context.Context, skus []string) (none []string) {
+	left, err := g.catalog.Left(ctx, skus)
+	for _, sku := range skus {
+		free, known := left[sku]
+		out := err == nil && known && free <= 0
+		if out {
+			none = append(none, sku)
+		}
+		if out || err == nil {
+			g.note(sku, out)
+		}
+	}
+	return none // of what could not be looked up, the store is asked again
 }
 
 // gatedCampaigns asks the gate before a claim is written.
@@ -136,10 +149,9 @@ type gatedStock struct {
 }
 
 func (s gatedStock) Hold(ctx context.Context, t claim.Try, until time.Time, lines []order.Wish) error {
-	before := s.gate.freed.Load()
 	err := s.Stock.Hold(ctx, t, until, lines)
 	if errors.Is(err, catalog.ErrSoldOut) {
-		s.gate.learn(ctx, before, lines)
+		s.gate.learn(ctx, lines)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
@@ -58,4 +59,26 @@ func TestSoldOutIsRememberedAndForgottenWhenUnitsComeBack(t *testing.T) {
 	first.must("POST", "/v1/orders/"+placed.text("id")+"/cancel", nil, 200)
 	w.settled()
 	expect(second, "second-key-3", 2, 201, "") // nobody had to wait until the gate forgot
+}
+
+// Holds that have lapsed are not "sold out", although nobody has swept them yet.
+func TestTheGateDoesNotSaySoldOutOfHoldsThatHaveLapsed(t *testing.T) {
+	t.Parallel()
+	w := newGatedWorld(t)
+	sku := w.product("车厘子", 9900, 2)
+	host, first, second := w.human("王姐"), w.human("小李"), w.human("小陈")
+	_, campaign := host.openCampaign(sku, nil)
+	wish := map[string]any{"campaign": campaign, "lines": []any{map[string]any{"sku": sku, "units": 2}}}
+	if got, body := first.keyed("first", "POST", "/v1/orders", wish); got != 201 {
+		t.Fatal(got, body)
+	}
+	for _, key := range []string{"second-1", "second-2"} { // by the store, then by the gate
+		if got, body := second.keyed(key, "POST", "/v1/orders", wish); got != 409 || body.text("code") != "CAT_SOLD_OUT" {
+			t.Fatal(got, body)
+		}
+	}
+	w.clock.Advance(31 * time.Minute)
+	if got, body := second.keyed("second-3", "POST", "/v1/orders", wish); got != 201 {
+		t.Errorf("%d %v", got, body)
+	}
 }

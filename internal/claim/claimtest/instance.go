@@ -123,6 +123,8 @@ type nobodyAsks struct{}
 
 func (nobodyAsks) RequireHost(context.Context, string, string) error { return nil }
 
+func (nobodyAsks) PickupPoints(context.Context, string) ([]string, error) { return nil, nil }
+
 func (nobodyAsks) Attribute(context.Context, string, string, string, time.Time) (order.Referral, error) {
 	return order.Referral{Policy: "none", Why: "none"}, nil
 }
