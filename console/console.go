@@ -30,6 +30,7 @@ type Deps struct {
 	Members    Members
 	Hosts      Hosts
 	Hosting    Hostings
+	Orders     Orders
 	Relations  Relations
 	Links      Links // optional: which member an operator is
 	Limiter    edge.Limiter
@@ -50,6 +51,7 @@ type Console struct {
 	members   Members
 	hosts     Hosts
 	hosting   Hostings
+	orders    Orders
 	relations Relations
 	links     Links
 	clock     clock.Clock
@@ -59,12 +61,12 @@ type Console struct {
 // New declares every operation on a fresh router.
 func New(ctx context.Context, d Deps) (*Console, error) {
 	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Staff == nil || d.Ledger == nil || d.Payouts == nil ||
-		d.Reconcile == nil || d.Tasks == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Relations == nil {
+		d.Reconcile == nil || d.Tasks == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Orders == nil || d.Relations == nil {
 		return nil, errors.New("console: store, clock, log, staff and the domains are required")
 	}
 	c := &Console{
 		staff: d.Staff, ledger: d.Ledger, payouts: d.Payouts, reconcile: d.Reconcile, tasks: d.Tasks, taxes: d.Taxes, members: d.Members,
-		hosts: d.Hosts, hosting: d.Hosting, relations: d.Relations, links: d.Links, clock: d.Clock, long: make(chan struct{}, 1),
+		hosts: d.Hosts, hosting: d.Hosting, orders: d.Orders, relations: d.Relations, links: d.Links, clock: d.Clock, long: make(chan struct{}, 1),
 	}
 	var err error
 	c.edge, err = edge.New(ctx, edge.Config{
@@ -107,6 +109,7 @@ func (c *Console) declare() {
 	c.declareDrafts()
 	c.declareGrades()
 	c.declareHostings()
+	c.declareAfterSales()
 	c.declareTasks()
 	c.declareWork()
 	c.declareExports()

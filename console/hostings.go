@@ -25,7 +25,7 @@ type Relations interface {
 
 // Relation is one finding.
 type Relation struct {
-	Kind    string   `json:"kind" enum:"wallet,paper,device,keeper" doc:"同一微信钱包、同一证件号、同一设备、同一自提点负责人"`
+	Kind    string   `json:"kind" enum:"self,wallet,paper,device,keeper" doc:"同一人、同一微信钱包、同一证件号、同一设备、同一自提点负责人"`
 	Members []string `json:"members" doc:"涉及的会员"`
 }
 

@@ -25,6 +25,7 @@ import (
 	"guanxi/internal/edge"
 	"guanxi/internal/id"
 	"guanxi/member"
+	"guanxi/order"
 	"guanxi/reconcile"
 	"guanxi/staff"
 	"guanxi/staff/task"
@@ -52,6 +53,7 @@ type world struct {
 	taxes     *tax.Book
 	hosts     *community.Service
 	hosting   *hosting.Service
+	orders    *sales
 	links     linked
 	rail      *rail
 	bills     *bills
@@ -61,7 +63,7 @@ func newWorld(t *testing.T) *world { return limitedWorld(t, nil) }
 
 func limitedWorld(t *testing.T, limiter edge.Limiter) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(docstoretest.Embedded(t)), limiter: limiter, rail: &rail{}, bills: &bills{}, links: linked{}}
+	w := &world{t: t, clock: clock.NewManual(start), flaky: docstoretest.NewFlaky(docstoretest.Embedded(t)), limiter: limiter, rail: &rail{}, bills: &bills{}, links: linked{}, orders: &sales{}}
 	w.store = docstoretest.StoreOn(t, w.flaky, w.clock)
 	w.openDomains()
 	w.staff, w.console = w.process()
@@ -89,8 +91,40 @@ func (w *world) process() (*staff.Service, *Console) {
 func (w *world) deps(people *staff.Service) Deps {
 	return Deps{
 		Store: w.store, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Staff: people, Limiter: w.limiter,
-		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Tasks: w.tasks, Taxes: w.taxes, Members: members{}, Hosts: w.hosts, Hosting: w.hosting, Relations: related{}, Links: w.links,
+		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Tasks: w.tasks, Taxes: w.taxes, Members: members{}, Hosts: w.hosts, Hosting: w.hosting, Orders: w.orders, Relations: related{}, Links: w.links,
 	}
+}
+
+// sales is one order that waits for the brand.
+type sales struct {
+	order.Order
+	told []string
+}
+
+func (s *sales) Get(_ context.Context, number string) (*order.Order, error) {
+	if number != s.ID {
+		return nil, order.ErrNotFound
+	}
+	return &s.Order, nil
+}
+
+func (s *sales) WaitingForBrand(context.Context, order.Page) (docstore.Page[order.Order], error) {
+	return docstore.Page[order.Order]{Items: []*order.Order{&s.Order}}, nil
+}
+
+func (s *sales) DecideForBrand(_ context.Context, d order.BrandDecision) (order.Refund, error) {
+	s.told = append(s.told, fmt.Sprint("decide ", d.Refund, " ", d.Release, " ", d.Words))
+	return order.Refund{}, nil
+}
+
+func (s *sales) BrandRefund(_ context.Context, in order.RefundInput) (order.Refund, error) {
+	s.told = append(s.told, fmt.Sprint("refund ", in.Lines, " ", in.Reason))
+	return order.Refund{}, nil
+}
+
+func (s *sales) BrandShip(_ context.Context, number string, in order.ShipInput) (*order.Order, error) {
+	s.told = append(s.told, fmt.Sprint("ship ", in))
+	return s.Get(context.Background(), number)
 }
 
 // related ties everybody to the guard.

@@ -29,6 +29,14 @@ type shipInput struct {
 	}
 }
 
+type collectInput struct {
+	edge.Keyed
+	OrderPath
+	Body struct {
+		Code string `json:"code" minLength:"8" maxLength:"8" pattern:"^[0-9]{8}$" doc:"购物者出示的提货码"`
+	}
+}
+
 type RefundPath struct {
 	OrderPath
 	Refund string `path:"refund" minLength:"1" maxLength:"64"`
@@ -47,7 +55,7 @@ func (a *API) declareHostOrders() {
 		ID: "campaign-orders", Method: "GET", Path: "/v1/host/campaigns/{campaign}/orders", Tag: "团长 · 订单", Summary: "这场接龙的订单",
 	}, a.campaignOrders)
 	edge.Register(a.edge, edge.Operation{
-		ID: "ship", Method: "POST", Path: "/v1/host/orders/{order}/ship", Tag: "团长 · 订单", Summary: "发货，或通知到店自提",
+		ID: "ship", Method: "POST", Path: "/v1/host/orders/{order}/ship", Tag: "团长 · 订单", Summary: "发货，或通知到店自提；没有运单号的交付购物者可一键否认",
 		Recorded: true,
 	}, func(ctx context.Context, in *shipInput) (*orderOutput, error) {
 		return viewOrder(a.orders.Ship(ctx, memberOf(ctx), in.Order, order.ShipInput{
@@ -55,13 +63,13 @@ func (a *API) declareHostOrders() {
 		}))
 	})
 	edge.Register(a.edge, edge.Operation{
-		ID: "collect", Method: "POST", Path: "/v1/host/orders/{order}/collect", Tag: "团长 · 订单", Summary: "已当面交给购物者",
-		Recorded: true,
-	}, func(ctx context.Context, in *orderWrite) (*orderOutput, error) {
-		return viewOrder(a.orders.Collect(ctx, memberOf(ctx), in.Order))
+		ID: "collect", Method: "POST", Path: "/v1/host/orders/{order}/collect", Tag: "团长 · 订单",
+		Summary: "自提交付：团长或自提点负责人输入购物者出示的提货码", Recorded: true,
+	}, func(ctx context.Context, in *collectInput) (*orderOutput, error) {
+		return viewOrder(a.orders.Collect(ctx, order.CollectInput{By: memberOf(ctx), Order: in.Order, Code: in.Body.Code}))
 	})
 	edge.Register(a.edge, edge.Operation{
-		ID: "host-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds", Tag: "团长 · 订单", Summary: "给购物者退款", Status: 201,
+		ID: "host-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds", Tag: "团长 · 订单", Summary: "给购物者退款；超出团长权限的等待品牌处理", Status: 201,
 	}, func(ctx context.Context, in *refundInput) (*refundOutput, error) {
 		if _, err := a.orders.GetHosted(ctx, memberOf(ctx), in.Order); err != nil {
 			return nil, err
@@ -69,7 +77,7 @@ func (a *API) declareHostOrders() {
 		return viewRefund(a.orders.Refund(ctx, in.asked(memberOf(ctx))))
 	})
 	edge.Register(a.edge, edge.Operation{
-		ID: "approve-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds/{refund}/approve", Tag: "团长 · 订单", Summary: "同意退款",
+		ID: "approve-refund", Method: "POST", Path: "/v1/host/orders/{order}/refunds/{refund}/approve", Tag: "团长 · 订单", Summary: "同意退款；超出团长权限的转给品牌",
 		Recorded: true,
 	}, func(ctx context.Context, in *struct {
 		edge.Keyed

@@ -70,6 +70,7 @@ type OrderView struct {
 	ShippedAt  time.Time    `json:"shipped_at,omitzero"`
 	ReceivedAt time.Time    `json:"received_at,omitzero"`
 	Tracking   string       `json:"tracking,omitempty"`
+	Code       string       `json:"collection_code,omitempty" doc:"提货码，只给购物者本人；自提时出示"`
 	Refunds    []refundView `json:"refunds,omitempty" nullable:"false"`
 }
 
@@ -120,7 +121,7 @@ func (a *API) declareOrders() {
 	edge.Register(a.edge, edge.Operation{
 		ID: "order", Method: "GET", Path: "/v1/orders/{order}", Tag: "下单", Summary: "订单详情", ETag: true,
 	}, func(ctx context.Context, in *struct{ OrderPath }) (*orderOutput, error) {
-		return viewOrder(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
+		return viewMine(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
 	})
 	edge.Register(a.edge, edge.Operation{
 		ID: "prepay", Method: "POST", Path: "/v1/orders/{order}/prepay", Tag: "下单", Summary: "发起支付",
@@ -134,7 +135,7 @@ func (a *API) declareOrders() {
 		if _, err := a.orders.Heal(ctx, in.Order); err != nil {
 			return nil, err
 		}
-		return viewOrder(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
+		return viewMine(a.orders.GetMine(ctx, memberOf(ctx), in.Order))
 	})
 	edge.Register(a.edge, edge.Operation{
 		ID: "cancel-order", Method: "POST", Path: "/v1/orders/{order}/cancel", Tag: "下单", Summary: "付款前取消",
@@ -214,6 +215,15 @@ func viewOrder(o *order.Order, err error) (*orderOutput, error) {
 		return nil, err
 	}
 	return &orderOutput{orderViewOf(o)}, nil
+}
+
+// viewMine is viewOrder for the buyer, who alone is shown the collection code.
+func viewMine(o *order.Order, err error) (*orderOutput, error) {
+	out, err := viewOrder(o, err)
+	if err == nil && o.State != order.StateReceived && o.State != order.StateCompleted {
+		out.Body.Code = o.Code.Reveal()
+	}
+	return out, err
 }
 
 func orderViewOf(o *order.Order) OrderView {

@@ -13,6 +13,8 @@ const (
 	indexNext     = "next"     // due for an automatic look
 	indexIncident = "incident" // with something people should look at
 	indexPaid     = "paid"     // by the moment of the payment: a day's bill
+	indexHost     = "host"     // a host's orders by the day they were placed
+	indexBrand    = "brand"    // with a request the brand has to answer
 )
 
 func openOrders(ctx context.Context, store *docstore.Store) (*docstore.Collection[Order], error) {
@@ -24,6 +26,8 @@ func openOrders(ctx context.Context, store *docstore.Store) (*docstore.Collectio
 			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexIncident, Fields: []string{"incident_at"}, Sparse: true},
 			{Name: indexPaid, Fields: []string{"payment.paid_at"}, Sparse: true},
+			{Name: indexHost, Fields: []string{"host", "placed_at"}},
+			{Name: indexBrand, Fields: []string{"brand_at"}, Sparse: true},
 		},
 		ShardKey: "_id",
 	})

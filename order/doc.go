@@ -8,6 +8,11 @@
 //     said that the order cannot be paid; money that comes all the same goes back by itself.
 //   - A payment that does not fit (merchant, app, currency, amount, transaction) changes nothing and is visible as an
 //     incident on the order.
+//   - A host's word reaches as far as the policy in room authority says; beyond it, for a host's own order, and where she is
+//     silent, the request waits for the brand. Nobody decides about their own order in any role.
+//   - The settlement clock starts when the buyer confirms, when the collection code is shown at the pickup point, or by
+//     itself the platform's days after shipping; an open case of the buyer stops it. Until a carrier with a number has the
+//     goods, or they are received, the buyer's refund needs nobody's word.
 //   - Refunds are inside the order and priced by cumulative shares, so that they never exceed the payment and the
 //     last unit returns the last fen. A refund keeps its number until its outcome is known.
 //   - States move only as the table in moves.go says.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"guanxi/internal/money"
+	"guanxi/order/authority"
 )
 
 // Names of the events an order emits.
@@ -20,6 +21,7 @@ const (
 	EventCompleted    = "order.Completed"       // Completed
 	EventPaidLate     = "order.PaidLate"        // PaidLate: paid after the close; the money goes back by itself
 	EventLateReturned = "order.LateReturned"    // LateReturned: that money is back; nothing was ever sold
+	EventBrandAsked   = "order.BrandAsked"      // BrandAsked: a request waits for the brand
 	EventIncident     = "order.Incident"        // Incidence: something people should look at
 )
 
@@ -116,7 +118,7 @@ type AfterSaleOpened struct {
 }
 
 // AfterSaleEnded: the after-sale case of one refund is over. A refund the platform closed is replaced by the one in
-// Next, which keeps the case of the same Lines open; a closed one that could not be replaced stays open for people.
+// Next, which keeps the case of the same Lines open; so is a request that goes with a refund of everything.
 type AfterSaleEnded struct {
 	Order  string    `bson:"order"`
 	Refund string    `bson:"refund"`
@@ -130,7 +132,7 @@ type AfterSaleEnded struct {
 const (
 	AfterSaleRefused  = "refused"  // the host said no
 	AfterSaleDone     = "done"     // the money is back: Refunded tells how much
-	AfterSaleReplaced = "replaced" // the platform closed the number; another refund took its place
+	AfterSaleReplaced = "replaced" // the platform closed the number, or it goes with everything: another refund took its place
 )
 
 // RefundedLine is what one refund did to one line.
@@ -161,7 +163,7 @@ type Shipped struct {
 // Received: the member has the goods; the after-sale window runs from here.
 type Received struct {
 	Sale       `bson:",inline"`
-	How        string    `bson:"how"` // member, host or automatic
+	How        string    `bson:"how"` // HowMember, HowCode or HowAutomatic; HowHost in old ones
 	ReceivedAt time.Time `bson:"received_at"`
 	WindowEnds time.Time `bson:"window_ends"`
 }
@@ -189,6 +191,14 @@ type LateReturned struct {
 	Refund string    `bson:"refund"`
 	Amount money.Fen `bson:"amount"`
 	DoneAt time.Time `bson:"done_at"`
+}
+
+// BrandAsked: a request for a refund waits for the brand's answer.
+type BrandAsked struct {
+	Order  string          `bson:"order"`
+	Refund string          `bson:"refund"`
+	Why    []authority.Why `bson:"why,omitempty"`
+	At     time.Time       `bson:"at"`
 }
 
 // Incidence tells that an incident was recorded on an order.

@@ -44,6 +44,18 @@ var (
 		"这个订单的退款次数已达上限", "this order cannot have more refunds")
 	ErrAfterSaleOver = fault.Define("ORD_AFTER_SALE_OVER", fault.Conflict,
 		"已超过售后期限", "the after-sale window is over")
+	ErrOwnOrder = fault.Define("ORD_OWN_ORDER", fault.Denied,
+		"自己的订单由品牌处理", "your own order is decided by the brand")
+	ErrBrandDecides = fault.Define("ORD_BRAND_DECIDES", fault.Conflict,
+		"这笔退款由品牌处理，请等待答复", "the brand decides about this refund")
+	ErrSameOperator = fault.Define("ORD_SAME_OPERATOR", fault.Conflict,
+		"金额较大，须由另一位同事同意", "another operator must agree")
+	ErrNoPickup = fault.Define("ORD_NO_PICKUP", fault.Conflict,
+		"这个订单没有选自提点", "this order has no pickup point")
+	ErrCodeWrong = fault.Define("ORD_CODE_WRONG", fault.Invalid,
+		"提货码不正确", "the collection code is wrong")
+	ErrCodeLocked = fault.Define("ORD_CODE_LOCKED", fault.Exhausted,
+		"提货码错误次数过多，请稍后再试", "too many wrong codes; try again later")
 	ErrHostPaused = fault.Define("ORD_HOST_PAUSED", fault.Conflict,
 		"这位团长暂时不能接单", "this host takes no orders at the moment")
 
@@ -62,6 +74,7 @@ func Faults() []*fault.Fault {
 		ErrNotFound, ErrBadInput, ErrBadLines, ErrBadAmount, ErrUnknownPickup, ErrKeyReused, ErrUnpaidLimit, ErrExpired,
 		ErrAlreadyPaid, ErrNotPayable, ErrNotPaid, ErrWrongState, ErrAlreadyShipped, ErrPaymentMismatch,
 		ErrRefundMismatch, ErrRefundNotFound, ErrRefundLines, ErrRefundTooMuch, ErrRefundLimit,
-		ErrAfterSaleOver, ErrHostPaused, ErrPaymentsAway, ErrPaymentRefused,
+		ErrAfterSaleOver, ErrHostPaused, ErrOwnOrder, ErrBrandDecides, ErrSameOperator, ErrNoPickup,
+		ErrCodeWrong, ErrCodeLocked, ErrPaymentsAway, ErrPaymentRefused,
 	}
 }

@@ -38,15 +38,29 @@ func (in ShipInput) check() error {
 	return nil
 }
 
-// Ship records that the host has sent a confirmed order, or that it waits at the pickup point. Repeating it with
-// the same content is harmless. Errors: ErrNotFound, ErrBadInput, ErrWrongState, ErrAlreadyShipped.
+// Ship records that the host has sent a confirmed order, or that it waits at the pickup point. It never is the last word:
+// until the buyer, the collection code, or a carrier with a number says otherwise the buyer's refund stays automatic, and
+// an open case of a buyer stops the clock. Repeating it with the same content is harmless. Errors: ErrNotFound,
+// ErrOwnOrder, ErrBadInput, ErrWrongState, ErrAlreadyShipped.
 func (s *Service) Ship(ctx context.Context, host, order string, in ShipInput) (*Order, error) {
+	return s.shipAs(ctx, order, in, func(o *Order) error {
+		switch {
+		case o.Host != host:
+			return ErrNotFound
+		case o.own():
+			return ErrOwnOrder
+		}
+		return nil
+	})
+}
+
+func (s *Service) shipAs(ctx context.Context, order string, in ShipInput, allow func(*Order) error) (*Order, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	o, err := s.change(ctx, order, func(o *Order, now time.Time) error {
-		if o.Host != host {
-			return ErrNotFound
+		if err := allow(o); err != nil {
+			return err
 		}
 		return s.ship(o, in, now)
 	})
@@ -55,6 +69,9 @@ func (s *Service) Ship(ctx context.Context, host, order string, in ShipInput) (*
 	}
 	return o, nil
 }
+
+// carried tells whether a carrier with a number has the goods: more than the host's word.
+func (o *Order) carried() bool { return o.Shipment != nil && o.Shipment.Tracking != "" }
 
 func (s *Service) ship(o *Order, in ShipInput, now time.Time) error {
 	if known := o.Shipment; known != nil {
@@ -90,22 +107,6 @@ func (s *Service) Receive(ctx context.Context, member, order string) (*Order, er
 	})
 }
 
-// Collect records that the host has handed over a pickup order; one that was not yet made ready is made ready and
-// handed over at once. Repeating is harmless. Errors: ErrNotFound, ErrWrongState.
-func (s *Service) Collect(ctx context.Context, host, order string) (*Order, error) {
-	return s.receive(ctx, order, HowHost, func(o *Order, now time.Time) error {
-		switch {
-		case o.Host != host:
-			return ErrNotFound
-		case o.Shipment == nil:
-			return s.ship(o, ShipInput{Kind: ShipPickup}, now)
-		case o.Shipment.Kind != ShipPickup:
-			return ErrWrongState
-		}
-		return nil
-	})
-}
-
 func (s *Service) receive(ctx context.Context, order, how string, allow func(*Order, time.Time) error) (*Order, error) {
 	o, err := s.change(ctx, order, func(o *Order, now time.Time) error {
 		if err := allow(o, now); err != nil {
@@ -117,7 +118,7 @@ func (s *Service) receive(ctx context.Context, order, how string, allow func(*Or
 		if err := o.move(byReceiving); err != nil {
 			return err
 		}
-		o.ReceivedAt, o.WindowEnds = now, now.Add(s.config.AfterSale)
+		o.ReceivedAt, o.ReceivedHow, o.WindowEnds = now, how, now.Add(s.config.AfterSale)
 		o.Emit(EventReceived, Received{Sale: o.sale(), How: how, ReceivedAt: now, WindowEnds: o.WindowEnds})
 		return nil
 	})

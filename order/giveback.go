@@ -31,6 +31,9 @@ func (s *Service) SubmitRefund(ctx context.Context, order, number string) error 
 			return s.refundTried(ctx, o.ID, number, err)
 		}
 	}
+	if mine, err := s.turn(ctx, o.ID, number); err != nil || !mine {
+		return err
+	}
 	receipt, err := s.deps.Payments.Refund(ctx, RefundOrder{
 		Number: r.Number, OrderNumber: o.ID, TransactionID: o.Payment.TransactionID,
 		Reason: r.Reason, Refund: r.Amount, Total: o.Amount,
@@ -39,6 +42,31 @@ func (s *Service) SubmitRefund(ctx context.Context, order, number string) error 
 		_, err = s.settleOwn(ctx, r, receipt)
 	}
 	return s.refundTried(ctx, o.ID, number, err)
+}
+
+// refundGap is what the platform wants between two refunds of one order.
+const refundGap = time.Minute
+
+// turn takes the refund's turn at the platform, or plans it: a refund that is not its turn yet is sent by the sweep.
+func (s *Service) turn(ctx context.Context, order, number string) (mine bool, err error) {
+	_, err = s.change(ctx, order, func(o *Order, now time.Time) error {
+		r, free := o.refund(number), time.Time{}
+		if mine = r != nil && r.Stage.open(); !mine {
+			return errUnchanged
+		}
+		for i := range o.Refunds {
+			if other := &o.Refunds[i]; other.Number != number && other.SentAt.Add(refundGap).After(free) {
+				free = other.SentAt.Add(refundGap)
+			}
+		}
+		if mine = !now.Before(free); !mine {
+			r.NextAt = free
+			return nil
+		}
+		r.SentAt = now
+		return nil
+	})
+	return mine, err
 }
 
 // askRefundState queries one refund; known is false when the platform has never heard of the number.
@@ -150,7 +178,7 @@ func (p *RefundReceipt) mismatch(o *Order, r *Refund) string {
 		return "order"
 	case p.Refund != r.Amount:
 		return "amount " + strconv.FormatInt(int64(p.Refund), 10)
-	case r.Stage == StageRequested || r.Stage == StageRefused:
+	case r.Stage == StageRequested || r.Stage == StageRefused || r.Stage == StageReplaced:
 		return "never sent"
 	}
 	return ""
@@ -200,16 +228,19 @@ func (o *Order) refundClosed(r *Refund, now time.Time) error {
 		return errUnchanged
 	}
 	r.NextAt = time.Time{}
+	if len(o.Refunds) >= 4*MaxCases { // its case stays open: people must end it, and it stays owed
+		o.record(IncidentRefundStuck, r.Number+" closed again and again", now)
+		return nil
+	}
 	closed := *r // the pointer does not survive the append
 	next := Refund{
 		Key: r.Key, Content: r.Content, By: r.By, Stage: StageAsked, Lines: r.Lines, Reason: r.Reason,
-		Restock: r.Restock, Replaces: r.Number,
+		Restock: r.Restock, Replaces: r.Number, OnWord: r.OnWord, Voices: r.Voices, DecidedBy: r.DecidedBy, NotArrived: r.NotArrived,
 	}
-	if err := o.addRefund(next, now); err == nil {
-		o.ended(&closed, AfterSaleReplaced, refundNumber(o.ID, len(o.Refunds)), now)
-	} else { // its case stays open: people must end it
-		o.record(IncidentRefundStuck, closed.Number+" closed and no number left", now)
+	if err := o.addRefund(next, now); err != nil {
+		return err
 	}
+	o.ended(&closed, AfterSaleReplaced, refundNumber(o.ID, len(o.Refunds)), now)
 	return nil
 }
 

@@ -191,7 +191,11 @@ func (m *machine) goods() {
 	case 2:
 		_, _ = m.orders.Receive(ctx, "mia", id)
 	case 3:
-		_, _ = m.orders.Collect(ctx, "hana", id)
+		in := CollectInput{By: "hana", Order: id}
+		if o, err := m.orders.Get(ctx, id); err == nil {
+			in.Code = o.Code.Reveal()
+		}
+		_, _ = m.orders.Collect(ctx, in)
 	case 4:
 		_ = m.orders.ConfirmCampaign(ctx, "spring")
 	}
@@ -357,7 +361,7 @@ func (m *machine) wrong(o *Order) string {
 		return "closed while the platform would still take money"
 	case (o.State == StateRefunded) != (o.Payment != nil && o.Returned() == o.Amount && o.allDone()):
 		return "refunded and returned disagree"
-	case (timed || waits) && o.NextAt.IsZero():
+	case (timed && o.BrandAt.IsZero() || waits) && o.NextAt.IsZero():
 		return "something waits and nobody will look"
 	}
 	return m.wrongEvents(o)
@@ -445,6 +449,9 @@ func (m *machine) finish() {
 			for _, r := range o.Refunds {
 				if r.Stage == StageRequested {
 					_, _ = m.orders.ApproveRefund(ctx, "hana", id, r.Number)
+					for _, by := range []string{"zhou", "fang"} {
+						_, _ = m.orders.DecideForBrand(ctx, BrandDecision{Order: id, Refund: r.Number, By: by, Release: true})
+					}
 				}
 				m.platform.land(r.Number, RefundDone)
 			}

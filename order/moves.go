@@ -72,8 +72,9 @@ type RefundStage string
 
 // The stages of a refund.
 const (
-	StageRequested  RefundStage = "requested"  // waits for the host's word
-	StageRefused    RefundStage = "refused"    // the host said no
+	StageRequested  RefundStage = "requested"  // waits for the host's word, or the brand's: Refund.Desk
+	StageRefused    RefundStage = "refused"    // they said no
+	StageReplaced   RefundStage = "replaced"   // never sent: another refund returns its units with everything else
 	StageAsked      RefundStage = "asked"      // to be sent to the platform
 	StageSubmitted  RefundStage = "submitted"  // sent, outcome unknown: ask with the same number
 	StageProcessing RefundStage = "processing" // the platform is returning the money
@@ -86,6 +87,7 @@ const (
 var stages = [...]struct{ from, to RefundStage }{
 	{StageRequested, StageAsked},
 	{StageRequested, StageRefused},
+	{StageRequested, StageReplaced},
 	{StageAsked, StageSubmitted},
 	{StageAsked, StageProcessing},
 	{StageAsked, StageDone},
@@ -119,6 +121,9 @@ func (s RefundStage) claims() bool { return s == StageRequested || s.goes() }
 
 // goes tells whether the refund's money is going back or is back.
 func (s RefundStage) goes() bool { return s == StageDone || s.open() }
+
+// sent tells whether the platform has, or will be sent, a number of its own for it.
+func (s RefundStage) sent() bool { return s.goes() || s == StageClosed }
 
 // open tells whether the platform has not said the last word yet.
 func (s RefundStage) open() bool {

@@ -44,6 +44,7 @@ type Order struct {
 	ConfirmedAt time.Time   `bson:"confirmed_at,omitempty"`
 	Shipment    *Shipment   `bson:"shipment,omitempty"`
 	ReceivedAt  time.Time   `bson:"received_at,omitempty"`
+	ReceivedHow string      `bson:"received_how,omitempty"`
 	WindowEnds  time.Time   `bson:"window_ends,omitempty"` // end of the after-sale window
 	CompletedAt time.Time   `bson:"completed_at,omitempty"`
 	CloseWhy    string      `bson:"close_why,omitempty"` // WhyExpired or WhyCancelled
@@ -52,6 +53,11 @@ type Order struct {
 	Refunds    []Refund   `bson:"refunds,omitempty"`
 	Incidents  []Incident `bson:"incidents,omitempty"`
 	IncidentAt time.Time  `bson:"incident_at,omitempty"` // of the newest incident
+	BrandAt    time.Time  `bson:"brand_at,omitempty"`    // since when a request waits for the brand; absent = none
+
+	Code      docstore.Encrypted `bson:"code,omitempty"`       // collection code: the buyer shows it at the pickup point
+	CodeTries int                `bson:"code_tries,omitempty"` // since CodeSince
+	CodeSince time.Time          `bson:"code_since,omitempty"`
 }
 
 // Line is one priced and locked line.
@@ -111,7 +117,8 @@ type Shipment struct {
 // How an order was received.
 const (
 	HowMember    = "member"
-	HowHost      = "host"
+	HowCode      = "code" // the collection code was shown at the pickup point
+	HowHost      = "host" // by the host's word alone: only orders from before codes
 	HowAutomatic = "automatic"
 )
 

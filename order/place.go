@@ -169,7 +169,7 @@ func (s *Service) claim(ctx context.Context, o *Order, c *claims) error {
 	if o.Referral, err = s.deps.Referrer.Attribute(ctx, in.Member, offer.Host, offer.Community, now); err != nil {
 		return err
 	}
-	o.plan()
+	o.plan(s.config.Refunds.Silence)
 	err = s.enterTab(ctx, o, c.try, until)
 	if err == nil || !refused(err) {
 		c.back = append(c.back, func(ctx context.Context) error { return s.leaveTab(ctx, in.Member, c.try) })

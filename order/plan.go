@@ -29,8 +29,9 @@ func refundDelay(tries int) time.Duration {
 // lapsesAt is when an unpaid order is given up: by then its time is over on everybody's clock.
 func (o *Order) lapsesAt() time.Time { return o.ExpiresAt.Add(ClockSkew) }
 
-// plan writes down when the order needs the next automatic look. It depends on nothing but the document.
-func (o *Order) plan() {
+// plan writes down when the order needs the next automatic look, and since when it waits for the brand. It depends on
+// nothing but the document, and on how long a host may be silent about requests from before that was written on them.
+func (o *Order) plan(silence time.Duration) {
 	next := time.Time{}
 	earliest := func(t time.Time) {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
@@ -44,15 +45,24 @@ func (o *Order) plan() {
 	case StateClosing:
 		earliest(o.LookAt)
 	case StateShipped:
-		earliest(o.Shipment.ReceiveBy)
+		if !o.refundPending() { // an open case stops the clock
+			earliest(o.Shipment.ReceiveBy)
+		}
 	case StateReceived:
 		if !o.refundPending() {
 			earliest(o.WindowEnds)
 		}
 	}
+	o.BrandAt = time.Time{}
 	for i := range o.Refunds {
-		if o.Refunds[i].Stage.open() {
-			earliest(o.Refunds[i].NextAt)
+		r := &o.Refunds[i]
+		switch {
+		case r.Stage.open():
+			earliest(r.NextAt)
+		case r.waitsForHost():
+			earliest(r.deadline(silence))
+		case r.Stage == StageRequested && (o.BrandAt.IsZero() || r.BrandAt.Before(o.BrandAt)):
+			o.BrandAt = r.BrandAt
 		}
 	}
 	o.eachStay(func(ends time.Time, _ string) { earliest(ends) })

@@ -7,10 +7,25 @@ import (
 
 	"guanxi/internal/id"
 	"guanxi/internal/money"
+	"guanxi/order/authority"
 )
 
-// MaxRefunds is how many refunds, those the platform gave up included, one order may have: the platform's limit.
+// MaxRefunds is how many refunds of one order the platform accepts, those it gave up included. Only what was or will be
+// sent to it counts: a refused request does not. The last one is kept for everything that is left.
 const MaxRefunds = 50
+
+// MaxCases bounds the refunds kept on an order, requests that were refused included; the brand may go to twice that, and
+// what the system has to return is never bounded.
+const MaxCases = 200
+
+// Desk is who answers a request.
+type Desk string
+
+// The desks.
+const (
+	DeskHost  Desk = "" // until Refund.DecideBy
+	DeskBrand Desk = "brand"
+)
 
 // Refund is money going back, whole or in part. It lives inside its order, so that refunds ≤ payment is one
 // document's business.
@@ -32,6 +47,17 @@ type Refund struct {
 	Problem  string       `bson:"problem,omitempty"`  // code of the platform's refusal, or the host's words
 	Tries    int          `bson:"tries,omitempty"`    // questions to the platform so far
 	NextAt   time.Time    `bson:"next_at,omitempty"`  // when to ask again
+	SentAt   time.Time    `bson:"sent_at,omitempty"`  // its turn at the platform, which wants a minute between two of one order
+
+	Desk       Desk            `bson:"desk,omitempty"`
+	Why        []authority.Why `bson:"why,omitempty"`       // why the brand decides
+	DecideBy   time.Time       `bson:"decide_by,omitempty"` // the host's time is over then
+	BrandAt    time.Time       `bson:"brand_at,omitempty"`  // since when it waits for the brand
+	Endorsed   bool            `bson:"endorsed,omitempty"`  // the host would let it go
+	OnWord     bool            `bson:"on_word,omitempty"`   // it went on the host's word
+	Voices     []string        `bson:"voices,omitempty"`    // operators who let it go
+	DecidedBy  string          `bson:"decided_by,omitempty"`
+	NotArrived bool            `bson:"not_arrived,omitempty"` // the buyer says that nothing came
 }
 
 // RefundPart is what a refund takes of one line.
@@ -48,11 +74,14 @@ type Asker string
 const (
 	ByMember Asker = "member"
 	ByHost   Asker = "host"
+	ByBrand  Asker = "brand"
 	BySystem Asker = "system" // campaign failed, oversold, paid after the close
 )
 
 // refundNumber is the number of the n-th refund of an order.
 func refundNumber(order string, n int) string { return order + "r" + strconv.Itoa(n) }
+
+const maxNumber = 99_999
 
 // orderOf finds the order of a refund number; "" when it is none of ours.
 func orderOf(number string) string {
@@ -60,7 +89,7 @@ func orderOf(number string) string {
 		return ""
 	}
 	n, err := strconv.Atoi(number[id.Length+1:])
-	if err != nil || n < 1 || n > MaxRefunds || strings.HasPrefix(number[id.Length+1:], "0") {
+	if err != nil || n < 1 || n > maxNumber || strings.HasPrefix(number[id.Length+1:], "0") {
 		return ""
 	}
 	return number[:id.Length]
@@ -169,21 +198,74 @@ func (o *Order) part(w RefundLine) (RefundPart, error) {
 	return RefundPart{Line: w.Line, Units: w.Units, Amount: due}, nil
 }
 
-// addRefund appends a refund and, when it is to be sent at once, asks for that. Errors: ErrRefundLimit.
-func (o *Order) addRefund(r Refund, now time.Time) error {
-	if len(o.Refunds) >= MaxRefunds {
+// room tells whether one more refund may be kept, and sent if it is to be sent. Errors: ErrRefundLimit.
+func (o *Order) room(r *Refund, kept int) error {
+	most := MaxCases
+	switch {
+	case r.By == BySystem || r.Replaces != "":
+		return nil
+	case r.By == ByBrand:
+		most *= 2
+	}
+	if kept > most {
 		return ErrRefundLimit
 	}
-	r.Number, r.AskedAt, r.Amount = refundNumber(o.ID, len(o.Refunds)+1), now, 0
-	for _, part := range r.Lines {
-		r.Amount += part.Amount
+	if r.Stage == StageAsked {
+		return o.slot(r)
 	}
+	return nil
+}
+
+// slot tells whether the platform will take one more refund. Errors: ErrRefundLimit.
+func (o *Order) slot(r *Refund) error {
+	sent := 0
+	for i := range o.Refunds {
+		if other := &o.Refunds[i]; other.Number != r.Number && other.Amount > 0 && other.Stage.sent() {
+			sent++
+		}
+	}
+	if sent < MaxRefunds-1 || r.By == BySystem || sent == MaxRefunds-1 && o.takesAll(r) {
+		return nil
+	}
+	return ErrRefundLimit
+}
+
+// takesAll tells whether with this refund every unit is going back.
+func (o *Order) takesAll(r *Refund) bool {
+	for i, l := range o.Lines {
+		units, _ := o.taken(i+1, RefundStage.goes)
+		for _, part := range r.Lines {
+			if part.Line == i+1 && (r.Number == "" || !r.Stage.goes()) {
+				units += part.Units
+			}
+		}
+		if units < l.Units {
+			return false
+		}
+	}
+	return true
+}
+
+// addRefund appends a refund and, when it is to be sent at once, asks for that. Errors: ErrRefundLimit.
+func (o *Order) addRefund(r Refund, now time.Time) error {
+	r.Amount = worth(r.Lines)
+	if err := o.room(&r, len(o.Refunds)+1); err != nil {
+		return err
+	}
+	r.Number, r.AskedAt = refundNumber(o.ID, len(o.Refunds)+1), now
 	o.Refunds = append(o.Refunds, r)
 	o.opened(&r)
 	if r.Stage == StageAsked {
 		return o.goRefund(r.Number, now)
 	}
 	return nil
+}
+
+func worth(parts []RefundPart) (sum money.Fen) {
+	for _, part := range parts {
+		sum += part.Amount
+	}
+	return sum
 }
 
 // goRefund starts a refund that needs nobody's word any more.

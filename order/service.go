@@ -8,6 +8,7 @@ import (
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/order/authority"
 )
 
 // Service carries out the use cases of this domain. Its methods are safe for concurrent use.
@@ -21,6 +22,7 @@ type Service struct {
 	orders *docstore.Collection[Order]
 	tabs   *docstore.Collection[Tab]
 	gate   gate
+	desks  *authority.Desks
 
 	refundDays *docstore.Days
 }
@@ -58,6 +60,8 @@ type Config struct {
 	AutoReceiveExpress, AutoReceiveOther time.Duration
 	// AfterSale is the after-sale window counted from receipt. Default 7 days.
 	AfterSale time.Duration
+	// Refunds says how far a host's word reaches, and one operator's.
+	Refunds authority.Policy
 	// TickOrders bounds the orders one Tick looks at. Default 1,000.
 	TickOrders int
 	// Workers bounds the orders worked on side by side by Tick, ConfirmCampaign and RefundCampaign.
@@ -110,7 +114,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.TickOrders < 0 || c.Workers < 0 || c.Workers > 64 {
 		return c, errors.New("order: TickOrders and Workers must be positive, Workers at most 64")
 	}
-	return c, nil
+	var err error
+	c.Refunds, err = c.Refunds.WithDefaults()
+	return c, err
 }
 
 // New checks the dependencies and opens the collection.
@@ -135,7 +141,11 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("order: %w", err)
 	}
-	return &Service{deps: d, config: config, clock: d.Clock, orders: orders, tabs: tabs, refundDays: days}, nil
+	s := &Service{deps: d, config: config, clock: d.Clock, orders: orders, tabs: tabs, refundDays: days}
+	if s.desks, err = authority.OpenDesks(ctx, d.Store, d.Clock, config.Refunds, s.turnover); err != nil {
+		return nil, fmt.Errorf("order: %w", err)
+	}
+	return s, nil
 }
 
 // Get loads an order for the brand's own eyes: it checks nobody. Errors: ErrNotFound.
@@ -233,7 +243,8 @@ func (s *Service) change(ctx context.Context, order string, fn func(o *Order, no
 			return err
 		}
 		o.entered(was, stages, now)
-		o.plan()
+		o.giveCode()
+		o.plan(s.config.Refunds.Silence)
 		return nil
 	})
 	switch {

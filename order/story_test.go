@@ -15,7 +15,7 @@ import (
 func TestStories(t *testing.T) {
 	t.Parallel()
 	storytest.Play(t, 28, func(t *testing.T) func([]string) string {
-		s := &story{world: newWorld(t)}
+		s := &story{world: newWorld(t), buyer: "mia"}
 		return func(words []string) string { return s.play(words) + s.stand() }
 	})
 }
@@ -23,19 +23,23 @@ func TestStories(t *testing.T) {
 // story follows one order.
 type story struct {
 	*world
-	id string
+	id, buyer string
 }
 
 func (s *story) play(words []string) string {
 	ctx, arg := s.t.Context(), func(n int) string { return storytest.Arg(words, n) }
 	switch words[0] {
-	case "place": // place [key [sku:units …]]
-		in := PlaceInput{Key: "k", Member: "mia", Campaign: "spring"}
+	case "place": // place [key [sku:units …] [buyer]]
+		in := PlaceInput{Key: "k", Member: "mia", Campaign: "spring", Pickup: "gate"}
 		if arg(1) != "" {
 			in.Key = arg(1)
 		}
 		for _, w := range words[min(2, len(words)):] {
-			sku, units, _ := strings.Cut(w, ":")
+			sku, units, ok := strings.Cut(w, ":")
+			if !ok { // somebody else buys
+				in.Member, s.buyer = w, w
+				continue
+			}
 			n, _ := strconv.ParseInt(units, 10, 64)
 			in.Lines = append(in.Lines, Wish{sku, n})
 		}
@@ -48,7 +52,7 @@ func (s *story) play(words []string) string {
 		}
 		return code(err)
 	case "prepay":
-		_, err := s.orders.Prepay(ctx, "mia", s.id)
+		_, err := s.orders.Prepay(ctx, s.buyer, s.id)
 		return code(err)
 	case "cancel":
 		_, err := s.orders.Cancel(ctx, "mia", s.id)
@@ -72,11 +76,24 @@ func (s *story) play(words []string) string {
 		_, err := s.orders.Ship(ctx, "hana", s.id, in)
 		return code(err)
 	case "receive":
-		_, err := s.orders.Receive(ctx, "mia", s.id)
+		_, err := s.orders.Receive(ctx, s.buyer, s.id)
 		return code(err)
 	case "collect":
-		_, err := s.orders.Collect(ctx, "hana", s.id)
+		in := CollectInput{By: "hana", Order: s.id, Code: s.get(s.id).Code.Reveal()}
+		if arg(1) != "" {
+			in.By = arg(1)
+		}
+		if arg(2) == "wrong" {
+			in.Code = "00000000x"
+		}
+		_, err := s.orders.Collect(ctx, in)
 		return code(err)
+	case "brandship":
+		_, err := s.orders.BrandShip(ctx, s.id, ShipInput{Kind: ShipKind(arg(1)), Company: arg(2), Tracking: arg(3)})
+		return code(err)
+	case "revoke":
+		s.hosts.revoke()
+		return "ok"
 	}
 	if answer, ok := s.playPlatform(words, arg); ok {
 		return answer
@@ -141,6 +158,24 @@ func (s *story) playRefund(words []string, arg func(int) string) string {
 		}
 		r, err := s.orders.Refund(ctx, in)
 		return code(err) + " " + strings.TrimPrefix(r.Number, s.id)
+	case "missing": // missing key: nothing came
+		r, err := s.orders.Refund(ctx, RefundInput{Key: arg(1), Order: s.id, By: "mia", Reason: "没有收到", NotArrived: true})
+		return code(err) + " " + strings.TrimPrefix(r.Number, s.id)
+	case "brand": // brand n who [no]
+		_, err := s.orders.DecideForBrand(ctx, BrandDecision{
+			Order: s.id, Refund: number, By: arg(2), Release: arg(3) != "no", Words: "核对过了",
+		})
+		return code(err)
+	case "brandrefund": // brandrefund who key [line:units …]
+		in := RefundInput{Key: arg(2), Order: s.id, By: arg(1), Reason: "品牌补偿"}
+		for _, w := range words[3:] {
+			line, units, _ := strings.Cut(w, ":")
+			n, _ := strconv.Atoi(line)
+			u, _ := strconv.ParseInt(units, 10, 64)
+			in.Lines = append(in.Lines, RefundLine{n, u})
+		}
+		r, err := s.orders.BrandRefund(ctx, in)
+		return code(err) + " " + strings.TrimPrefix(r.Number, s.id)
 	case "refundwhole":
 		return code(s.orders.RefundWhole(ctx, s.id, arg(1), "缺货"))
 	case "approve":
@@ -185,7 +220,11 @@ func (s *story) stand() string {
 	if len(o.Refunds) > 0 {
 		out += " |"
 		for i := range o.Refunds {
-			out += fmt.Sprintf(" %s:%s:%d", strings.TrimPrefix(o.Refunds[i].Number, s.id), o.Refunds[i].Stage, o.Refunds[i].Amount)
+			r := &o.Refunds[i]
+			out += fmt.Sprintf(" %s:%s:%d", strings.TrimPrefix(r.Number, s.id), r.Stage, r.Amount)
+			if r.Desk == DeskBrand {
+				out += fmt.Sprint("@brand", r.Why)
+			}
 		}
 	}
 	for n, m := range s.takeMail() {

@@ -40,15 +40,21 @@ func (s *Service) step(ctx context.Context, o *Order) error {
 		err = s.look(ctx, o.ID)
 	case o.State == StateClosing && due(o.LookAt):
 		err = s.finishClose(ctx, o.ID)
-	case o.State == StateShipped && due(o.Shipment.ReceiveBy):
+	case o.State == StateShipped && due(o.Shipment.ReceiveBy) && !o.refundPending():
 		_, err = s.receive(ctx, o.ID, HowAutomatic, func(o *Order, now time.Time) error {
-			if o.State != StateShipped || now.Before(o.Shipment.ReceiveBy) {
+			if o.State != StateShipped || now.Before(o.Shipment.ReceiveBy) || o.refundPending() {
 				return errUnchanged
 			}
 			return nil
 		})
 	case o.State == StateReceived && due(o.WindowEnds):
 		err = s.complete(ctx, o.ID)
+	}
+	for i := range o.Refunds {
+		if r := &o.Refunds[i]; r.waitsForHost() && due(r.deadline(s.config.Refunds.Silence)) {
+			err = errors.Join(err, s.silent(ctx, o.ID))
+			break
+		}
 	}
 	for i := range o.Refunds {
 		if r := &o.Refunds[i]; r.Stage.open() && due(r.NextAt) {

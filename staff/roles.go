@@ -39,6 +39,8 @@ const (
 	GradeConfirm      Permission = "grade.confirm"
 	HostingRead       Permission = "hosting.read" // who may host
 	HostingReview     Permission = "hosting.review"
+	OrderRead         Permission = "order.read" // orders and their after-sales
+	OrderDecide       Permission = "order.decide"
 	PeriodClose       Permission = "period.close"
 	ReconcileRun      Permission = "reconcile.run"
 	TaskRead          Permission = "task.read"
@@ -57,21 +59,21 @@ const (
 var permissions = map[Role][]Permission{
 	FinanceMaker: {
 		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, WithdrawalStop, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
-		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead, HostingRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead, HostingRead, OrderRead,
 	},
 	FinanceChecker: {
 		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, WithdrawalStop, PeriodClose, TaskRead, DisputeRead,
 		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, PayeeConfirm, GradeRead,
-		GradeConfirm, HostingRead,
+		GradeConfirm, HostingRead, OrderRead,
 	},
 	Tax: {EntryRead, PurseRead, WithdrawalRead, ExportRead, TaxRead, TaxDraft, PayeeRead, PayeeSet},
 	Auditor: {
 		PolicyRead, WithdrawalRead, TaskRead, DisputeRead, EntryRead, PurseRead, OperatorRead, AuditRead, ExportRead, TaxRead,
-		PayeeRead, GradeRead, HostingRead,
+		PayeeRead, GradeRead, HostingRead, OrderRead,
 	},
 	Operations: {
 		PolicyRead, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead, DisputeAnswer, EntryRead, PurseRead,
-		GradeRead, GradeSet, HostingRead, HostingReview,
+		GradeRead, GradeSet, HostingRead, HostingReview, OrderRead, OrderDecide,
 	},
 	Admin: {OperatorRead, OperatorManage, AuditRead},
 }

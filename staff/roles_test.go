@@ -15,7 +15,7 @@ func TestTheAuditorReadsEverythingAndNobodyElseBoth(t *testing.T) {
 			t.Errorf("auditor and %s", p)
 		}
 	}
-	if len(every) != 31 {
+	if len(every) != 33 {
 		t.Errorf("%d permissions are given to anybody", len(every))
 	}
 }

@@ -88,6 +88,16 @@ func (e *estate) shipped() string {
 	return o
 }
 
+// collectable is a confirmed order with a pickup point, and the code its buyer shows there.
+func (e *estate) collectable() (order, code string) {
+	body := e.wishes()
+	body["pickup"] = e.point
+	o := e.shopper.must("POST", "/v1/orders", body, 201).text("id")
+	e.shopper.pay(o)
+	e.settled()
+	return o, e.shopper.must("GET", "/v1/orders/"+o, nil, 200).text("collection_code")
+}
+
 // claimed is a received order whose buyer wants the money back; the host decides.
 func (e *estate) claimed() (order, refund string) {
 	o := e.shipped()
@@ -250,6 +260,7 @@ func operations() []operationCase {
 		{"paid", "POST", shopper, order(placed, "/v1/orders/", "/paid", nil), nobodys},
 		{"cancel-order", "POST", shopper, order(placed, "/v1/orders/", "/cancel", nil), nobodys},
 		{"receive", "POST", shopper, order(shipped, "/v1/orders/", "/receive", nil), nobodys},
+		{"not-arrived", "POST", shopper, order(shipped, "/v1/orders/", "/not-arrived", nil), told{401, 404, 404, 404, 201}},
 		{"refund", "POST", shopper, order(confirmed, "/v1/orders/", "/refunds", refund), told{401, 404, 404, 404, 201}},
 
 		// before the next row makes hosts of them all
@@ -296,7 +307,10 @@ func operations() []operationCase {
 		{"ship", "POST", host, order(confirmed, "/v1/host/orders/", "/ship", map[string]any{
 			"kind": "express", "company": "SF", "tracking": "SF1234567890",
 		}), nobodys},
-		{"collect", "POST", host, order(shipped, "/v1/host/orders/", "/collect", nil), nobodys},
+		{"collect", "POST", host, func(e *estate) ask {
+			o, code := e.collectable()
+			return ask{"/v1/host/orders/" + o + "/collect", map[string]any{"code": code}}
+		}, nobodys},
 		{"host-refund", "POST", host, order(confirmed, "/v1/host/orders/", "/refunds", refund), told{401, 404, 404, 404, 201}},
 		{"approve-refund", "POST", host, func(e *estate) ask { return ask{e.refundPath("approve"), nil} }, nobodys},
 		{"refuse-refund", "POST", host, func(e *estate) ask {

@@ -1262,7 +1262,11 @@ func (l *life) ship(h hand) {
 	path := "/v1/host/orders/" + o.ID
 	switch h.b % 4 {
 	case 0:
-		l.ask(l.hostOf(o.Host), "POST", path+"/collect", nil)
+		code := o.Code.Reveal()
+		if h.c%5 == 0 || code == "" {
+			code = "00000000"
+		}
+		l.ask(l.hostOf(o.Host), "POST", path+"/collect", map[string]any{"code": code})
 	case 1:
 		l.ask(l.hostOf(o.Host), "POST", path+"/ship", map[string]any{"kind": "pickup"})
 	case 2:

@@ -103,7 +103,7 @@ func (s *seeder) planReceipt(b *purchase, sent time.Time) {
 	at := awake(grid(sent.Add(least + time.Duration(s.draw.Int64N(int64(most-least))))))
 	handed := b.in.Ship == order.ShipPickup && s.draw.IntN(10) < 6
 	asks := awake(at.Add(3 * time.Hour))
-	if b.after == afterPending { // before it is received
+	if b.after == afterPending && b.in.Ship == order.ShipExpress { // before it is received: the carrier has it
 		asks = awake(grid(sent.Add(time.Hour)))
 		at = asks.Add(30 * 24 * time.Hour)
 	}
@@ -181,8 +181,8 @@ func (s *seeder) receive(ctx context.Context, b *purchase, handed bool) error {
 	if err != nil || o.State != order.StateShipped {
 		return err
 	}
-	if handed {
-		_, err = s.app.Orders.Collect(ctx, b.in.place.host.member, b.order)
+	if handed && o.Pickup != nil {
+		_, err = s.app.Orders.Collect(ctx, order.CollectInput{By: b.in.place.host.member, Order: b.order, Code: o.Code.Reveal()})
 	} else {
 		_, err = s.app.Orders.Receive(ctx, b.buyer.member, b.order)
 	}

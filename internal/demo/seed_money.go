@@ -10,7 +10,6 @@ import (
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/money"
 	"guanxi/internal/sandbox"
-	"guanxi/order"
 )
 
 // end is what becomes of a sample withdrawal.
@@ -188,17 +187,16 @@ func (s *seeder) receiveMoney(p *payout) error {
 
 const damp = 5 // orders of tea that come back
 
-// takeTeaBack is a batch of damp tea: the host refunds it weeks after the commission was paid out.
+// takeTeaBack is a batch of damp tea, weeks after the commission was paid out: that late it is the brand who refunds.
 func (s *seeder) takeTeaBack(ctx context.Context, c *campaign) error {
 	left := damp
 	for _, b := range c.buys {
 		if b.order == "" || b.fate != fatePaid || b.after != afterNothing || !strings.HasPrefix(b.lines[0].sku, "tea/") {
 			continue
 		}
-		_, err := s.app.Orders.Refund(ctx, order.RefundInput{
-			Key: "demo-damp", Order: b.order, By: c.place.host.member, Lines: []order.RefundLine{{Line: 1, Units: b.lines[0].units}},
-			Reason: "这批茶受潮了，全部退",
-		})
+		err := s.office.do(ctx, "service", "/orders/"+b.order+"/refunds", map[string]any{
+			"lines": []any{map[string]any{"line": 1, "units": b.lines[0].units}}, "reason": "这批茶受潮了，全部退",
+		}, nil)
 		if err != nil {
 			return because(err, b, "gets the tea refunded")
 		}
