@@ -16,15 +16,7 @@ type collections struct {
 }
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
-	if c.campaigns, err = docstore.Open[Campaign](ctx, store, docstore.Spec{
-		Name: "campaigns",
-		Indexes: []docstore.Index{
-			{Name: "host", Fields: []string{"host", "drafted_at"}},
-			{Name: "feed", Fields: []string{"feed.in", "feed.rank", "feed.at"}, Sparse: true},
-			{Name: "next", Fields: []string{"next_at"}, Sparse: true},
-		},
-		ShardKey: "_id",
-	}); err != nil {
+	if c.campaigns, err = openCampaigns(ctx, store); err != nil {
 		return c, err
 	}
 	if c.quotas, err = docstore.Open[Quota](ctx, store, docstore.Spec{
@@ -53,4 +45,16 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 	}
 	c.tallies, err = docstore.Open[Tally](ctx, store, docstore.Spec{Name: "tallies", ShardKey: "_id"})
 	return c, err
+}
+
+func openCampaigns(ctx context.Context, store *docstore.Store) (*docstore.Collection[Campaign], error) {
+	return docstore.Open[Campaign](ctx, store, docstore.Spec{
+		Name: "campaigns",
+		Indexes: []docstore.Index{
+			{Name: "host", Fields: []string{"host", "drafted_at"}},
+			{Name: "feed", Fields: []string{"feed.in", "feed.rank", "feed.at"}, Sparse: true},
+			{Name: "next", Fields: []string{"next_at"}, Sparse: true},
+		},
+		ShardKey: "_id",
+	})
 }

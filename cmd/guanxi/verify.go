@@ -14,6 +14,7 @@ import (
 	"guanxi/commission"
 	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
+	"guanxi/groupbuy"
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
 	"guanxi/internal/crosscheck"
@@ -107,6 +108,10 @@ func (v *verification) others(c *cobra.Command, store *docstore.Store, ledger *c
 	if err != nil {
 		return false, err
 	}
+	campaigns, err := groupbuy.OpenArchive(c.Context(), store)
+	if err != nil {
+		return false, err
+	}
 	withdrawals, err := withdrawal.OpenArchive(c.Context(), store)
 	if err != nil {
 		return false, err
@@ -117,7 +122,7 @@ func (v *verification) others(c *cobra.Command, store *docstore.Store, ledger *c
 	}
 	bar, start := entriesBar("compare"), time.Now()
 	report, err := crosscheck.Run(c.Context(), crosscheck.Deps{
-		Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Sharings: sharings, Clock: clock.System{},
+		Orders: orders, Ledger: ledger, Campaigns: campaigns, Withdrawals: withdrawals, Sharings: sharings, Clock: clock.System{},
 	}, func(p crosscheck.Progress) { _ = bar.Set64(p.Done) })
 	_ = bar.Finish()
 	if err != nil {

@@ -42,7 +42,7 @@ func moneySettings() []Setting {
 		{Name: "GUANXI_VOUCHER_TRANSFER_MAX_FEN", Default: "100000000", Words: "most of one transfer between the brand's own accounts"},
 		{Name: "GUANXI_VOUCHER_TRANSFER_TWO_FEN", Default: "10000000", Words: "from this amount such a transfer takes two checkers"},
 		{Name: "GUANXI_WITHDRAW_TWO_FEN", Default: "200000", Words: "from this amount two people of staff must approve"},
-	}, append(sharingSettings(), billSettings()...)...)
+	}, append(refundSettings(), append(sharingSettings(), billSettings()...)...)...)
 }
 
 // ledger is the ledger's configuration; lines of checkpoints go to the log and to the anchor file.

@@ -80,6 +80,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	if c.Withdrawal, err = v.withdrawal(); err != nil {
 		return nil, err
 	}
+	if c.Orders.Refunds, err = v.refunds(); err != nil {
+		return nil, err
+	}
 	if c.Sharing, _, err = v.sharing(); err != nil {
 		return nil, err
 	}

@@ -151,6 +151,9 @@ func (v Values) Check() []string {
 			}
 		}
 	}
+	if _, err := v.refunds(); err != nil {
+		wrong = append(wrong, err.Error())
+	}
 	if _, err := v.outreach(); err != nil {
 		wrong = append(wrong, err.Error())
 	}

@@ -29,6 +29,12 @@ type Ledger interface {
 	Entries(ctx context.Context, ids []string) (map[string]*commission.Entry, error)
 }
 
+// Campaigns is what is read of the campaigns (groupbuy.Archive).
+type Campaigns interface {
+	// Doomed tells which campaigns will never take place, and since when.
+	Doomed(ctx context.Context, campaigns []string) (map[string]time.Time, error)
+}
+
 // Withdrawals is what is read of the withdrawals (withdrawal.Service).
 type Withdrawals interface {
 	Each(ctx context.Context, visit func(*withdrawal.Withdrawal) error) error
@@ -36,10 +42,11 @@ type Withdrawals interface {
 	Get(ctx context.Context, number string) (*withdrawal.Withdrawal, error)
 }
 
-// Deps is what Run works with. Withdrawals and Sharings may be nil: then they are not looked at.
+// Deps is what Run works with. Campaigns, Withdrawals and Sharings may be nil: then they are not looked at.
 type Deps struct {
 	Orders      Orders
 	Ledger      Ledger
+	Campaigns   Campaigns
 	Withdrawals Withdrawals
 	Sharings    Sharings
 	Clock       clock.Clock
@@ -73,7 +80,7 @@ func (r *Report) Good() bool { return len(r.Differences) == 0 }
 
 // Difference is one thing that is not as it must be.
 type Difference struct {
-	Rule    string // accrual, claw-back, settle, withdrawal, sharing or transfer
+	Rule    string // accrual, claw-back, settle, owed, withdrawal, sharing or transfer
 	Subject string // id of the order, withdrawal, part or entry
 	Text    string
 }

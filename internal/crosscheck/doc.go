@@ -6,6 +6,8 @@
 //   - claw-back: what was refunded of a line has taken back exactly that share of every posting of the line; every
 //     claw-back has its refund.
 //   - settle: nothing is settled that was not received.
+//   - owed: what must go back to a buyer (the campaign died, the order goes back, it was paid after its close) is back or on its
+//     way; a refund the platform refuses, and one under way for a week, is owed.
 //   - withdrawal: every withdrawal has exactly the entries its state asks for, and every such entry its withdrawal.
 //   - sharing: every part of an order that is paid out of its payment has exactly the entries its state asks for.
 //   - transfer: what is paid in the ledger is what the payment platform called a success.

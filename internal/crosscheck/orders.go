@@ -33,7 +33,16 @@ func (r *run) orders(ctx context.Context) error {
 		r.progress(Progress{"orders", r.report.Orders})
 		return nil
 	}
+	debts := make([]*order.Order, 0, r.Config.Batch)
 	err := r.Orders.Each(ctx, func(o *order.Order) error {
+		if mayOwe(o) {
+			if debts = append(debts, o); len(debts) == r.Config.Batch {
+				if err := r.owed(ctx, debts); err != nil {
+					return err
+				}
+				debts = debts[:0]
+			}
+		}
 		switch {
 		case o.ConfirmedAt.IsZero():
 			return nil
@@ -46,6 +55,9 @@ func (r *run) orders(ctx context.Context) error {
 		}
 		return flush()
 	})
+	if err == nil {
+		err = r.owed(ctx, debts)
+	}
 	if err != nil {
 		return err
 	}

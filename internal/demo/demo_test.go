@@ -155,7 +155,7 @@ func TestTheDemo(t *testing.T) {
 	o := map[string]any{}
 	for deadline := time.Now().Add(75 * time.Second); o["state"] != "refunded" && time.Now().Before(deadline); { // a minute behind the first one
 		settled(t, d)
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(3 * time.Second)
 		o = buyer.do(200, "GET", "/v1/orders/"+number, nil)
 	}
 	if o["state"] != "refunded" {
