@@ -56,6 +56,7 @@ var floors = map[string]int{
 	"guanxi/staff":                          1,
 	"guanxi/internal/docstore":              0,
 	"guanxi/internal/event":                 0,
+	"guanxi/internal/notary":                0,
 	"guanxi/internal/money":                 0,
 	"guanxi/internal/fault":                 0,
 	"guanxi/internal/id":                    0,

@@ -24,8 +24,10 @@ type Checkpoint struct {
 	Seal         int64     `bson:"seal"`
 	Hash         []byte    `bson:"hash"` // of the seal
 	At           time.Time `bson:"at"`
-	Prev         []byte    `bson:"prev,omitempty"` // digest of the checkpoint before
-	Key          []byte    `bson:"key"`            // public, ed25519
+	Prev         []byte    `bson:"prev,omitempty"`  // digest of the checkpoint before
+	Facts        int64     `bson:"facts,omitempty"` // head of the chain of facts (package notary); 0 = it had none
+	FactsHash    []byte    `bson:"facts_hash,omitempty"`
+	Key          []byte    `bson:"key"` // public, ed25519
 	Signature    []byte    `bson:"signature"`
 }
 
@@ -33,8 +35,12 @@ const checkpointMagic = "guanxi-checkpoint 1 "
 
 // text is what is signed.
 func (c *Checkpoint) text() string {
+	facts := ""
+	if c.Facts > 0 {
+		facts = " facts=" + strconv.FormatInt(c.Facts, 10) + " facts-hash=" + hex.EncodeToString(c.FactsHash)
+	}
 	return checkpointMagic + c.Book + " " + strconv.FormatInt(c.Number, 10) + " seal=" + strconv.FormatInt(c.Seal, 10) +
-		" hash=" + hex.EncodeToString(c.Hash) + " at=" + c.At.UTC().Format(textTime) + " prev=" + hex.EncodeToString(c.Prev) +
+		" hash=" + hex.EncodeToString(c.Hash) + " at=" + c.At.UTC().Format(textTime) + " prev=" + hex.EncodeToString(c.Prev) + facts +
 		" key=" + base64.StdEncoding.EncodeToString(c.Key)
 }
 
@@ -51,14 +57,18 @@ func ParseCheckpoint(line string) (Checkpoint, error) {
 	}
 	r := reader{rest: rest}
 	c := Checkpoint{Book: r.take(""), Number: r.number(""), Seal: r.number("seal")}
-	hash, at, prev := r.take("hash"), r.take("at"), r.take("prev")
+	hash, at, prev, facts := r.take("hash"), r.take("at"), r.take("prev"), ""
+	if strings.HasPrefix(r.rest, "facts=") {
+		c.Facts, facts = r.number("facts"), r.take("facts-hash")
+	}
 	key, signature := r.take("key"), r.take("signature")
-	var errs [5]error
+	var errs [6]error
 	c.Hash, errs[0] = hex.DecodeString(hash)
 	c.At, errs[1] = time.Parse(textTime, at)
 	c.Prev, errs[2] = hex.DecodeString(prev)
 	c.Key, errs[3] = base64.StdEncoding.DecodeString(key)
 	c.Signature, errs[4] = base64.StdEncoding.DecodeString(signature)
+	c.FactsHash, errs[5] = hex.DecodeString(facts)
 	for _, err := range errs {
 		if err != nil || r.err != nil || r.rest != "" {
 			return Checkpoint{}, errText
@@ -77,30 +87,20 @@ func (c *Checkpoint) digest() []byte {
 	return sum[:]
 }
 
-// SignCheckpoint signs the newest folded seal, unless it is signed already; nil when there was nothing to sign or there is
-// no key. The line is told to Config.Anchor after it is stored; a process that dies in between tells it with the next.
+// SignCheckpoint signs the newest folded seal and the head of the chain of facts, unless both are signed already; nil when
+// there was nothing to sign or there is no key. The line is told to Config.Anchor after it is stored; a process that dies in
+// between leaves the telling to the next checkpoint, which signs this one, too.
 func (s *Service) SignCheckpoint(ctx context.Context) (*Checkpoint, error) {
 	if len(s.config.Key) == 0 {
 		return nil, nil
 	}
-	book, err := s.bookmark(ctx)
-	if err != nil || book.rebuilding() || book.Folded == 0 {
-		return nil, wrap("checkpoint", err)
-	}
 	last, err := s.newestCheckpoint(ctx)
-	if err != nil || last != nil && last.Seal >= book.Folded {
+	if err != nil {
 		return nil, wrap("checkpoint", err)
 	}
-	seal, err := s.loadSeal(ctx, book.Folded)
-	if err != nil || seal == nil {
+	c, err := s.checkpointAfter(ctx, last)
+	if err != nil || c == nil {
 		return nil, wrap("checkpoint", err)
-	}
-	c := &Checkpoint{ //nolint:forcetypeassert // an ed25519 key has an ed25519 public key
-		Book: s.config.Book, Number: 1, Seal: seal.Number, Hash: seal.Hash[:], At: s.clock.Now(),
-		Key: s.config.Key.Public().(ed25519.PublicKey),
-	}
-	if last != nil {
-		c.Number, c.Prev = last.Number+1, last.digest()
 	}
 	c.ID = sealID(c.Book, c.Number)
 	c.Signature = ed25519.Sign(s.config.Key, []byte(c.text()))
@@ -112,6 +112,38 @@ func (s *Service) SignCheckpoint(ctx context.Context) (*Checkpoint, error) {
 	if s.config.Anchor != nil {
 		s.config.Anchor(c.Line())
 	}
+	return c, nil
+}
+
+// checkpointAfter is the next checkpoint without its signature; nil when the last one says it all.
+func (s *Service) checkpointAfter(ctx context.Context, last *Checkpoint) (*Checkpoint, error) {
+	c := &Checkpoint{ //nolint:forcetypeassert // an ed25519 key has an ed25519 public key
+		Book: s.config.Book, Number: 1, At: s.clock.Now(), Key: s.config.Key.Public().(ed25519.PublicKey),
+	}
+	if s.config.Facts != nil {
+		var err error
+		if c.Facts, c.FactsHash, err = s.config.Facts(ctx); err != nil {
+			return nil, err
+		}
+	}
+	book, err := s.bookmark(ctx)
+	if err != nil || book.rebuilding() || book.Folded == 0 && c.Facts == 0 {
+		return nil, err
+	}
+	if last != nil {
+		if last.Seal >= book.Folded && last.Facts >= c.Facts {
+			return nil, nil
+		}
+		c.Number, c.Prev = last.Number+1, last.digest()
+	}
+	if book.Folded == 0 {
+		return c, nil
+	}
+	seal, err := s.loadSeal(ctx, book.Folded)
+	if err != nil || seal == nil {
+		return nil, err
+	}
+	c.Seal, c.Hash = seal.Number, seal.Hash[:]
 	return c, nil
 }
 

@@ -9,7 +9,7 @@ import (
 
 // open opens what the ledger keeps. Indexes are few on purpose: every one of them is paid for with every posting.
 func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
-	if s.policies, err = docstore.Open[Policy](ctx, store, docstore.Spec{Name: "policies"}); err != nil {
+	if s.policies, err = docstore.Open[Policy](ctx, store, docstore.Spec{Name: "policies", Chained: true}); err != nil {
 		return err
 	}
 	s.entries, err = docstore.Open[entryDoc](ctx, store, docstore.Spec{
@@ -47,7 +47,7 @@ func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
 // openOffice opens what people work with.
 func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err error) {
 	s.vouchers, err = docstore.Open[Voucher](ctx, store, docstore.Spec{
-		Name: "vouchers",
+		Name: "vouchers", Chained: true,
 		Indexes: []docstore.Index{
 			{Name: "state", Fields: []string{"state", "made_at"}},
 			{Name: "unposted", Fields: []string{"unposted"}, Sparse: true},
@@ -60,7 +60,7 @@ func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err er
 		return err
 	}
 	s.disputes, err = docstore.Open[Dispute](ctx, store, docstore.Spec{
-		Name: "disputes",
+		Name: "disputes", Chained: true,
 		Indexes: []docstore.Index{
 			{Name: "state", Fields: []string{"state", "opened_at"}}, {Name: "member", Fields: []string{"member", "opened_at"}},
 		},
@@ -69,13 +69,13 @@ func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err er
 		return err
 	}
 	s.periods, err = docstore.Open[Period](ctx, store, docstore.Spec{
-		Name: "periods", Indexes: []docstore.Index{{Name: "closing", Fields: []string{"closing"}, Sparse: true}},
+		Name: "periods", Chained: true, Indexes: []docstore.Index{{Name: "closing", Fields: []string{"closing"}, Sparse: true}},
 	})
 	if err != nil {
 		return err
 	}
 	s.statements, err = docstore.Open[PeriodStatement](ctx, store, docstore.Spec{
-		Name: "period_statements", ShardKey: "_id",
+		Name: "period_statements", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "member", Fields: []string{"member", "month"}}},
 	})
 	if err != nil {

@@ -32,6 +32,9 @@ func compute(policy *Policy, sale *Sale, find finder) *Entry {
 		Buyer: sale.Buyer, Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
 		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
+	if sale.Digest != "" {
+		e.Notes = []Note{{NoteDigest, sale.Digest}}
+	}
 	var w workings
 	e.Postings, e.Capped, e.Cap = w.work(policy, sale, find)
 	return e

@@ -31,7 +31,11 @@ type Sale struct {
 	Staff            string // the person of the brand's staff who looks after the buyer; "" pays nobody
 	Referral         Referral
 	Lines            []SaleLine
+	Digest           string // of the order as it was confirmed, for whoever compares the two; "" is not told
 }
+
+// NoteDigest names the note of an accrual that holds Sale.Digest.
+const NoteDigest = "order"
 
 // SaleLine is one line of the order. Paid is what the buyer really paid for it: after coupons, without shipping;
 // it is the base of every rate.
@@ -86,7 +90,7 @@ func (s Sale) check() error {
 			f = f.With(member.name, "会员编号不正确 / not a member id")
 		}
 	}
-	if len(s.Community) > maxName || len(s.Grade) > maxName {
+	if len(s.Community) > maxName || len(s.Grade) > maxName || len(s.Digest) > maxName {
 		f = f.With("community", "社群或等级不正确 / the community or the grade is not valid")
 	}
 	if len(s.Lines) == 0 || len(s.Lines) > MaxLines {
@@ -118,6 +122,9 @@ func (s *Sale) without(stored *Entry) (any bool) {
 		if *fact.told != "" && fact.stored == "" {
 			*fact.told, any = "", true
 		}
+	}
+	if s.Digest != "" && stored.Note(NoteDigest) == "" {
+		s.Digest, any = "", true
 	}
 	return any
 }

@@ -63,6 +63,8 @@ type Config struct {
 	CheckpointEvery time.Duration
 	// Anchor is told the line of every new checkpoint, to keep it where who can write the store cannot. Optional.
 	Anchor func(line string)
+	// Facts gives the head of the chain of facts, which checkpoints sign together with the book. Optional.
+	Facts func(ctx context.Context) (number int64, hash []byte, err error)
 }
 
 // Window says when commission on a kind of goods may be withdrawn, counted from receipt.

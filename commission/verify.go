@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -22,6 +23,10 @@ type Report struct {
 	Differences []Difference // the first ones, in the order they were found; at most 100
 	More        int64        // differences beyond those
 	Moving      int64        // purses that changed faster than they could be compared
+
+	Newest time.Time        // when the newest seal was made
+	Signed time.Time        // when the newest seal that a checkpoint signs was made
+	Facts  map[int64][]byte // heads of the chain of facts that were signed, here or outside: number → hash
 }
 
 // Good tells whether nothing differs.
@@ -163,7 +168,7 @@ func (v *verification) join(c *checkedSeal) {
 	if c.seal.Prev != v.prev {
 		v.differ("chain", id, "does not follow from the seal before it")
 	}
-	v.prev = c.seal.Hash
+	v.prev, v.report.Newest = c.seal.Hash, c.seal.At
 	v.report.Entries += int64(len(c.seal.Entries))
 	for i := range c.marks {
 		v.checkOnce(&c.marks[i], c.number)

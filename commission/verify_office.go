@@ -190,10 +190,21 @@ func (v *verification) landmarks(ctx context.Context) error {
 	var before *Checkpoint
 	for _, c := range v.office.marks {
 		v.report.Checkpoints++
+		v.signedFacts(c)
 		v.checkMark(c, before)
 		before = c
 	}
 	return v.closedBy(ctx, 0)
+}
+
+// signedFacts keeps what a checkpoint signs of the chain of facts, for whoever proves that chain.
+func (v *verification) signedFacts(c *Checkpoint) {
+	if c.Facts > 0 && c.Signed() {
+		if v.report.Facts == nil {
+			v.report.Facts = map[int64][]byte{}
+		}
+		v.report.Facts[c.Facts] = c.FactsHash
+	}
 }
 
 func (v *verification) checkMark(c, before *Checkpoint) {
@@ -215,6 +226,9 @@ func (v *verification) checkMark(c, before *Checkpoint) {
 func (v *verification) landmark(ctx context.Context, c *checkedSeal) error {
 	if c.seal != nil {
 		for _, mark := range v.office.marks {
+			if mark.Seal == c.number {
+				v.report.Signed = c.seal.At
+			}
 			if mark.Seal == c.number && !bytes.Equal(mark.Hash, c.seal.Hash[:]) {
 				v.differ("checkpoint", mark.ID, "seal %d is not the one that was signed", c.number)
 			}
@@ -295,6 +309,7 @@ func (v *verification) checkAnchor(ctx context.Context, a *Checkpoint) error {
 	case v.office.marks[i].Line() != a.Line():
 		v.differ("checkpoint", id, "the store has another one")
 	}
+	v.signedFacts(a)
 	return v.reaches(ctx, id, a)
 }
 

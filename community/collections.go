@@ -29,7 +29,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 	}); err != nil {
 		return c, err
 	}
-	if c.gradings, err = docstore.Open[Grading](ctx, store, docstore.Spec{Name: "host_grades", ShardKey: "_id"}); err != nil {
+	if c.gradings, err = docstore.Open[Grading](ctx, store, docstore.Spec{Name: "host_grades", ShardKey: "_id", Chained: true}); err != nil {
 		return c, err
 	}
 	c.picks, err = docstore.Open[Pick](ctx, store, docstore.Spec{

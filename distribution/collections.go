@@ -49,13 +49,14 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.rebinds, err = docstore.Open[rebind](ctx, store, docstore.Spec{
-		Name: "rebinds", ShardKey: "_id",
+		Name: "rebinds", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "member", Fields: []string{"member", "at"}}},
 	}); err != nil {
 		return c, err
 	}
 	c.policies, err = docstore.Open[policyDoc](ctx, store, docstore.Spec{
 		Name:    "bond_policies",
+		Chained: true,
 		Indexes: []docstore.Index{{Name: "start", Fields: []string{"from"}, Unique: true}},
 	})
 	return c, err

@@ -10,7 +10,7 @@ import (
 func (d Deps) accrue(ctx context.Context, c order.Confirmed) error {
 	sale := commission.Sale{
 		Order: c.Order, At: c.ConfirmedAt, Buyer: c.Member, Campaign: c.Campaign, Host: c.Host, Pickup: c.Keeper,
-		Community: c.Community, Grade: c.Grade,
+		Community: c.Community, Grade: c.Grade, Digest: c.Digest,
 		Referral: commission.Referral{
 			Policy: c.Referral.Policy, Direct: c.Referral.Direct, Upline: c.Referral.Upline, Why: c.Referral.Why,
 			Share: c.Referral.Share, Touch: c.Referral.Touch,

@@ -35,6 +35,6 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 	}); err != nil {
 		return c, err
 	}
-	c.consents, err = docstore.Open[Consent](ctx, store, docstore.Spec{Name: "consents", ShardKey: "_id"})
+	c.consents, err = docstore.Open[Consent](ctx, store, docstore.Spec{Name: "consents", ShardKey: "_id", Chained: true})
 	return c, err
 }

@@ -41,7 +41,7 @@ func (o *Order) confirm(now time.Time) error {
 		return err
 	}
 	o.ConfirmedAt = now
-	o.Emit(EventConfirmed, Confirmed{Sale: o.sale(), Seat: o.Seat, PaidAt: o.Payment.PaidAt, ConfirmedAt: now})
+	o.Emit(EventConfirmed, Confirmed{Sale: o.sale(), Seat: o.Seat, PaidAt: o.Payment.PaidAt, ConfirmedAt: now, Digest: o.Digest()})
 	return nil
 }
 

@@ -79,6 +79,7 @@ type Confirmed struct {
 	Seat        int64     `bson:"seat"`
 	PaidAt      time.Time `bson:"paid_at"`
 	ConfirmedAt time.Time `bson:"confirmed_at"`
+	Digest      string    `bson:"digest,omitempty"` // Order.Digest: what the ledger seals of the order
 }
 
 // RefundAsked: call Service.SubmitRefund with these.

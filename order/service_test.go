@@ -101,7 +101,7 @@ func TestPayloadsCarryEverything(t *testing.T) {
 	later.Lines[0].RefundedUnits, later.Lines[0].Refunded = 2, 2198
 
 	expect(t, w, EventPaid, Paid{Sale: sale, TransactionID: "42" + o.ID, PaidAt: start})
-	expect(t, w, EventConfirmed, Confirmed{Sale: later, Seat: 12, PaidAt: start, ConfirmedAt: at})
+	expect(t, w, EventConfirmed, Confirmed{Sale: later, Seat: 12, PaidAt: start, ConfirmedAt: at, Digest: w.get(o.ID).Digest()})
 	expect(t, w, EventRefundAsked, RefundAsked{Order: o.ID, Refund: o.ID + "r1", Amount: 2198})
 	expect(t, w, EventRefunded, Refunded{
 		Order: o.ID, Member: "mia", Campaign: "spring", Community: "lane", Host: "hana", Refund: o.ID + "r1",

@@ -23,7 +23,7 @@ type collections struct {
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.runs, err = docstore.Open[Run](ctx, store, docstore.Spec{
-		Name: "reconciliations", ShardKey: "_id",
+		Name: "reconciliations", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{
 			{Name: indexDue, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexDay, Fields: []string{"statement", "day"}},
@@ -38,7 +38,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.tasks, err = docstore.Open[Task](ctx, store, docstore.Spec{
-		Name: "reconciliation_tasks", ShardKey: "_id",
+		Name: "reconciliation_tasks", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{
 			{Name: indexRun, Fields: []string{"run", "state", "opened_at"}},
 			{Name: indexState, Fields: []string{"state", "opened_at"}},

@@ -16,7 +16,7 @@ type collections struct {
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.operators, err = docstore.Open[Operator](ctx, store, docstore.Spec{
-		Name: "operators", ShardKey: "_id",
+		Name: "operators", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "login", Fields: []string{"login"}}},
 	}); err != nil {
 		return c, err
@@ -40,13 +40,13 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.drafts, err = docstore.Open[Draft](ctx, store, docstore.Spec{
-		Name: "staff_drafts", ShardKey: "_id",
+		Name: "staff_drafts", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "state", Fields: []string{"kind", "state", "made_at"}}},
 	}); err != nil {
 		return c, err
 	}
 	c.deeds, err = docstore.Open[Deed](ctx, store, docstore.Spec{
-		Name: "deeds", ShardKey: "_id",
+		Name: "deeds", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{
 			{Name: "at", Fields: []string{"at"}},
 			{Name: "by", Fields: []string{"by", "at"}},

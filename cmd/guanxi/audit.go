@@ -41,7 +41,7 @@ func auditCommand() *cobra.Command {
 }
 
 func audit(c *cobra.Command, where *place) (report *auditor.Report, err error) {
-	store, err := where.open(c.Context())
+	store, _, err := where.read(c.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,9 @@ func printAudit(c *cobra.Command, store *docstore.Store) (*auditor.Report, error
 	}
 	if !whole(c, store) {
 		return nil, errReported
+	}
+	if report.Good() && report.Purses+report.Orders+report.Withdrawals+report.Vouchers == 0 {
+		return nil, errors.New("the store is empty: there is nothing to audit")
 	}
 	if report.Good() {
 		fmt.Fprintln(out, "✓ every purse is what the facts say")

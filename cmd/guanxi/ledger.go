@@ -32,7 +32,7 @@ func ledgerRebuildCommand() *cobra.Command {
 			"and may be interrupted: the service goes on with it. Until it is done purses show less, and nothing can be withdrawn.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			store, err := where.open(c.Context())
+			store, err := where.there(c.Context())
 			if err != nil {
 				return err
 			}
@@ -102,7 +102,7 @@ func (x *ledgerExport) run(c *cobra.Command) (err error) {
 	if _, err := os.Stat(x.out); err == nil && !x.force {
 		return fmt.Errorf("%s exists; --force overwrites it", x.out)
 	}
-	store, err := x.where.open(c.Context())
+	store, _, err := x.where.read(c.Context())
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,9 @@ func (x *ledgerExport) write(c *cobra.Command, ledger *commission.Service, optio
 	start := time.Now()
 	result, err := ledgerexport.Export(c.Context(), ledger, temp, options)
 	_ = bar.Finish() // a bar that cannot be drawn is no reason to stop
+	if err == nil && result.Last == 0 {
+		err = undecided{errors.New("no entry is sealed in that time: nothing was written")}
+	}
 	if err == nil {
 		err = temp.Sync()
 	}

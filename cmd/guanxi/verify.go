@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,24 +26,26 @@ func verifyCommand() *cobra.Command {
 	var v verification
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "read the whole ledger again and hold it against orders and withdrawals; name the first difference",
+		Short: "read the whole ledger again and hold it against orders and withdrawals; name every difference",
 		Long: "verify streams every book: the chain of seals and its signed checkpoints, the hash, balance and arithmetic of every " +
 			"entry, closed months, vouchers, every purse and every line of its statement. Then it compares orders with accruals, " +
-			"refunds with claw-backs, and withdrawals with entries and transfers. It prints each difference and changes nothing. " +
-			"Exit code 0: everything agrees; 1: it does not, or could not be finished.",
+			"refunds with claw-backs, and withdrawals with entries and transfers, computes every tax year again, and proves the " +
+			"chain of facts: the audit log, rules, payees and everything else money or law depends on (docs/proof.md). It prints " +
+			"each difference and changes nothing, makes no store and migrates none.\n" +
+			"Exit code 0: everything agrees; 1: it does not, or could not be finished; 2: there is no store, or nothing in it.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			store, err := v.where.open(c.Context())
+			store, values, err := v.where.read(c.Context())
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, store.Close()) }()
-			return v.run(c, store)
+			return v.run(c, store, values)
 		},
 	}
 	v.where.flags(c)
-	c.Flags().StringVar(&v.anchor, "anchor", "", "file of checkpoints kept outside of the store (GUANXI_LEDGER_ANCHOR)")
-	c.Flags().BoolVar(&v.ledgerOnly, "ledger-only", false, "leave out orders and withdrawals")
+	c.Flags().StringVar(&v.anchor, "anchor", "", "file of checkpoints kept outside of the store; default GUANXI_LEDGER_ANCHOR of the settings")
+	c.Flags().BoolVar(&v.ledgerOnly, "ledger-only", false, "leave out orders, withdrawals, taxes and the chain of facts")
 	return c
 }
 
@@ -53,26 +54,47 @@ type verification struct {
 	where      place
 	anchor     string
 	ledgerOnly bool
+
+	report *commission.Report
+	any    bool // there was something to prove
 }
 
-func (v *verification) run(c *cobra.Command, store *docstore.Store) error {
-	ledger, err := commission.New(c.Context(), commission.Deps{Store: store, Clock: clock.System{}, IDs: id.Random{}})
+func (v *verification) run(c *cobra.Command, store *docstore.Store, values app.Values) error {
+	key, err := values.LedgerKey()
 	if err != nil {
 		return err
+	}
+	ledger, err := commission.New(c.Context(), commission.Deps{
+		Store: store, Clock: clock.System{}, IDs: id.Random{}, Config: commission.Config{Key: key},
+	})
+	if err != nil {
+		return err
+	}
+	if v.anchor == "" {
+		v.anchor = values["GUANXI_LEDGER_ANCHOR"]
 	}
 	good, err := v.ledger(c, ledger)
 	if err != nil {
 		return err
 	}
-	if !v.ledgerOnly {
-		agree, err := v.others(c, store, ledger)
+	for _, part := range []func() (bool, error){
+		func() (bool, error) { return v.others(c, store, ledger) },
+		func() (bool, error) { return v.facts(c, store) },
+	} {
+		if v.ledgerOnly {
+			break
+		}
+		agree, err := part()
 		if err != nil {
 			return err
 		}
 		good = good && agree
 	}
-	if !whole(c, store) || !good {
+	switch {
+	case !whole(c, store) || !good:
 		return errReported
+	case !v.any:
+		return undecided{errors.New("the store is empty: there is nothing to prove")}
 	}
 	fmt.Fprintln(c.OutOrStdout(), "✓ everything agrees")
 	return nil
@@ -80,8 +102,9 @@ func (v *verification) run(c *cobra.Command, store *docstore.Store) error {
 
 func (v *verification) ledger(c *cobra.Command, ledger *commission.Service) (good bool, err error) {
 	var anchors []commission.Checkpoint
+	var torn []int
 	if v.anchor != "" {
-		if anchors, err = app.Anchors(v.anchor); err != nil {
+		if anchors, torn, err = app.Anchors(v.anchor); err != nil {
 			return false, err
 		}
 	}
@@ -91,6 +114,7 @@ func (v *verification) ledger(c *cobra.Command, ledger *commission.Service) (goo
 	if err != nil {
 		return false, err
 	}
+	v.report, v.any = report, report.Entries > 0
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "ledger: %d entries (%d not sealed yet), %d seals, %d checkpoints, %d purses, %d settlements, %d vouchers, "+
 		"%d closed months in %s\n", report.Entries, report.Unsealed, report.Seals, report.Checkpoints, report.Purses,
@@ -99,7 +123,36 @@ func (v *verification) ledger(c *cobra.Command, ledger *commission.Service) (goo
 		fmt.Fprintf(out, "✗ %s · %s: %s\n", d.Rule, d.Subject, d.Text)
 	}
 	more(out, report.More)
+	for _, number := range torn {
+		fmt.Fprintf(out, "! the anchor's line %d cannot be read: a process died while it wrote it, or somebody changed it\n", number)
+	}
+	if v.anchor != "" {
+		age(out, report.Newest, newestAnchor(anchors), "anchor")
+	} else {
+		age(out, report.Newest, report.Signed, "newest checkpoint")
+	}
 	return report.Good(), nil
+}
+
+func newestAnchor(anchors []commission.Checkpoint) (newest time.Time) {
+	for i := range anchors {
+		if anchors[i].At.After(newest) {
+			newest = anchors[i].At
+		}
+	}
+	return newest
+}
+
+// age says when the newest part of the chain is held by nothing but the store itself.
+func age(out io.Writer, sealed, signed time.Time, what string) {
+	switch {
+	case sealed.IsZero():
+	case signed.IsZero():
+		fmt.Fprintln(out, "! no checkpoint is signed (GUANXI_LEDGER_KEY): nothing shows whether the newest seals were taken away")
+	case sealed.Sub(signed) > time.Hour:
+		fmt.Fprintf(out, "! the %s is of %s, the newest seal of %s: nothing outside of the store holds what was sealed in between\n", what,
+			signed.Format(time.RFC3339), sealed.Format(time.RFC3339))
+	}
 }
 
 // others holds orders and withdrawals against the ledger.
@@ -128,6 +181,7 @@ func (v *verification) others(c *cobra.Command, store *docstore.Store, ledger *c
 	if err != nil {
 		return false, err
 	}
+	v.any = v.any || report.Orders+report.Withdrawals+report.Sharings+report.Young > 0
 	out := c.OutOrStdout()
 	fmt.Fprintf(out, "compared: %d orders, %d refunds, %d entries, %d withdrawals, %d sharings (%d too young to judge) in %s\n",
 		report.Orders, report.Refunds, report.Entries, report.Withdrawals, report.Sharings, report.Young, time.Since(start).Round(time.Millisecond))
@@ -135,6 +189,9 @@ func (v *verification) others(c *cobra.Command, store *docstore.Store, ledger *c
 		fmt.Fprintf(out, "✗ %s · %s: %s\n", d.Rule, d.Subject, d.Text)
 	}
 	more(out, report.More)
+	if report.Before > 0 {
+		fmt.Fprintf(out, "! %d orders are before the chain: their accruals hold lines and people, but no digest of the order\n", report.Before)
+	}
 	return report.Good(), nil
 }
 
@@ -148,32 +205,4 @@ func entriesBar(what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what),
 		progressbar.OptionShowIts(), progressbar.OptionSetItsString("entries"), progressbar.OptionClearOnFinish(),
 		progressbar.OptionThrottle(100*time.Millisecond))
-}
-
-// place says which store a command works on.
-type place struct{ dir, mongo, database, file string }
-
-func (p *place) flags(c *cobra.Command) {
-	c.Flags().StringVar(&p.dir, "dir", "", "folder of an embedded store")
-	c.Flags().StringVar(&p.mongo, "mongo", "", "MongoDB URL")
-	c.Flags().StringVar(&p.database, "database", "guanxi", "MongoDB database")
-	c.Flags().StringVar(&p.file, "env-file", "", "settings; used when neither --dir nor --mongo is given, and for the keys")
-}
-
-// open opens the store. Without keys in the settings personal data stays sealed: the ledger holds none.
-func (p *place) open(ctx context.Context) (*docstore.Store, error) {
-	values, err := app.ReadValues(os.Environ(), p.file)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case p.dir != "":
-		if _, err := os.Stat(p.dir); err != nil {
-			return nil, fmt.Errorf("no store there: %w", err)
-		}
-		values["GUANXI_DIR"], values["GUANXI_MONGO_URL"] = p.dir, ""
-	case p.mongo != "":
-		values["GUANXI_MONGO_URL"], values["GUANXI_MONGO_DATABASE"] = p.mongo, p.database
-	}
-	return app.OpenStore(ctx, values)
 }

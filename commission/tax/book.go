@@ -38,6 +38,7 @@ type Book struct {
 func OpenBook(ctx context.Context, store *docstore.Store, c clock.Clock) (*Book, error) {
 	tables, err := docstore.Open[Table](ctx, store, docstore.Spec{
 		Name:    "tax_tables",
+		Chained: true,
 		Indexes: []docstore.Index{{Name: indexFrom, Fields: []string{"from"}}},
 	})
 	if err != nil {

@@ -28,6 +28,7 @@ func openWithdrawals(ctx context.Context, store *docstore.Store) (*docstore.Coll
 			{Name: indexEnded, Fields: []string{"ended_at"}, Sparse: true},
 		},
 		ShardKey: "_id",
+		Chained:  true,
 	})
 }
 
@@ -35,12 +36,13 @@ func (s *Service) open(ctx context.Context, store *docstore.Store) error {
 	var errs [5]error
 	s.withdrawals, errs[0] = openWithdrawals(ctx, store)
 	s.desks, errs[1] = docstore.Open[desk](ctx, store, docstore.Spec{Name: "withdrawal_desks", ShardKey: "_id"})
-	s.payees, errs[2] = docstore.Open[Payee](ctx, store, docstore.Spec{Name: "payees", ShardKey: "_id"})
+	s.payees, errs[2] = docstore.Open[Payee](ctx, store, docstore.Spec{Name: "payees", ShardKey: "_id", Chained: true})
 	s.identities, errs[3] = docstore.Open[identity](ctx, store, docstore.Spec{Name: "payee_identities", ShardKey: "_id"})
 	s.years, errs[4] = docstore.Open[taxYear](ctx, store, docstore.Spec{
 		Name:     "tax_years",
 		Indexes:  []docstore.Index{{Name: indexYear, Fields: []string{"year", "member"}}},
 		ShardKey: "_id",
+		Chained:  true,
 	})
 	return errors.Join(errs[:]...)
 }

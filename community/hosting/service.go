@@ -42,13 +42,13 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 		return nil, errors.New("hosting: store and clock are required")
 	}
 	hostings, err := docstore.Open[Hosting](ctx, d.Store, docstore.Spec{
-		Name: "hostings", ShardKey: "_id",
+		Name: "hostings", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "state", Fields: []string{"state", "since"}}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("hosting: %w", err)
 	}
-	rules, err := docstore.Open[rule](ctx, d.Store, docstore.Spec{Name: "hosting_rules", ShardKey: "_id"})
+	rules, err := docstore.Open[rule](ctx, d.Store, docstore.Spec{Name: "hosting_rules", ShardKey: "_id", Chained: true})
 	if err != nil {
 		return nil, fmt.Errorf("hosting: %w", err)
 	}

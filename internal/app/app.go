@@ -31,6 +31,7 @@ import (
 	"guanxi/internal/event"
 	"guanxi/internal/id"
 	"guanxi/internal/lease"
+	"guanxi/internal/notary"
 	"guanxi/internal/redisx"
 	"guanxi/member"
 	miniprogramapi "guanxi/miniprogram-api"
@@ -105,6 +106,7 @@ type App struct {
 	Tasks        *task.Service
 	Console      *console.Console
 	Relay        *event.Relay
+	Notary       *notary.Notary
 	API          *miniprogramapi.API
 
 	apart bool // the console has an address of its own
@@ -134,6 +136,13 @@ func New(ctx context.Context, c Config) (*App, error) {
 	}
 	a := &App{
 		Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults(), nudges: c.Nudges, apart: c.ConsoleApart,
+	}
+	if a.Notary, err = notary.New(ctx, c.Store, c.Clock); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	c.Commission.Facts = func(ctx context.Context) (int64, []byte, error) {
+		head, err := a.Notary.Head(ctx)
+		return head.Number, head.Hash, err
 	}
 	for _, step := range []func(context.Context, Config) error{a.joinPeople, a.joinGoods, a.joinMoney, a.joinSharing, a.joinOutreach, a.joinOffice, a.joinTasks, a.joinEdge} {
 		if err := step(ctx, c); err != nil {

@@ -18,6 +18,7 @@ type Pace struct {
 	Notices   time.Duration // messages to members; default 1 s
 	Office    time.Duration // vouchers, closing months, checkpoints; default 5 s
 	Tasks     time.Duration // what people must look at: counted, and closed when its cause is gone; default 1 min
+	Facts     time.Duration // what was changed is sealed into the chain of facts, so long after it; default 1 s
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
 	// Rest is the longest a loop sleeps that has nothing due and hears of no work: what another process left behind is found
@@ -39,6 +40,7 @@ func (p Pace) withDefaults() Pace {
 		{&p.Notices, time.Second},
 		{&p.Office, 5 * time.Second},
 		{&p.Tasks, time.Minute},
+		{&p.Facts, time.Second},
 		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},
 		{&p.Rest, restShared},
@@ -69,6 +71,11 @@ func (a *App) Start(ctx context.Context) error {
 	a.loops.Go(func() {
 		a.Commission.Run(ctx, func(err error) { a.log.Warn("sealer", "error", err.Error()) })
 	})
+	if a.pace.Facts > 0 {
+		a.loops.Go(func() {
+			a.Notary.Run(ctx, a.pace.Facts, func(err error) { a.log.Warn("notary", "error", err.Error()) })
+		})
+	}
 	for _, l := range []loop{
 		{"campaigns", a.pace.Campaigns, "campaigns", "next", a.Campaigns.Tick},
 		{"orders", a.pace.Orders, "orders", "next", a.Orders.Tick},
@@ -95,8 +102,8 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the loops, lets events in delivery finish, and seals what was posted. The HTTP server must have
-// stopped before, and the store is closed by whoever opened it.
+// Stop ends the loops, lets events in delivery finish, seals what was posted and what was changed, and signs both. The HTTP
+// server must have stopped before, and the store is closed by whoever opened it.
 func (a *App) Stop(ctx context.Context) error {
 	if a.stop == nil {
 		return nil
@@ -104,5 +111,9 @@ func (a *App) Stop(ctx context.Context) error {
 	relayErr := a.Relay.Stop(ctx)
 	a.stop()
 	a.loops.Wait()
-	return errors.Join(relayErr, a.Commission.CatchUp(ctx))
+	err := errors.Join(relayErr, a.Commission.CatchUp(ctx), a.Notary.CatchUp(ctx))
+	if err == nil {
+		_, err = a.Commission.SignCheckpoint(ctx)
+	}
+	return err
 }

@@ -47,12 +47,8 @@ func moneySettings() []Setting {
 
 // ledger is the ledger's configuration; lines of checkpoints go to the log and to the anchor file.
 func (v Values) ledger(log *slog.Logger) (c commission.Config, err error) {
-	if text := v["GUANXI_LEDGER_KEY"]; text != "" {
-		seed, err := base64.StdEncoding.DecodeString(text)
-		if err != nil || len(seed) != ed25519.SeedSize {
-			return c, errors.New("GUANXI_LEDGER_KEY: must be base64 of 32 bytes")
-		}
-		c.Key = ed25519.NewKeyFromSeed(seed)
+	if c.Key, err = v.LedgerKey(); err != nil {
+		return c, err
 	}
 	c.Anchor = anchor(v["GUANXI_LEDGER_ANCHOR"], log)
 	if c.PolicyHorizon, err = v.horizon(); err != nil {
@@ -89,6 +85,19 @@ func (v Values) horizon() (time.Duration, error) {
 	return time.Duration(days) * 24 * time.Hour, nil
 }
 
+// LedgerKey signs checkpoints; nil when there is none.
+func (v Values) LedgerKey() (ed25519.PrivateKey, error) {
+	text := v["GUANXI_LEDGER_KEY"]
+	if text == "" {
+		return nil, nil
+	}
+	seed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return nil, errors.New("GUANXI_LEDGER_KEY: must be base64 of 32 bytes")
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
 func window(name, text string) (commission.Window, error) {
 	days, err := strconv.Atoi(text)
 	if err != nil || days < 0 || days > 366 {
@@ -106,7 +115,7 @@ func anchor(file string, log *slog.Logger) func(string) {
 		}
 		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
-			_, err = f.WriteString(line + "\n")
+			_, err = f.WriteString(fresh(file) + line + "\n")
 			err = errors.Join(err, f.Sync(), f.Close())
 		}
 		if err != nil {
@@ -115,24 +124,52 @@ func anchor(file string, log *slog.Logger) func(string) {
 	}
 }
 
-// Anchors reads the lines an anchor file has kept.
-func Anchors(file string) ([]commission.Checkpoint, error) {
+// fresh begins a new line when a process died in the middle of the last one.
+func fresh(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	last := make([]byte, 1)
+	if info, err := f.Stat(); err != nil || info.Size() == 0 {
+		return ""
+	} else if _, err := f.ReadAt(last, info.Size()-1); err != nil || last[0] == '\n' {
+		return ""
+	}
+	return "\n"
+}
+
+// Anchors reads the checkpoints an anchor file has kept. A file that is not a regular one, or holds none, is an error: it
+// would prove nothing. Torn names the lines that cannot be read, from 1: a process that died while it wrote leaves one.
+func Anchors(file string) (all []commission.Checkpoint, torn []int, err error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("anchor file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("anchor file: %s is not a regular file", file)
+	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("anchor file: %w", err)
+		return nil, nil, fmt.Errorf("anchor file: %w", err)
 	}
-	var all []commission.Checkpoint
+	number := 0
 	for line := range strings.Lines(string(raw)) {
-		if strings.TrimSpace(line) == "" {
+		if number++; strings.TrimSpace(line) == "" {
 			continue
 		}
 		c, err := commission.ParseCheckpoint(line)
 		if err != nil {
-			return nil, fmt.Errorf("anchor file: line %d: %w", len(all)+1, err)
+			torn = append(torn, number)
+			continue
 		}
 		all = append(all, c)
 	}
-	return all, nil
+	if len(all) == 0 {
+		return nil, nil, fmt.Errorf("anchor file: %s holds no checkpoint", file)
+	}
+	return all, torn, nil
 }
 
 func (v Values) transfer() (c weixinpay.TransferConfig, err error) {

@@ -103,6 +103,16 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 
 // OpenStore opens MongoDB when a URL is set, and the embedded store otherwise.
 func OpenStore(ctx context.Context, v Values) (*docstore.Store, error) {
+	return openStore(ctx, v, false)
+}
+
+// ReadStore opens a store that is there for reading: nothing is made, migrated, indexed or written.
+// Error: docstore.ErrAbsent.
+func ReadStore(ctx context.Context, v Values) (*docstore.Store, error) {
+	return openStore(ctx, v, true)
+}
+
+func openStore(ctx context.Context, v Values, reading bool) (*docstore.Store, error) {
 	keys, err := v.keyRing()
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
@@ -111,9 +121,9 @@ func OpenStore(ctx context.Context, v Values) (*docstore.Store, error) {
 	var patience time.Duration
 	if url := v["GUANXI_MONGO_URL"]; url != "" {
 		patience = 30 * time.Second // an election, and the operation behind it
-		driver, err = mongo.Open(ctx, mongo.Options{URL: url, Database: v["GUANXI_MONGO_DATABASE"]})
+		driver, err = mongo.Open(ctx, mongo.Options{URL: url, Database: v["GUANXI_MONGO_DATABASE"], ReadOnly: reading})
 	} else {
-		driver, err = sqlite.Open(ctx, sqlite.Options{Dir: v["GUANXI_DIR"]})
+		driver, err = sqlite.Open(ctx, sqlite.Options{Dir: v["GUANXI_DIR"], ReadOnly: reading})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"guanxi/internal/clock"
+	"guanxi/internal/docstore"
 	"guanxi/internal/redisx"
 )
 
@@ -15,10 +17,12 @@ func Probe(ctx context.Context, v Values) []string {
 	defer cancel()
 	var wrong []string
 	add := func(what string, err error) { wrong = append(wrong, fmt.Sprintf("%s: %v", what, err)) }
-	store, err := OpenStore(ctx, v)
-	if err != nil {
+	store, err := ReadStore(ctx, v)
+	switch {
+	case errors.Is(err, docstore.ErrAbsent): // the first serve makes it
+	case err != nil:
 		add("the store cannot be opened", err)
-	} else {
+	default:
 		if err := store.Ping(ctx); err != nil {
 			add("the store does not answer", err)
 		}

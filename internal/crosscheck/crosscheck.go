@@ -70,6 +70,7 @@ type Report struct {
 	Entries     int64 // sealed entries that were compared
 	Withdrawals int64
 	Sharings    int64
+	Before      int64        // orders whose accrual holds no digest of them: an earlier release accrued it
 	Young       int64        // passed over, because the answer may still be under way
 	Differences []Difference // the first ones, in the order they were found
 	More        int64        // differences beyond those
@@ -80,7 +81,7 @@ func (r *Report) Good() bool { return len(r.Differences) == 0 }
 
 // Difference is one thing that is not as it must be.
 type Difference struct {
-	Rule    string // accrual, claw-back, settle, owed, withdrawal, sharing or transfer
+	Rule    string // order, accrual, claw-back, settle, owed, withdrawal, sharing or transfer
 	Subject string // id of the order, withdrawal, part or entry
 	Text    string
 }

@@ -170,6 +170,10 @@ func (s *shop) sell(t testing.TB, number string, paid ...money.Fen) *order.Order
 			Line: i + 1, SKU: "tea", Product: "p", Category: "茶", Units: 10, Paid: p, Cost: 1,
 		})
 	}
+	for i := range o.Lines {
+		o.Amount += o.Lines[i].Paid
+	}
+	sale.Digest = o.Digest()
 	s.orders[number] = o
 	must(t, s.book.Accrue(t.Context(), sale))
 	return o
@@ -316,6 +320,9 @@ func TestEveryDamageIsNamed(t *testing.T) {
 		{"an outcome is gone", func(_ *testing.T, s *shop) { s.ledger.drop("outcome/W1") }, "withdrawal W1"},
 		{"tax is gone", func(_ *testing.T, s *shop) { s.ledger.drop("tax/W3") }, "withdrawal W3"},
 		{"a return is gone", func(_ *testing.T, s *shop) { s.ledger.drop("return/W3") }, "withdrawal W3"},
+		{"another amount", func(_ *testing.T, s *shop) { s.orders["a"].Amount += 1_000_000 }, "order a"},
+		{"another buyer", func(_ *testing.T, s *shop) { s.orders["a"].Member = "eve" }, "order a"},
+		{"an unpaid order's amount", func(_ *testing.T, s *shop) { s.orders["open"].Amount = 5 }, "order open"},
 		{"another tax", func(t *testing.T, s *shop) { s.ledger.find(t, "tax/W1").Postings[1].Amount++ }, "withdrawal W1"},
 		{
 			"paid although it failed", func(t *testing.T, s *shop) { s.ledger.find(t, "outcome/W2").Kind = commission.Confirm },

@@ -11,6 +11,7 @@ import (
 
 // The rules.
 const (
+	ruleOrder      = "order"
 	ruleAccrual    = "accrual"
 	ruleClawBack   = "claw-back"
 	ruleSettle     = "settle"
@@ -21,6 +22,18 @@ const (
 
 func accrueID(o string) string           { return string(commission.Accrue) + "/" + o }
 func clawBackID(o, refund string) string { return string(commission.ClawBack) + "/" + o + "/" + refund }
+
+// soundOrder proves what an order says of itself: its amount is what its lines were sold for.
+func soundOrder(o *order.Order) []Difference {
+	sum := money.Fen(0)
+	for i := range o.Lines {
+		sum += o.Lines[i].Paid
+	}
+	if sum != o.Amount {
+		return []Difference{differ(ruleOrder, o.ID, "its amount is %s yuan, its lines make %s", o.Amount.Yuan(), sum.Yuan())}
+	}
+	return nil
+}
 
 // orders walks the confirmed orders and asks the ledger for each.
 func (r *run) orders(ctx context.Context) error {
@@ -43,11 +56,8 @@ func (r *run) orders(ctx context.Context) error {
 				debts = debts[:0]
 			}
 		}
-		switch {
-		case o.ConfirmedAt.IsZero():
-			return nil
-		case r.young(o.ConfirmedAt):
-			r.report.Young++
+		if o.ConfirmedAt.IsZero() {
+			r.tell(soundOrder(o))
 			return nil
 		}
 		if batch = append(batch, o); len(batch) < r.Config.Batch {
@@ -73,6 +83,10 @@ func (r *run) orderBatch(ctx context.Context, batch []*order.Order) error {
 		return err
 	}
 	for _, o := range batch {
+		if entries[accrueID(o.ID)] == nil && r.young(o.ConfirmedAt) {
+			r.report.Young++
+			continue
+		}
 		r.report.Orders++
 		for i := range o.Refunds {
 			if o.Refunds[i].Stage == order.StageDone {
@@ -124,7 +138,7 @@ func (r *run) answered(o *order.Order, entries map[string]*commission.Entry) []D
 		return []Difference{differ(ruleAccrual, o.ID, "confirmed at %s, and the ledger has no accrual",
 			o.ConfirmedAt.Format(time.RFC3339))}
 	}
-	all := sameSale(o, accrual)
+	all := r.sameSale(o, accrual)
 	latest := time.Time{}
 	for i := range o.Refunds {
 		if o.Refunds[i].Stage == order.StageDone && o.Refunds[i].DoneAt.After(latest) {
@@ -142,7 +156,7 @@ func (r *run) answered(o *order.Order, entries map[string]*commission.Entry) []D
 }
 
 // sameSale compares an order with its accrual.
-func sameSale(o *order.Order, e *commission.Entry) []Difference {
+func (r *run) sameSale(o *order.Order, e *commission.Entry) []Difference {
 	var all []Difference
 	for _, c := range []struct{ what, order, entry string }{
 		{"campaign", o.Campaign, e.Campaign},
@@ -171,7 +185,26 @@ func sameSale(o *order.Order, e *commission.Entry) []Difference {
 				i+1, l.SKU, l.Units, l.Paid.Yuan(), e.Lines[i].SKU, e.Lines[i].Units, e.Lines[i].Paid.Yuan()))
 		}
 	}
-	return all
+	if len(all) > 0 {
+		return all
+	}
+	return r.sameFacts(o, e)
+}
+
+// sameFacts compares what neither the lines nor the people of the sale tell.
+func (r *run) sameFacts(o *order.Order, e *commission.Entry) []Difference {
+	if all := soundOrder(o); len(all) > 0 {
+		return all
+	}
+	switch e.Note(commission.NoteDigest) {
+	case "":
+		r.report.Before++
+	case o.Digest():
+	default:
+		return []Difference{differ(ruleOrder, o.ID,
+			"is not the order that was confirmed: its buyer, a price, its payment or another fixed fact was changed")}
+	}
+	return nil
 }
 
 // claim is one posting of an accrual that refunds take back.

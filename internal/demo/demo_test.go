@@ -140,6 +140,7 @@ func TestTheDemo(t *testing.T) {
 	checkSide(t, d)
 	number := firstSale(t, d)
 	shut(t, d)
+	t.Run("what is written past the program is named", func(t *testing.T) { tampering(t, dir) })
 
 	d = open(t, Options{Dir: dir})
 	defer shut(t, d)

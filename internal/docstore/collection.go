@@ -45,6 +45,9 @@ func Open[T any, P Document[T]](ctx context.Context, store *Store, spec Spec) (*
 	if c.secret {
 		store.rekeyers[spec.Name] = c
 	}
+	if spec.Chained {
+		store.chained = append(store.chained, Chained{outbox{c.core}})
+	}
 	return c, nil
 }
 
@@ -118,8 +121,11 @@ func (c *Collection[T]) InsertMany(ctx context.Context, docs []*T) []error {
 }
 
 // Delete removes a document whose outbox is empty; a missing one is ErrNotFound. Check, which may be nil,
-// can refuse after seeing the stored document.
+// can refuse after seeing the stored document. Nothing is deleted from a chained collection: ErrInvalid.
 func (c *Collection[T]) Delete(ctx context.Context, docID string, check func(*T) error) error {
+	if c.spec.Chained {
+		return c.fail("delete from a chained collection", docID, ErrInvalid)
+	}
 	doubted := error(nil) // what an earlier round of ours came back with, when it may have deleted
 	for range maxRetries {
 		doc, err := c.Get(ctx, docID)

@@ -86,6 +86,7 @@ func (c *core) prepare(doc any, meta *Doc, version int64) (Op, error) {
 	if err := c.seal(meta); err != nil {
 		return Op{}, err
 	}
+	c.mark(meta)
 	body, err := c.store.Marshal(doc)
 	if err == nil {
 		body, err = c.sealed(meta.ID, body)

@@ -47,6 +47,11 @@ type Doc struct {
 	Outbox  []Message `bson:"outbox,omitempty"`
 	Waiting time.Time `bson:"waiting,omitempty"`
 
+	// In a chained collection: since when the content has not been sealed into the chain of facts, and the number of the
+	// link that holds what was there before. Package notary moves both.
+	Unproven time.Time `bson:"unproven,omitempty"`
+	Proven   int64     `bson:"proven,omitempty"`
+
 	emitted []emission
 }
 
@@ -110,6 +115,9 @@ type Spec struct {
 	Retired []Index
 	// Lookups declares the hashes that stand beside Encrypted fields, so that Store.Rekey can bring them to a new key.
 	Lookups []Lookup
+	// Chained says that money or law depends on these documents: every change is marked in the same write, so that
+	// package notary can seal it into the chain of facts, and none is ever deleted.
+	Chained bool
 }
 
 // Lookup is a top-level field that holds KeyRing.Lookup(Purpose, …) of the Encrypted top-level field Of.
@@ -127,6 +135,9 @@ type Index struct {
 
 // WaitingIndex is the sparse index every collection has over Doc.Waiting.
 const WaitingIndex = "waiting"
+
+// UnprovenIndex is the sparse index every chained collection has over Doc.Unproven.
+const UnprovenIndex = "unproven"
 
 // Query asks one declared index: equality on a prefix, at most one range on the next field, an order, a limit
 // and a place to go on from. Build it with By or All.

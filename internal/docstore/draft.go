@@ -34,7 +34,7 @@ func (d *draft[T]) unchanged(meta *Doc) (body bson.Raw, same bool, err error) {
 // successor makes the write. A body that is encoded already needs only its version and token stamped.
 func (c *core) successor(doc any, meta *Doc, body bson.Raw) (Op, error) {
 	version := meta.Version
-	if body == nil || meta.Schema != c.spec.Schema {
+	if body == nil || meta.Schema != c.spec.Schema || c.spec.Chained {
 		return c.prepare(doc, meta, version)
 	}
 	meta.Version, meta.Token = version+1, int64(rand.Uint64()>>1)

@@ -23,6 +23,8 @@ var (
 	ErrUnreadable = errors.New("docstore: unreadable document")
 	// ErrLocked: another process has this embedded store open.
 	ErrLocked = errors.New("docstore: store is open in another process")
+	// ErrAbsent: there is no store to read.
+	ErrAbsent = errors.New("docstore: there is no store")
 	// ErrStale: the version did not match. Drivers answer it; Collection never lets it out.
 	ErrStale = errors.New("docstore: version is stale")
 )

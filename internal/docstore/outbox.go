@@ -171,16 +171,18 @@ func (o outbox) envelope(docID string, body bson.Raw, edit func(*Doc) error) (Op
 	return op, meta.Token, err
 }
 
-// reshape returns body with the outbox, waiting time, version and token of meta; every other byte stays.
+// reshape returns body with the envelope of meta; every other byte stays.
 func (o outbox) reshape(body bson.Raw, meta *Doc) (next bson.Raw, changed bool, err error) {
 	elements, err := body.Elements()
 	if err != nil {
 		return nil, false, fmt.Errorf("read envelope: %w", err)
 	}
 	fresh, err := o.store.Marshal(struct {
-		Outbox  []Message `bson:"outbox,omitempty"`
-		Waiting time.Time `bson:"waiting,omitempty"`
-	}{meta.Outbox, meta.Waiting})
+		Outbox   []Message `bson:"outbox,omitempty"`
+		Waiting  time.Time `bson:"waiting,omitempty"`
+		Unproven time.Time `bson:"unproven,omitempty"`
+		Proven   int64     `bson:"proven,omitempty"`
+	}{meta.Outbox, meta.Waiting, meta.Unproven, meta.Proven})
 	if err != nil {
 		return nil, false, err
 	}
@@ -190,7 +192,7 @@ func (o outbox) reshape(body bson.Raw, meta *Doc) (next bson.Raw, changed bool, 
 	placed := false
 	for _, element := range elements {
 		switch element.Key() {
-		case "outbox", "waiting":
+		case "outbox", "waiting", "unproven", "proven":
 			before = append(before, element...)
 			continue
 		case "schema":

@@ -42,7 +42,8 @@ func (p plan) add(t reflect.Type) (plan, bool) {
 		switch {
 		case field.Type == reflect.TypeFor[Doc]() && options == "inline":
 			p = append(p, plainField{"_id", []int{i, 0}, reflect.String}, plainField{"version", []int{i, 1}, reflect.Int64},
-				plainField{"token", []int{i, 2}, reflect.Int64}, plainField{"schema", []int{i, 3}, reflect.Int64})
+				plainField{"token", []int{i, 2}, reflect.Int64}, plainField{"schema", []int{i, 3}, reflect.Int64},
+				plainField{"unproven", []int{i, 6}, reflect.Struct}, plainField{"proven", []int{i, 7}, reflect.Int64})
 			continue
 		case !field.IsExported():
 			continue

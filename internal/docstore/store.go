@@ -31,6 +31,8 @@ type Store struct {
 	rekeyers  map[string]rekeyer // by collection
 	marks     *Collection[rekeying]
 	lost      lost
+	chained   []Chained
+	changed   chan struct{}
 	committed func(collection, id string, messages []Message)
 	written   []func(collection string)
 }
@@ -59,7 +61,7 @@ func New(c Config) (*Store, error) {
 	}
 	s := &Store{
 		clock: c.Clock, keys: c.Keys, registry: newRegistry(c.Keys, false), strict: newRegistry(c.Keys, true), clear: clearRegistry(),
-		patience: c.Patience, grace: c.Grace, rekeyers: map[string]rekeyer{},
+		patience: c.Patience, grace: c.Grace, rekeyers: map[string]rekeyer{}, changed: make(chan struct{}, 1),
 	}
 	s.driver = telling{c.Driver, s}
 	return s, nil
@@ -152,7 +154,11 @@ func checkSpec(spec *Spec) error {
 	if len(spec.Upgrades) != spec.Schema-1 {
 		return fmt.Errorf("%w: collection %s: schema %d needs %d upgrades", ErrInvalid, spec.Name, spec.Schema, spec.Schema-1)
 	}
-	spec.Indexes = append(slices.Clone(spec.Indexes), Index{Name: WaitingIndex, Fields: []string{"waiting"}, Sparse: true})
+	spec.Indexes = slices.Clone(spec.Indexes)
+	if spec.Chained {
+		spec.Indexes = append(spec.Indexes, Index{Name: UnprovenIndex, Fields: []string{"unproven"}, Sparse: true})
+	}
+	spec.Indexes = append(spec.Indexes, Index{Name: WaitingIndex, Fields: []string{"waiting"}, Sparse: true})
 	seen := map[string]bool{}
 	for _, index := range spec.Indexes {
 		if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`).MatchString(index.Name) || len(index.Fields) == 0 || seen[index.Name] {

@@ -110,7 +110,12 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	if known != nil {
 		c.keep(known)
 	}
-	if err := c.prepare(ctx, &spec, known == nil); err != nil {
+	if d.reads {
+		err = c.check(ctx)
+	} else {
+		err = c.prepare(ctx, &spec, known == nil)
+	}
+	if err != nil {
 		return ensureError(&spec, err)
 	}
 	d.mu.Lock()
@@ -143,6 +148,18 @@ func (c *collection) keep(earlier *collection) {
 			c.indexes = append(c.indexes, earlier.indexes[i])
 		}
 	}
+}
+
+// check leaves out the indexes that are not there: a query by one of them is refused, all others are answered.
+func (c *collection) check(ctx context.Context) error {
+	stored, err := c.stored(ctx)
+	if err != nil || len(stored) == 0 { // none: there is nothing to find
+		return err
+	}
+	c.indexes = append(c.indexes[:1:1], slices.DeleteFunc(c.indexes[1:], func(s shape) bool {
+		return stored[s.native] == nil
+	})...)
+	return nil
 }
 
 func (c *collection) prepare(ctx context.Context, spec *docstore.Spec, first bool) error {

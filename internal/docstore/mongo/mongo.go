@@ -53,6 +53,8 @@ type Options struct {
 	// Selection bounds the wait for a primary; it should outlast an election (10 to 12 s by a server's defaults).
 	// Default: the URL's serverSelectionTimeoutMS, or 15 s, or Timeout if that is shorter.
 	Selection time.Duration
+	// ReadOnly makes, migrates and indexes nothing, and refuses every write.
+	ReadOnly bool
 	// AppName appears in the server's log and currentOp. Default: the URL's, or "guanxi".
 	AppName string
 }
@@ -83,6 +85,7 @@ type Driver struct {
 	database *mongo.Database
 	timeout  time.Duration
 	pool     int
+	reads    bool          // only
 	lanes    chan struct{} // bounds the writes in flight
 	seen     horizon
 
@@ -110,7 +113,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	}
 	pool := max(1, int(*settings.MaxPoolSize))
 	d := &Driver{
-		client: client, database: client.Database(o.Database), timeout: o.Timeout, pool: pool,
+		client: client, database: client.Database(o.Database), timeout: o.Timeout, pool: pool, reads: o.ReadOnly,
 		lanes: make(chan struct{}, max(1, pool-pool/4)), shapes: map[string]*collection{},
 	}
 	if err := d.greet(ctx); err != nil {

@@ -24,6 +24,10 @@ const (
 func (d *Driver) Write(ctx context.Context, ops []docstore.Op) []error {
 	results := make([]error, len(ops))
 	leave, err := d.enter()
+	if err == nil && d.reads {
+		leave()
+		err = fmt.Errorf("mongo: %w: the store is open for reading only", docstore.ErrInvalid)
+	}
 	if err != nil {
 		for i := range results {
 			results[i] = err

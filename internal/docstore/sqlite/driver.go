@@ -35,6 +35,8 @@ type Options struct {
 	MapMiB int
 	// RecentMiB bounds the records kept in memory for readings by id. Default 16; negative = none.
 	RecentMiB int
+	// ReadOnly opens a store that is there for reading: nothing is made, migrated or indexed, and every write is refused.
+	ReadOnly bool
 	// MaxPages makes the file "full" at this number of 4 KiB pages; for tests. 0 = no limit.
 	MaxPages int
 }
@@ -60,7 +62,7 @@ type Driver struct {
 var _ docstore.Driver = (*Driver)(nil)
 
 // Open opens or creates the store in options.Dir.
-// Errors: docstore.ErrLocked when another process (or this one) has it open; docstore.ErrInvalid when the file is of
+// Errors: docstore.ErrAbsent when ReadOnly finds none; docstore.ErrLocked when another process (or this one) has it open; docstore.ErrInvalid when the file is of
 // a newer format than this program knows.
 func Open(ctx context.Context, options Options) (*Driver, error) {
 	if options.Dir == "" {
@@ -82,8 +84,8 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 	if options.WALLimitMiB <= 0 {
 		options.WALLimitMiB = 8
 	}
-	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("sqlite: %w", err)
+	if err := options.folder(); err != nil {
+		return nil, err
 	}
 	locked, err := lock(options.Dir)
 	if err != nil {
@@ -95,9 +97,11 @@ func Open(ctx context.Context, options Options) (*Driver, error) {
 		closing: make(chan struct{}), recent: newRecent(options.RecentMiB),
 	}
 	d.tables.Store(&map[string]*table{})
-	if err := keepPrivate(d.path); err != nil {
-		_ = unlock(locked)
-		return nil, err
+	if !options.ReadOnly {
+		if err := keepPrivate(d.path); err != nil {
+			_ = unlock(locked)
+			return nil, err
+		}
 	}
 	if err := d.start(ctx); err != nil {
 		_ = unlock(locked)
@@ -124,13 +128,35 @@ func keepPrivate(path string) error {
 	return nil
 }
 
+// folder makes the store's folder, or looks whether a store is in it.
+func (o *Options) folder() error {
+	if !o.ReadOnly {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return fmt.Errorf("sqlite: %w", err)
+		}
+		return nil
+	}
+	info, err := os.Stat(filepath.Join(o.Dir, "guanxi.db"))
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && info.Size() == 0:
+		return fmt.Errorf("%w in %s", docstore.ErrAbsent, o.Dir)
+	case err != nil:
+		return fmt.Errorf("sqlite: %w", err)
+	}
+	return nil
+}
+
 func (d *Driver) start(ctx context.Context) error {
 	d.writer = &writer{
 		open: d.openWriter, tables: d.table, nudge: make(chan struct{}, 1),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), recent: d.recent,
 	}
 	go d.writer.loop()
-	err := d.writer.run(ctx, prepareFile)
+	prepare := prepareFile
+	if d.options.ReadOnly {
+		prepare = checkFile
+	}
+	err := d.writer.run(ctx, prepare)
 	if err == nil {
 		err = errors.Join(d.openReaders(d.few, 0), d.openReaders(d.many, d.options.MapMiB))
 	}
@@ -173,6 +199,9 @@ func (d *Driver) openWriter() (*connection, error) {
 		"journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "temp_store=MEMORY",
 		"cache_size=-" + strconv.Itoa(d.options.CacheMiB<<10),
 	}
+	if d.options.ReadOnly {
+		return connect(d.path, "query_only=ON", "wal_autocheckpoint=0")
+	}
 	if d.options.MaxPages > 0 {
 		pragmas = append(pragmas, "max_page_count="+strconv.Itoa(d.options.MaxPages))
 	}
@@ -200,6 +229,10 @@ func (d *Driver) withdraw(collection string, earlier *table) {
 // Write commits each operation by itself, together with those of other callers.
 func (d *Driver) Write(ctx context.Context, ops []docstore.Op) []error {
 	results := make([]error, len(ops))
+	if d.options.ReadOnly {
+		fill(results, fmt.Errorf("%w: the store is open for reading only", docstore.ErrInvalid))
+		return results
+	}
 	for from := 0; from < len(ops); {
 		// Chunks of one call are submitted together only when they are few: a call can be any size.
 		var requests [4]*request

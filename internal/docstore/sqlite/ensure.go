@@ -28,6 +28,14 @@ func prepareFile(c *connection) error {
 			return err
 		}
 	}
+	if err := checkFile(c); err != nil {
+		return err
+	}
+	return c.exec("COMMIT")
+}
+
+// checkFile checks the format of the file.
+func checkFile(c *connection) error {
 	s, err := c.prepare("SELECT value FROM guanxi_meta WHERE name = 'format'")
 	if err != nil {
 		return err
@@ -41,7 +49,7 @@ func prepareFile(c *connection) error {
 	if found > format {
 		return fmt.Errorf("%w: the file has format %d, this program knows %d", docstore.ErrInvalid, found, format)
 	}
-	return c.exec("COMMIT")
+	return nil
 }
 
 // Ensure makes the table and its indexes exist. It returns when every index is filled; until then readers and
@@ -54,6 +62,9 @@ func (d *Driver) Ensure(ctx context.Context, spec docstore.Spec) error {
 	defer d.mu.Unlock()
 	if len(spec.Indexes) > maxKeys {
 		return fmt.Errorf("%w: %d indexes", docstore.ErrInvalid, len(spec.Indexes))
+	}
+	if d.options.ReadOnly {
+		return d.attach(ctx, spec)
 	}
 	known := d.table(spec.Name)
 	recompute, drop := false, known == nil

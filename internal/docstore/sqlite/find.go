@@ -25,6 +25,9 @@ func (d *Driver) Get(ctx context.Context, collection string, ids []string) ([]do
 	if d.isClosing() {
 		return nil, fmt.Errorf("%w: closed", docstore.ErrUnavailable)
 	}
+	if t.absent {
+		return nil, nil
+	}
 	records, missing := make([]docstore.Record, 0, len(ids)), make([]string, 0, len(ids))
 	epochs := make(map[string]uint64, len(ids))
 	for _, id := range ids {
@@ -123,7 +126,7 @@ type span struct {
 // Find returns one page in index order.
 func (d *Driver) Find(ctx context.Context, collection string, q docstore.Query) ([]docstore.Record, string, error) {
 	sp, err := d.span(collection, q)
-	if err != nil {
+	if err != nil || sp.t.absent {
 		return nil, "", err
 	}
 	limit := q.Limit
@@ -154,7 +157,7 @@ func (d *Driver) Find(ctx context.Context, collection string, q docstore.Query) 
 // Count counts what the query matches, at most limit when limit > 0.
 func (d *Driver) Count(ctx context.Context, collection string, q docstore.Query, limit int) (int, error) {
 	sp, err := d.span(collection, q)
-	if err != nil {
+	if err != nil || sp.t.absent {
 		return 0, err
 	}
 	n := 0
@@ -194,6 +197,9 @@ func (d *Driver) span(collection string, q docstore.Query) (*span, error) {
 
 func (sp *span) byKey(q docstore.Query) error {
 	at := sp.t.position(q.Index)
+	if sp.t.absent {
+		return nil
+	}
 	if at < 0 || !sp.t.ready[at] {
 		return fmt.Errorf("%w: index %s of %s is not declared or not ready", docstore.ErrInvalid, q.Index, sp.t.spec.Name)
 	}

@@ -18,6 +18,7 @@ type table struct {
 	// recompute: the keys of an Op may be ordered for another spec than ours, so they are taken from the body.
 	recompute bool
 	guests    []guest // stand behind the declared ones in columns and keys
+	absent    bool    // read only, and not there: empty
 
 	insertSQL, getSQL, keysSQL, deleteSQL, presentSQL string
 }
