@@ -376,7 +376,8 @@ func TestTheAuditorDeclaresTheOwnersIndexes(t *testing.T) {
 	must(t, err)
 	_, err = order.New(ctx, order.Deps{
 		Store: store, Clock: c, Campaigns: struct{ order.Campaigns }{}, Stock: struct{ order.Stock }{}, Referrer: struct{ order.Referrer }{},
-		Members: struct{ order.Members }{}, Pickups: struct{ order.Pickups }{}, Payments: struct{ order.Payments }{},
+		Members: struct{ order.Members }{}, Pickups: struct{ order.Pickups }{}, Hosts: struct{ order.Hosts }{},
+		Payments: struct{ order.Payments }{},
 	})
 	must(t, err)
 	mine, store := watch()
