@@ -49,9 +49,7 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	p.closers = append(p.closers, store.Close)
-	for _, warning := range store.Warnings() {
-		log.WarnContext(ctx, "store", "warning", warning)
-	}
+	warn(ctx, log, store)
 	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
@@ -92,11 +90,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 	if c.Outreach, err = v.outreach(); err != nil {
 		return nil, err
 	}
-	rate, err := strconv.Atoi(v["GUANXI_RATE"])
-	if err != nil {
-		return nil, fmt.Errorf("GUANXI_RATE: %w", err)
+	if err := c.hurry(v, redis); err != nil {
+		return nil, err
 	}
-	c.Accelerate(redis, rate)
 	p.App, err = New(ctx, c)
 	return p, err
 }
@@ -129,6 +125,23 @@ func openStore(ctx context.Context, v Values, reading bool) (*docstore.Store, er
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	return docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: keys, Patience: patience})
+}
+
+// hurry puts Redis and the limit of requests in front of the program.
+func (c *Config) hurry(v Values, redis *redisx.Redis) error {
+	rate, err := strconv.Atoi(v["GUANXI_RATE"])
+	if err != nil {
+		return fmt.Errorf("GUANXI_RATE: %w", err)
+	}
+	c.Accelerate(redis, rate)
+	return nil
+}
+
+// warn says what the store wants its operator to know.
+func warn(ctx context.Context, log *slog.Logger, store *docstore.Store) {
+	for _, warning := range store.Warnings() {
+		log.WarnContext(ctx, "store", "warning", warning)
+	}
 }
 
 func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
