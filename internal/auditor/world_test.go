@@ -41,6 +41,7 @@ type orderDoc struct {
 	Campaign     string    `bson:"campaign"`
 	State        string    `bson:"state"`
 	PlacedAt     time.Time `bson:"placed_at"`
+	Host         string    `bson:"host"`
 }
 
 func newWorld(t testing.TB) *world {

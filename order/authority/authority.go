@@ -104,7 +104,10 @@ func (p Policy) Reasons(c Case, now time.Time) []Why {
 		why  Why
 		true bool
 	}{
-		{WhyOwn, c.Own}, {WhyPaused, c.Paused}, {WhyAmount, c.Amount > p.Single}, {WhyAge, now.Sub(c.PaidAt) > p.Age},
+		{WhyOwn, c.Own},
+		{WhyPaused, c.Paused},
+		{WhyAmount, c.Amount > p.Single},
+		{WhyAge, now.Sub(c.PaidAt) > p.Age},
 		{WhySettled, c.Settled},
 	} {
 		if one.true {
