@@ -26,7 +26,8 @@ type SalePath struct {
 	Order string `path:"order" minLength:"1" maxLength:"64"`
 }
 
-func (p SalePath) subject() string { return "order/" + p.Order }
+// Subject implements edge's name of what a write is done to.
+func (p SalePath) Subject() string { return "order/" + p.Order }
 
 // SaleView is an order as staff sees it: no note, no phone, no code.
 type SaleView struct {

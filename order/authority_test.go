@@ -38,7 +38,7 @@ func TestARevokedHostTakesNoOrders(t *testing.T) {
 // for everything that is left; what the system returns is never stopped by it.
 func TestTheCapNeverKeepsMoney(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
+	w, ctx := newWorld(t).trust(), t.Context()
 	w.platform.lands = RefundDone
 	o := w.confirmed("k", Wish{"tea", 300})
 	w.must(w.orders.Ship(ctx, "hana", o.ID, ShipInput{Kind: ShipExpress, Company: "SF", Tracking: "1"}))
@@ -78,7 +78,7 @@ func TestTheCapNeverKeepsMoney(t *testing.T) {
 // is an incident, and the money is owed, not forgotten.
 func TestWhatThePlatformDoesNotTakeStaysOwed(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
+	w, ctx := newWorld(t).trust(), t.Context()
 	w.platform.lands = RefundDone
 	o := w.confirmed("k", Wish{"tea", 60})
 	_, err := w.orders.change(ctx, o.ID, func(o *Order, now time.Time) error {
@@ -112,7 +112,7 @@ func TestWhatThePlatformDoesNotTakeStaysOwed(t *testing.T) {
 // A number the platform closes again and again is replaced, whatever was sent before.
 func TestClosedNumbersAreReplacedBeyondTheCap(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
+	w, ctx := newWorld(t).trust(), t.Context()
 	o := w.confirmed("k")
 	w.must(w.orders.Refund(ctx, RefundInput{Key: "a", Order: o.ID, By: "mia", Reason: "x"}))
 	for n := range MaxRefunds + 5 {
@@ -135,7 +135,7 @@ func TestClosedNumbersAreReplacedBeyondTheCap(t *testing.T) {
 // Two refunds of one order are a minute apart at the platform; the second is sent by the sweep.
 func TestRefundsOfOneOrderAreAMinuteApart(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
+	w, ctx := newWorld(t).trust(), t.Context()
 	o := w.confirmed("k")
 	for n, key := range []string{"a", "b", "c"} {
 		w.must(w.orders.Refund(ctx, RefundInput{Key: key, Order: o.ID, By: "mia", Reason: "x", Lines: []RefundLine{{1, 1}}}))
@@ -156,7 +156,7 @@ func TestRefundsOfOneOrderAreAMinuteApart(t *testing.T) {
 // services on one store; the rest waits for the brand, none of it is lost.
 func TestAHostsWordIsAShareOfHerTurnover(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
+	w, ctx := newWorld(t).trust(), t.Context()
 	w.stock.free["tea"] = 10_000
 	var ids []string
 	for n := range 40 {
@@ -205,7 +205,7 @@ func TestAHostsWordIsAShareOfHerTurnover(t *testing.T) {
 // A hundred guesses at once are five.
 func TestGuessingCodesSideBySideGainsNothing(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
+	w, ctx := newWorld(t).trust(), t.Context()
 	o, err := w.orders.Place(ctx, PlaceInput{Key: "k", Member: "mia", Campaign: "spring", Pickup: "gate", Lines: []Wish{{"tea", 1}}})
 	w.must(o, err)
 	w.must(w.orders.Prepay(ctx, "mia", o.ID))

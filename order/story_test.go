@@ -91,6 +91,9 @@ func (s *story) play(words []string) string {
 	case "brandship":
 		_, err := s.orders.BrandShip(ctx, s.id, ShipInput{Kind: ShipKind(arg(1)), Company: arg(2), Tracking: arg(3)})
 		return code(err)
+	case "trust":
+		s.trust()
+		return "ok"
 	case "revoke":
 		s.hosts.revoke()
 		return "ok"

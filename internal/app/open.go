@@ -75,10 +75,7 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	c.Commission.Alone = alone
-	if c.Withdrawal, err = v.withdrawal(); err != nil {
-		return nil, err
-	}
-	if c.Orders.Refunds, err = v.refunds(); err != nil {
+	if c.Withdrawal, c.Orders.Refunds, err = v.paying(); err != nil {
 		return nil, err
 	}
 	if c.Sharing, _, err = v.sharing(); err != nil {

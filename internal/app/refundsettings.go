@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"guanxi/commission/withdrawal"
 	"guanxi/internal/money"
 	"guanxi/order/authority"
 )
@@ -20,6 +21,15 @@ func refundSettings() []Setting {
 		{Name: "GUANXI_REFUND_SILENCE_HOURS", Default: "48", Words: "hours a request waits for the host before the brand answers"},
 		{Name: "GUANXI_REFUND_BRAND_FEN", Default: "200000", Words: "most of one order that goes back on one operator's word; above it two must agree"},
 	}
+}
+
+// paying is how money leaves: to members, and back to buyers.
+func (v Values) paying() (w withdrawal.Config, p authority.Policy, err error) {
+	if w, err = v.withdrawal(); err != nil {
+		return w, p, err
+	}
+	p, err = v.refunds()
+	return w, p, err
 }
 
 // refunds is the policy.

@@ -20,6 +20,7 @@ import (
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
+	"guanxi/internal/id"
 	"guanxi/internal/sandbox"
 )
 
@@ -94,7 +95,7 @@ func startWorld(t *testing.T, c *clock.Manual, config app.SandboxedConfig) *worl
 func (w *world) product(name string, price, units int64) string {
 	w.t.Helper()
 	p, err := w.Catalog.AddProduct(w.t.Context(), catalog.ProductInput{
-		Key: "p-" + name, Name: name, Category: "水果", SKUs: []catalog.SKUInput{{Code: "a", Name: "5斤装", Price: moneyFen(price), Cost: moneyFen(price / 2)}},
+		Key: id.Derive("product", name), Name: name, Category: "水果", SKUs: []catalog.SKUInput{{Code: "a", Name: "5斤装", Price: moneyFen(price), Cost: moneyFen(price / 2)}},
 	})
 	if err != nil {
 		w.t.Fatal(err)

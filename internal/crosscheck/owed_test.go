@@ -21,6 +21,7 @@ func TestWhatIsOwedIsNamed(t *testing.T) {
 	paid := func(state order.State, refunds ...order.Refund) *order.Order {
 		return &order.Order{
 			Doc: docstore.Doc{ID: "o"}, Campaign: "dead", State: state, Amount: 1000, Refunds: refunds,
+			Lines:   []order.Line{{SKU: "tea", Units: 10, Price: 100, Paid: 1000}},
 			Payment: &order.Settlement{PaidAt: long, SettledAt: long},
 		}
 	}
