@@ -13,11 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/id"
 )
 
 func proposal(key string) VoucherInput {
 	return VoucherInput{
-		Key: key, Maker: "clerk", Kind: Adjust, From: Adjustment, To: Available.Of("alice"), Amount: 327, Reason: "漏记的推荐佣金",
+		Key: id.Derive("key", key), Maker: "clerk", Kind: Adjust, From: Adjustment, To: Available.Of("alice"), Amount: 327, Reason: "漏记的推荐佣金",
 	}
 }
 

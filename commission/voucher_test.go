@@ -16,7 +16,7 @@ import (
 // give puts money into a purse by a voucher.
 func give(t *testing.T, w *world, member string, amount money.Fen) {
 	t.Helper()
-	in := proposal("give " + member)
+	in := proposal("give-" + member)
 	in.To, in.Amount = Available.Of(member), amount
 	if member != "alice" && member != "bob" {
 		in.Kind, in.From = Incentive, StaffIncentive

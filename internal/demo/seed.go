@@ -126,7 +126,7 @@ func seed(ctx context.Context, in seeding) (w *World, err error) {
 	return w, errors.Join(err, keep.save())
 }
 
-// maxBills is how many days' bills of both kinds are matched at the end of seeding, all at once.
+// maxBills is how many bills of the days are matched in one round at the end of seeding.
 const maxBills = 100
 
 // tune is what the demo configures otherwise than `guanxi serve`; the rules of money are the product's own.
@@ -173,8 +173,14 @@ func (s *seeder) live(ctx context.Context) error {
 	if err := s.rest(ctx); err != nil {
 		return err
 	}
-	if _, err := s.app.Reconcile.Tend(ctx); err != nil {
-		return fmt.Errorf("demo: seed: bills: %w", err)
+	for range maxRounds { // a fund bill waits for the trade bills round it
+		worked, err := s.app.Reconcile.Tend(ctx)
+		if err != nil {
+			return fmt.Errorf("demo: seed: bills: %w", err)
+		}
+		if worked == 0 {
+			break
+		}
 	}
 	parked, err := s.app.Relay.Parked(ctx, 10)
 	if err != nil {

@@ -173,6 +173,9 @@ func (c Chained) Proved(ctx context.Context, link int64, facts []Fact) error {
 			}
 			failed = errors.Join(failed, err)
 		}
+		if len(ops) == 0 {
+			continue
+		}
 		for i, err := range c.store.driver.Write(ctx, ops) {
 			if err != nil && !errors.Is(err, ErrStale) {
 				failed = errors.Join(failed, c.fail("note what is proved", ops[i].ID, err))
