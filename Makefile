@@ -6,6 +6,7 @@ GO         ?= go
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 GOFUMPT    := mvdan.cc/gofumpt@v0.9.1
 ARGS       ?=
+URL        ?=
 
 .DEFAULT_GOAL := help
 
@@ -25,6 +26,10 @@ demo: build ## run everything on embedded defaults with living sample data (ARGS
 test: ## set up what the tests need and run every test
 	./scripts/setup-test
 	./scripts/test
+
+.PHONY: hostile
+hostile: ## walk as people who mean harm, against a demo of its own or the one at URL=http://127.0.0.1:8080
+	GUANXI_HOSTILE_URL=$(URL) $(GO) test -count=1 -v ./internal/hostile
 
 .PHONY: race
 race: ## run every test of the main module under the race detector

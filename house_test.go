@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"guanxi/internal/app":                   4,
 	"guanxi/internal/bench":                 4,
 	"guanxi/internal/demo":                  4,
+	"guanxi/internal/hostile":               4,
 	"guanxi/miniprogram-api":                3,
 	"guanxi/console":                        3,
 	"guanxi/internal/sandbox":               3,
