@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+
 	"time"
 
+	"guanxi/internal/edge"
 	"guanxi/internal/redisx"
 )
 
@@ -32,8 +34,16 @@ type limiter struct {
 	rate    redisx.Rate
 }
 
+// strangersPerMinute is what an address spends on tokens that are nobody's, whatever else it may: at four each, sixty a
+// minute, enough for the phones behind one carrier's address whose sessions have just ended.
+const strangersPerMinute = 240
+
 func (l limiter) Allow(ctx context.Context, who string, tokens int) (time.Duration, bool) {
-	v := l.limiter.AllowN(ctx, "edge:"+who, l.rate, tokens)
+	rate := l.rate
+	if strings.HasPrefix(who, edge.Stranger) {
+		rate.Count = min(rate.Count, strangersPerMinute)
+	}
+	v := l.limiter.AllowN(ctx, "edge:"+who, rate, tokens)
 	return v.RetryAfter, v.Allowed
 }
 

@@ -47,8 +47,8 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 var (
 	ErrInput     = fault.Define("API_INPUT_INVALID", fault.Invalid, "请求内容有误", "the request is not valid")
 	ErrMalformed = fault.Define("API_MALFORMED", fault.Invalid, "请求格式有误", "the request cannot be read")
-	ErrTooLarge  = fault.Define("API_TOO_LARGE", fault.Invalid, "请求内容过大", "the request body is too large")
-	ErrMedia     = fault.Define("API_MEDIA_TYPE", fault.Invalid, "请使用 JSON 格式", "send application/json")
+	ErrTooLarge  = fault.Define("API_TOO_LARGE", fault.Large, "请求内容过大", "the request body is too large")
+	ErrMedia     = fault.Define("API_MEDIA_TYPE", fault.Media, "请使用 JSON 格式", "send application/json")
 	ErrNoRoute   = fault.Define("API_NO_SUCH_OPERATION", fault.NotFound, "没有这个接口", "no such operation")
 	ErrMethod    = fault.Define("API_METHOD", fault.Method, "接口不支持该方法", "the operation does not take this method")
 	ErrLogin     = fault.Define("API_LOGIN_REQUIRED", fault.Unauthenticated, "请先登录", "log in first")
@@ -90,6 +90,10 @@ func StatusOf(kind fault.Kind) int {
 		return http.StatusRequestTimeout
 	case fault.Method:
 		return http.StatusMethodNotAllowed
+	case fault.Large:
+		return http.StatusRequestEntityTooLarge
+	case fault.Media:
+		return http.StatusUnsupportedMediaType
 	}
 	return http.StatusInternalServerError
 }

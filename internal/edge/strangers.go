@@ -16,6 +16,10 @@ import (
 // A token that is nobody's costs its address this much; when the address has nothing left, no token from it is looked up
 // in the store any more, except those that were somebody's a while ago.
 const (
+	// Stranger begins the name under which the Limiter is asked for an address whose tokens are nobody's: a rate of its
+	// own belongs there, which a generous one for members does not widen.
+	Stranger = "stranger:"
+
 	strangerWeight = 4
 	maxStrangers   = 10_000 // addresses and tokens remembered
 )
@@ -38,7 +42,7 @@ func (e *Edge) recognise(hc huma.Context, op Operation) (context.Context, error)
 	}
 	ctx, err := e.authenticate(hc, op)
 	if f := fault.Of(err); f != nil && f.Kind == fault.Unauthenticated {
-		if wait, ok := e.config.Limiter.Allow(ctx, "stranger:"+address, strangerWeight); !ok {
+		if wait, ok := e.config.Limiter.Allow(ctx, Stranger+address, strangerWeight); !ok {
 			e.strangers.ban(address, now.Add(wait))
 			return ctx, &retryLater{wait}
 		}

@@ -26,6 +26,8 @@ const (
 	Unavailable                 // 503: something we need is away; try again
 	Slow                        // 408: the request did not arrive in time
 	Method                      // 405: the thing is there, but does not take this method
+	Large                       // 413: the request is more than is read
+	Media                       // 415: the request is in a form that is not spoken here
 )
 
 // Fault is a coded refusal. The values made by Define are shared and never changed; With and Because copy.

@@ -54,7 +54,7 @@ func TestAVoucherHasABoundAndAPayee(t *testing.T) {
 func TestNoRuleIsDatedBeyondTheHorizon(t *testing.T) {
 	t.Parallel()
 	maker := operator(t, "maker")
-	for _, when := range []string{"9999-01-01T00:00:00Z", "3000-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
+	for _, when := range []string{"9999-01-01T00:00:00Z", "3000-01-01T00:00:00Z"} {
 		got := maker.call("POST", "/console/api/policies/check", map[string]any{
 			"from": when, "cap_bp": 1000, "rules": []any{map[string]any{"pays": []any{map[string]any{"role": "direct", "rate_bp": 100}}}},
 		})
