@@ -3,7 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-
+	"strings"
 	"time"
 
 	"guanxi/internal/edge"
