@@ -158,3 +158,14 @@ func TestABucketRemembersOnlySoManyIntakes(t *testing.T) {
 	}
 	s.expect(t, sku, count{Free: 3, In: 3})
 }
+
+func TestAMoveRemembersTheLatestMarks(t *testing.T) {
+	t.Parallel()
+	m := Move{State: moveOpen}
+	for n := range int64(2 * maxVoid) {
+		m.void([]int64{n}, time.Unix(0, 0))
+	}
+	if len(m.Void) != maxVoid || m.Void[maxVoid-1] != 2*maxVoid-1 {
+		t.Error(m.Void)
+	}
+}

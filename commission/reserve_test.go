@@ -3,6 +3,7 @@ package commission
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -274,5 +275,16 @@ func TestTooManyReservationsAtOnceAreBusyNotShort(t *testing.T) {
 	}
 	if err := p.hold("W998", 2_000_000); !errors.Is(err, ErrPurseShort) {
 		t.Error(err)
+	}
+}
+
+func TestAPurseRemembersTheLatestSpentNumbers(t *testing.T) {
+	t.Parallel()
+	p := &purseDoc{}
+	for i := range 2 * maxSpent {
+		p.spend(fmt.Sprint("W", i))
+	}
+	if len(p.Spent) != maxSpent || p.Spent[maxSpent-1] != fmt.Sprint("W", 2*maxSpent-1) || slices.Contains(p.Spent, "W0") {
+		t.Error(p.Spent)
 	}
 }

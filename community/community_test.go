@@ -376,3 +376,22 @@ func BenchmarkJoinAgain(b *testing.B) {
 		}
 	}
 }
+
+func TestAMembershipKeepsItsFirstAndItsLatestMoves(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	c := h.create(t, "lin")
+	for n := range community.MaxMoves {
+		if _, err := h.Join(t.Context(), community.JoinInput{Community: c.ID, Member: "ann", Via: fmt.Sprint("s", n)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Leave(t.Context(), c.ID, "ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := h.Membership(t.Context(), c.ID, "ann")
+	if err != nil || len(m.History) != community.MaxMoves || m.History[0].Via != "s0" ||
+		m.History[len(m.History)-2].Via != fmt.Sprint("s", community.MaxMoves-1) {
+		t.Fatal(len(m.History), err)
+	}
+}

@@ -495,3 +495,33 @@ func BenchmarkLogin(b *testing.B) {
 		h.login(b, "ann")
 	}
 }
+
+func TestAFullConsentTakesOnlyTheWithdrawal(t *testing.T) {
+	t.Parallel()
+	h := open(t, member.Config{})
+	ann := h.login(t, "ann").MemberID
+	say := func(granted bool) (*member.Consent, error) {
+		return h.Consent(t.Context(), member.ConsentInput{Member: ann, Kind: member.Marketing, Version: "v1", Granted: granted})
+	}
+	for n := range member.MaxSteps - 1 { // ends with a grant
+		c, err := say(n%2 == 0)
+		if err != nil {
+			t.Fatal(n, err)
+		}
+		if n%20 > 0 {
+			continue
+		}
+		for _, box := range h.store.Outboxes() { // nobody takes the events here
+			if box.Name() == "consents" {
+				want(t, box.Tend(t.Context(), c.ID, func(d *docstore.Doc) error { d.Outbox = nil; return nil }), nil)
+			}
+		}
+	}
+	_, err := say(false)
+	want(t, err, nil)
+	_, err = say(true)
+	want(t, err, member.ErrConsentLimit)
+	if c, err := say(false); err != nil || len(c.History) != member.MaxSteps {
+		t.Fatal(err)
+	}
+}

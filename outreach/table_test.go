@@ -102,3 +102,19 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatACreditRemembersIsBounded(t *testing.T) {
+	t.Parallel()
+	now, c := time.Unix(0, 0), Credit{Left: maxCredits, Granted: maxCredits}
+	for n := range 2 * maxCredits {
+		if held := c.take(fmt.Sprint("held", n), now); held != (n < maxCredits) {
+			t.Fatal(n, held)
+		}
+	}
+	for n := range 2 * maxSettled {
+		c.settle(fmt.Sprint("settled", n), released)
+	}
+	if len(c.Holds) != maxCredits || len(c.Settled) != maxSettled || c.take(fmt.Sprint("settled", 2*maxSettled-1), now) {
+		t.Error(len(c.Holds), len(c.Settled))
+	}
+}

@@ -188,3 +188,19 @@ func (s *story) fen(text string) money.Fen {
 	}
 	return f
 }
+
+func TestPartsOfAnOrderAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, docstoretest.Embedded(t), Config{})
+	p := w.start()
+	plan := commission.Plan{}
+	for n := range maxParts + 5 {
+		member := fmt.Sprint("m", n)
+		w.wallets[member] = "open-" + member
+		plan.Shares = append(plan.Shares, commission.PlanShare{Member: member, Amount: 1})
+	}
+	parts, err := p.judge(t.Context(), "o", &plan, &Order{Paid: 100_00})
+	if err != nil || len(parts) != maxParts {
+		t.Fatal(len(parts), err)
+	}
+}

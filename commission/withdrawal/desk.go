@@ -39,10 +39,19 @@ const (
 // deskKeeps is how long an ended request stays; longer than a month, for the monthly limit.
 const deskKeeps = 40 * 24 * time.Hour
 
+// The bounds of a desk. Whoever has begun deskTries requests in a day, whatever became of them, begins no more that day. What
+// many hands at the same moment put there beyond that goes first once there are deskMost: ended without money, so that no
+// limit of an amount looks at it.
+const (
+	deskTries = 50
+	deskMost  = 2500 // deskTries of deskKeeps days, and room for the hands
+)
+
 // usage is what the limits look at.
 type usage struct {
 	open         int
 	count        int // today
+	tries        int // today, refused and cancelled ones included
 	recent       int
 	today, month money.Fen
 }
@@ -51,6 +60,9 @@ func usageOf(items []deskItem, now time.Time, recent time.Duration) usage {
 	var u usage
 	day, month := clock.Day(now), clock.Day(now)[:len("2006-01")]
 	for _, i := range items {
+		if clock.Day(i.At) == day {
+			u.tries++
+		}
 		if i.State == deskRefused {
 			continue
 		}
@@ -87,6 +99,14 @@ func (d *desk) find(number string) *deskItem {
 func (d *desk) tidy(now time.Time) {
 	d.Items = slices.DeleteFunc(d.Items, func(i deskItem) bool {
 		return i.State != deskOpen && i.At.Before(now.Add(-deskKeeps))
+	})
+	over := len(d.Items) - deskMost + 1 // one comes
+	d.Items = slices.DeleteFunc(d.Items, func(i deskItem) bool {
+		if over <= 0 || i.State != deskRefused && i.State != deskGone {
+			return false
+		}
+		over--
+		return true
 	})
 }
 

@@ -187,6 +187,9 @@ func (c *Config) assessDesk(in facts, f *findings) {
 	if u.count >= c.MaxCount {
 		f.add(c, DayCount, "每天最多提现 %d 次", c.MaxCount)
 	}
+	if u.count < c.MaxCount && u.tries >= deskTries {
+		f.add(c, DayCount, "每天最多申请提现 %d 次（含已取消的）", deskTries)
+	}
 	if u.recent >= c.VelocityCount {
 		f.add(c, Velocity, "%d 小时内已申请 %d 次", c.VelocityHours, u.recent)
 	}

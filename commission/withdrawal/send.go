@@ -12,6 +12,7 @@ import (
 
 // Codes of withdrawals that ended without the platform.
 const (
+	codeYearFull  = "YEAR_FULL"     // more than yearMost in a tax year
 	codeTooLittle = "NET_TOO_SMALL" // nothing worth sending is left after tax
 	codeUnwanted  = "REJECTED"
 	codeNoReview  = "REVIEW_TIMEOUT"
@@ -44,7 +45,12 @@ func (s *Service) pack(ctx context.Context, w *Withdrawal) (*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.withheld, p.kind, err = s.withhold(ctx, w, payee.Kind); err != nil {
+	p.withheld, p.kind, err = s.withhold(ctx, w, payee.Kind)
+	if errors.Is(err, errYearFull) {
+		p.unfit = Finding{codeYearFull, "本年度提现笔数已达上限"}
+		return p, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("tax: %w", err)
 	}
 	net := w.Gross - p.withheld.Tax

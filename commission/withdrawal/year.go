@@ -46,6 +46,25 @@ const (
 	yearVoid yearState = "void" // came to nothing, or was paid in another year
 )
 
+// The bounds of a tax year. At yearMost, items that came to nothing longer ago than any late hand acts are forgotten; when
+// that makes no room, the next withdrawal is not sent and its money goes back.
+const (
+	yearMost  = 8000
+	yearKeeps = deskKeeps
+)
+
+var errYearFull = errors.New("tax year: full")
+
+// room makes place for one more item; false when there is none.
+func (y *taxYear) room(now time.Time) bool {
+	if len(y.Items) >= yearMost {
+		y.Items = slices.DeleteFunc(y.Items, func(i yearItem) bool {
+			return i.State == yearVoid && i.At.Before(now.Add(-yearKeeps))
+		})
+	}
+	return len(y.Items) < yearMost
+}
+
 func yearID(member string, year int) string { return member + "/" + strconv.Itoa(year) }
 
 // yearOf is the business year.
@@ -93,6 +112,9 @@ func (s *Service) withhold(ctx context.Context, w *Withdrawal, kind tax.Kind) (t
 		if old := y.find(w.ID); old != nil {
 			item = *old
 			return errUnchanged
+		}
+		if !y.room(w.DecidedAt) {
+			return errYearFull
 		}
 		before := tax.HistoryOf(y.counted(), w.DecidedAt)
 		got, err := tax.Withhold(table, kind, before, w.DecidedAt, w.Gross)

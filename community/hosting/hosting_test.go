@@ -205,3 +205,24 @@ func TestHostsFromBeforeTheRuleAreListedOnce(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAStandingKeepsItsFirstAndItsLatestMoves(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	for _, step := range []hosting.Step{hosting.StepApply, hosting.StepApprove} {
+		if _, err := take(t, s, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range hosting.MaxMoves {
+		for _, step := range []hosting.Step{hosting.StepRevoke, hosting.StepReinstate} {
+			if _, err := take(t, s, step); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h, err := s.Standing(t.Context(), "lin")
+	if err != nil || len(h.History) != hosting.MaxMoves || h.History[0].Step != hosting.StepApply {
+		t.Fatal(len(h.History), err)
+	}
+}

@@ -70,6 +70,7 @@ func scenarios() []scenario {
 		{"post", runPost},
 		{"sale", runSale},
 		{"flash", runFlash},
+		{"claims", runClaims},
 		{"feed", runFeed},
 		{"grow", runGrow},
 		{"ledger", runLedger},

@@ -28,6 +28,7 @@ func TestEveryScenarioLosesAndDoublesNothing(t *testing.T) {
 		{"post", 50, []string{""}},
 		{"sale", 2, []string{""}},
 		{"flash", 60, []string{"sell-out", "sold-out"}},
+		{"claims", 100, []string{"admit", "admit"}},
 		{"feed", 3, []string{""}},
 		{"grow", 1500, nil},
 		{"ledger", 60, []string{

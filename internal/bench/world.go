@@ -20,6 +20,7 @@ import (
 	"guanxi/internal/app"
 	"guanxi/internal/clock"
 	"guanxi/internal/event"
+	"guanxi/internal/id"
 	"guanxi/internal/money"
 	"guanxi/internal/redisx"
 	"guanxi/internal/sandbox"
@@ -132,7 +133,7 @@ func (w *world) people(ctx context.Context, o Options, prefix string, n int) ([]
 // product puts one product with so many units on the shelf and returns its SKU.
 func (w *world) product(ctx context.Context, name string, price money.Fen, units int64) (sku string, err error) {
 	p, err := w.Catalog.AddProduct(ctx, catalog.ProductInput{
-		Key: "bench-" + name, Name: name, Category: "水果",
+		Key: id.Derive("bench", name), Name: name, Category: "水果",
 		SKUs: []catalog.SKUInput{{Code: "a", Name: "5斤装", Price: price, Cost: price / 2}},
 	})
 	if err != nil {

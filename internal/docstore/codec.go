@@ -16,6 +16,12 @@ import (
 // mistake.
 const MaxDocument = 4 << 20
 
+// MaxOutbox is how many messages may wait in one document. A change that would add more is refused with ErrContended, and
+// nothing happens: what was accepted before must go first. Everything else about the document may still be changed.
+const MaxOutbox = 1000
+
+var errFull = fmt.Errorf("%w: its outbox is full", ErrContended)
+
 func newRegistry(ring *KeyRing, bound bool) *bsoncodec.Registry {
 	r := bson.NewRegistry()
 	r.RegisterTypeEncoder(reflect.TypeFor[Encrypted](), encryptedCodec{ring, bound})

@@ -133,8 +133,10 @@ func (c *Collection[T]) run(ctx context.Context, docID string, batch []*call[T])
 }
 
 // oneIsToBlame tells that a write was refused for what is in it, so that a single function of the batch may have
-// spoiled it for the others: an index value that is taken, a document grown too big.
-func oneIsToBlame(err error) bool { return Exists(err) || errors.Is(err, ErrInvalid) }
+// spoiled it for the others: an index value that is taken, a document grown too big, a full outbox.
+func oneIsToBlame(err error) bool {
+	return Exists(err) || errors.Is(err, ErrInvalid) || errors.Is(err, errFull)
+}
 
 // answerAll tells everybody the same: refusals of this round were judged on a state that was never stored.
 func answerAll[T any](batch []*call[T], err error) {

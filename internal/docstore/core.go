@@ -132,6 +132,9 @@ func (c *core) seal(meta *Doc) error {
 		})
 	}
 	meta.emitted = nil
+	if len(meta.Outbox) > MaxOutbox {
+		return c.fail("emit", meta.ID, errFull)
+	}
 	// An older message may be waiting for hours: the new one does not wait with it.
 	if soon := now.Add(c.store.grace); meta.Waiting.IsZero() || meta.Waiting.After(soon) {
 		meta.Waiting = soon

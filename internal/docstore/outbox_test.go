@@ -177,3 +177,46 @@ func TestTendingAmidUpdatesLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAFullOutboxTakesNoMoreAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	_, _, collection, box := letters(t)
+	ctx := t.Context()
+	most := func(n int) error {
+		_, err := collection.Upsert(ctx, "a", func(l *letter) error {
+			for range n {
+				l.Sent++
+				l.Emit("letter.Sent", struct{}{})
+			}
+			return nil
+		})
+		return err
+	}
+	if err := most(docstore.MaxOutbox); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 32 { // who emits nothing does not suffer from who does
+		all.Go(func() {
+			if err := most(1); !errors.Is(err, docstore.ErrContended) {
+				t.Errorf("one more was answered %v", err)
+			}
+		})
+		all.Go(func() {
+			if _, err := collection.Update(ctx, "a", func(l *letter) error { l.Phone += "1"; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	got, err := collection.Get(ctx, "a")
+	if err != nil || got.Sent != docstore.MaxOutbox || len(got.Outbox) != docstore.MaxOutbox || len(got.Phone) != 32 {
+		t.Fatalf("%d sent, %d waiting, %d changes, %v", got.Sent, len(got.Outbox), len(got.Phone), err)
+	}
+	if err := box.Tend(ctx, "a", func(d *docstore.Doc) error { d.Outbox = d.Outbox[1:]; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := most(1); err != nil {
+		t.Errorf("after one has left: %v", err)
+	}
+}

@@ -232,3 +232,14 @@ func TestEveryMoveOfATask(t *testing.T) {
 		t.Error(allowed)
 	}
 }
+
+func TestATaskKeepsTheLatestTurns(t *testing.T) {
+	t.Parallel()
+	one := Task{}
+	for n := range 2 * maxTurns {
+		one.turn(time.Unix(int64(n), 0), Turn{})
+	}
+	if len(one.Turns) != maxTurns || one.Turns[maxTurns-1].At != time.Unix(2*maxTurns-1, 0) {
+		t.Error(len(one.Turns))
+	}
+}
