@@ -74,6 +74,7 @@ func New(ctx context.Context, d Deps) (*Console, error) {
 		Description: "面向品牌员工的接口。每个写操作都要带 Idempotency-Key，并写入操作日志；错误是 RFC 9457 格式，带稳定的错误码。" +
 			"每个操作所需的权限见 x-permission。",
 		Session: "POST /console/api/login 返回的 token", Caller: "operator", Answers: "console_answers",
+		Genuine:      func(token string) bool { return d.Store.Keys().Genuine(staff.TokenPurpose, token) },
 		Authenticate: c.authenticate, Permit: func(ctx context.Context, op edge.Operation) error { return c.room.Permit(ctx, op) },
 		Store: d.Store, Clock: d.Clock, Log: d.Log, Limiter: d.Limiter, Metrics: d.Metrics, TrustProxy: d.TrustProxy,
 	})

@@ -77,7 +77,7 @@ func (s *Service) recognise(ctx context.Context, who Identity) (m *Member, fresh
 
 func (s *Service) startSession(ctx context.Context, m *Member) (Login, error) {
 	now := s.clock.Now()
-	token := newToken()
+	token := s.keys.NewToken(TokenPurpose)
 	name, _ := sessionID(token)
 	session := &Session{
 		Doc: docstore.Doc{ID: name}, Member: m.ID, Generation: m.Generation, At: now,

@@ -1,9 +1,7 @@
 package member
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"time"
 
@@ -31,11 +29,8 @@ type Principal struct {
 // tokenLength is the length of 32 bytes in unpadded base64.
 const tokenLength = 43
 
-func newToken() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24: it aborts the program instead
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
+// TokenPurpose is what a member's tokens are drawn for (docstore.KeyRing).
+const TokenPurpose = "member"
 
 // sessionID is the stored name of a token; ok is false for what cannot be one.
 func sessionID(token string) (sessionID string, ok bool) {

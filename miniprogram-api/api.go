@@ -112,7 +112,8 @@ func New(ctx context.Context, d Deps) (*API, error) {
 		Name: "miniprogram-api", Title: "guanxi 关系 · 小程序接口", Label: "小程序接口",
 		Description: "面向小程序的接口：购物者与团长。每个写操作都要带 Idempotency-Key；错误是 RFC 9457 格式，带稳定的错误码。",
 		Session:     "POST /v1/login 返回的 token", Caller: "member", Answers: "answers", Authenticate: a.authenticate,
-		Store: d.Store, Clock: d.Clock, Log: d.Log, Limiter: d.Limiter, Metrics: d.Metrics, TrustProxy: d.TrustProxy,
+		Genuine: func(token string) bool { return d.Store.Keys().Genuine(member.TokenPurpose, token) },
+		Store:   d.Store, Clock: d.Clock, Log: d.Log, Limiter: d.Limiter, Metrics: d.Metrics, TrustProxy: d.TrustProxy,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package staff
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -60,6 +61,7 @@ type Config struct {
 // come through wrapped.
 type Service struct {
 	collections
+	keys      *docstore.KeyRing
 	clock     clock.Clock
 	ids       id.Source
 	passwords Passwords
@@ -82,12 +84,12 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("staff: %w", err)
 	}
-	nobody, err := d.Passwords.Hash(ctx, newToken())
+	nobody, err := d.Passwords.Hash(ctx, rand.Text())
 	if err != nil {
 		return nil, fmt.Errorf("staff: hash: %w", err)
 	}
 	return &Service{
-		collections: opened, clock: d.Clock, ids: d.IDs, passwords: d.Passwords, config: c, nobody: nobody,
+		collections: opened, keys: d.Store.Keys(), clock: d.Clock, ids: d.IDs, passwords: d.Passwords, config: c, nobody: nobody,
 	}, nil
 }
 

@@ -2,7 +2,6 @@ package staff
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -49,11 +48,8 @@ func (p Principal) May(do Permission) error {
 
 const tokenBytes = 32
 
-func newToken() string {
-	var b [tokenBytes]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24: it aborts the program instead
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
+// TokenPurpose is what the tokens of staff are drawn for (docstore.KeyRing).
+const TokenPurpose = "staff"
 
 // sessionOf is the stored name of a token; ok is false for what cannot be one.
 func sessionOf(token string) (name string, ok bool) {
@@ -95,7 +91,7 @@ func (s *Service) alive(session *Session, o *Operator) bool {
 
 // startSession hands out a token and lets sessions give way when there are too many: dead ones, then the oldest.
 func (s *Service) startSession(ctx context.Context, o *Operator, in LoginInput) (Login, error) {
-	now, token := s.clock.Now(), newToken()
+	now, token := s.clock.Now(), s.keys.NewToken(TokenPurpose)
 	name, _ := sessionOf(token)
 	session := &Session{
 		Doc: docstore.Doc{ID: name}, Operator: o.ID, Generation: o.Generation, At: now, ExpiresAt: now.Add(s.config.SessionFor),

@@ -49,6 +49,9 @@ type Config struct {
 
 	// Authenticate says whose token this is. Whose things they may touch is the use case's business.
 	Authenticate func(ctx context.Context, token string, op Operation) (Identity, error)
+	// Genuine reports, without asking the store, whether a token may be one that was handed out. Such a token is looked up
+	// whatever its address has done. Optional: none is.
+	Genuine func(token string) bool
 	// Permit, when set, refuses who may not call the operation at all. It comes after the rate limit, so that it may
 	// write down whom it refused.
 	Permit func(ctx context.Context, op Operation) error

@@ -2,8 +2,8 @@ package edge
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,20 +14,19 @@ import (
 )
 
 // A token that is nobody's costs its address this much; when the address has nothing left, no token from it is looked up
-// in the store any more, except those that were somebody's a while ago.
+// in the store any more, except those that are marked as handed out by us.
 const (
 	// Stranger begins the name under which the Limiter is asked for an address whose tokens are nobody's: a rate of its
 	// own belongs there, which a generous one for members does not widen.
 	Stranger = "stranger:"
 
 	strangerWeight = 4
-	maxStrangers   = 10_000 // addresses and tokens remembered
+	maxStrangers   = 10_000 // addresses remembered
 )
 
 type strangers struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by address: nothing is looked up before
-	known map[[32]byte]bool    // hashes of tokens that were somebody's
 }
 
 // recognise is authenticate, with the address charged for tokens that are nobody's before the store is asked.
@@ -36,8 +35,7 @@ func (e *Edge) recognise(hc huma.Context, op Operation) (context.Context, error)
 		return e.authenticate(hc, op)
 	}
 	address, now := e.addressOf(hc), e.config.Clock.Now()
-	token := sha256.Sum256([]byte(hc.Header("Authorization")))
-	if wait, banned := e.strangers.banned(address, token, now); banned {
+	if wait := e.strangers.banned(address, now); wait > 0 && !e.genuine(hc) {
 		return hc.Context(), &retryLater{wait}
 	}
 	ctx, err := e.authenticate(hc, op)
@@ -46,26 +44,28 @@ func (e *Edge) recognise(hc huma.Context, op Operation) (context.Context, error)
 			e.strangers.ban(address, now.Add(wait))
 			return ctx, &retryLater{wait}
 		}
-		return ctx, err
-	}
-	if err == nil {
-		e.strangers.welcome(token)
 	}
 	return ctx, err
 }
 
-func (s *strangers) banned(address string, token [32]byte, now time.Time) (time.Duration, bool) {
+func (e *Edge) genuine(hc huma.Context) bool {
+	token, given := strings.CutPrefix(hc.Header("Authorization"), "Bearer ")
+	return given && e.config.Genuine != nil && e.config.Genuine(token)
+}
+
+// banned is for how long nothing from an address is looked up; 0 when it may be.
+func (s *strangers) banned(address string, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	until, hot := s.until[address]
-	switch {
-	case !hot:
-		return 0, false
-	case !until.After(now):
+	if hot && !until.After(now) {
 		delete(s.until, address)
-		return 0, false
+		return 0
 	}
-	return until.Sub(now), !s.known[token]
+	if !hot {
+		return 0
+	}
+	return until.Sub(now)
 }
 
 func (s *strangers) ban(address string, until time.Time) {
@@ -75,18 +75,6 @@ func (s *strangers) ban(address string, until time.Time) {
 		s.until = map[string]time.Time{} // whoever is forgotten is banned again by the bucket
 	}
 	s.until[address] = until
-}
-
-func (s *strangers) welcome(token [32]byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.known[token] {
-		return
-	}
-	if s.known == nil || len(s.known) >= maxStrangers {
-		s.known = map[[32]byte]bool{}
-	}
-	s.known[token] = true
 }
 
 // Sampled is a log line that somebody outside can cause at will: the first one is written, and then one a while with the

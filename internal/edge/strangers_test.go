@@ -27,7 +27,7 @@ func (p purse) Allow(_ context.Context, who string, tokens int) (time.Duration, 
 
 type nothing struct{}
 
-// Made-up tokens are looked up until their address has used up its tokens, then no more; somebody known goes on.
+// Made-up tokens are looked up until their address has used up its tokens, then no more; who was handed one goes on.
 func TestMadeUpTokensAreChargedToTheirAddress(t *testing.T) {
 	t.Parallel()
 	c := clock.NewManual(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
@@ -36,6 +36,7 @@ func TestMadeUpTokensAreChargedToTheirAddress(t *testing.T) {
 	e, err := New(t.Context(), Config{
 		Name: "x", Title: "x", Caller: "member", Answers: "answers", Store: docstoretest.NewStore(t, c), Clock: c,
 		Log: slog.New(slog.NewTextHandler(&log, nil)), Limiter: purse{},
+		Genuine: func(token string) bool { return token == "good" },
 		Authenticate: func(_ context.Context, token string, _ Operation) (Identity, error) {
 			asked++
 			if token == "good" {
@@ -72,7 +73,7 @@ func TestMadeUpTokensAreChargedToTheirAddress(t *testing.T) {
 		t.Errorf("answers %v, looked up %d times", codes, asked)
 	}
 	if w := send(t.Context(), "GET", "good"); w.Code != 204 {
-		t.Errorf("somebody known is kept out: %d", w.Code)
+		t.Errorf("somebody honest is kept out: %d", w.Code)
 	}
 	if w := send(t.Context(), "DELETE", "good"); w.Code != 405 || w.Header().Get("Allow") != "GET" {
 		t.Errorf("another method: %d, Allow %q", w.Code, w.Header().Get("Allow"))

@@ -68,6 +68,6 @@ func TestNoRuleIsDatedBeyondTheHorizon(t *testing.T) {
 func TestTheTwoEdgesDoNotTakeEachOthersTokens(t *testing.T) {
 	t.Parallel()
 	p, admin := guest(t), operator(t, "admin")
-	p.refused(p.call("GET", "/console/api/me", nil), http.StatusUnauthorized)
-	admin.refused(admin.call("GET", "/v1/me", nil), http.StatusUnauthorized)
+	p.refused(p.call("GET", "/console/api/me", nil), http.StatusUnauthorized, http.StatusTooManyRequests)
+	admin.refused(admin.call("GET", "/v1/me", nil), http.StatusUnauthorized, http.StatusTooManyRequests)
 }
