@@ -149,6 +149,7 @@ type Entry struct {
 	Seal int64             // number of its seal once the sealer has marked it; 0 before
 
 	unsealed string // its key in the unsealed index; "" once sealed
+	rooted   bool   // see entryDoc
 }
 
 // RefundedLine is how far a claw-back moved a line: from one cumulative refund to the next.
@@ -182,6 +183,8 @@ type entryDoc struct {
 	Hash         []byte `bson:"hash"`
 	Unsealed     string `bson:"unsealed,omitempty"` // its place in its process's lane (package lane); gone once sealed
 	Seal         int64  `bson:"seal,omitempty"`
+	// Rooted says that what it follows from was sealed when it was posted, so that the sealer need not look. Gone once sealed.
+	Rooted bool `bson:"rooted,omitempty"`
 }
 
 // ID builders: the same fact, the same entry.

@@ -25,7 +25,7 @@ func parseEntry(doc *entryDoc) (*Entry, error) {
 // reads them all into one.
 func (e *Entry) read(doc *entryDoc) error {
 	*e = Entry{
-		ID: doc.ID, Seal: doc.Seal, unsealed: doc.Unsealed,
+		ID: doc.ID, Seal: doc.Seal, unsealed: doc.Unsealed, rooted: doc.Rooted,
 		Postings: e.Postings[:0], Lines: e.Lines[:0], Notes: e.Notes[:0], Refunded: e.Refunded[:0],
 	}
 	copy(e.Hash[:], doc.Hash)

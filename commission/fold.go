@@ -233,7 +233,7 @@ func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
 		if d.Fresh() {
 			return errGone
 		}
-		d.Unsealed, d.Seal = "", seal.Number
+		d.Unsealed, d.Seal, d.Rooted = "", seal.Number, false
 		return nil
 	}
 	for ids := range slices.Chunk(seal.Entries, 500) {

@@ -28,31 +28,29 @@ type listing struct {
 	batch    []unsealedEntry
 	skip     string // a lane not to look at
 	thorough bool   // every gap, so that nothing posted before is missed
-	lanes    int
-	gaps     bool // some lane has numbers that were not seen
 }
 
 // nextBatch takes what this process has just posted, when that is all there can be in its lane, and lists the store for the
-// rest, at least now and then. Sure says that nothing older than what it gives can still be on its way.
+// rest, at least now and then.
 //
 // The memory is trusted only while nothing else happened: after a failure, a seal of another process, a clearing or a
 // listing that found more than one batch it is dropped (fresh.lose) and the store is asked again. An entry posted while
 // the store was being listed may be in both; known tells.
-func (s *Service) nextBatch(ctx context.Context, thorough bool) (batch []unsealedEntry, sure bool, err error) {
+func (s *Service) nextBatch(ctx context.Context, thorough bool) (batch []unsealedEntry, err error) {
 	m := &s.sealer
 	batch, all := m.fresh.take(s.config.SealBatch)
 	batch = slices.DeleteFunc(batch, func(e unsealedEntry) bool { return m.known[e.ID] != 0 })
 	l := listing{Service: s, thorough: thorough}
 	if all && len(batch) > 0 {
 		if len(batch) == s.config.SealBatch || m.looked.Elapsed() < lookEvery {
-			return batch, true, nil
+			return batch, nil
 		}
 		l.batch, l.skip = batch, s.lane.Name()
 	}
 	if err = l.look(ctx); err != nil || len(l.batch) == s.config.SealBatch {
 		m.fresh.lose()
 	}
-	return l.batch, l.lanes <= 1 && !l.gaps && len(l.batch) < s.config.SealBatch, err
+	return l.batch, err
 }
 
 // look goes through the lanes, from where the last full batch ended, so that a busy one does not keep the others waiting.
@@ -85,14 +83,12 @@ func (l *listing) lane(ctx context.Context, from, to string) (behind string, err
 		return to, err
 	}
 	book := l.config.Book
-	l.lanes++
 	name, _, ok := lane.Parse(book, page.Items[0].Unsealed)
 	if !ok { // posted by a version that had no lanes
 		behind = lane.First(book)
 		if from >= behind {
 			behind = to
 		}
-		l.gaps = true
 		return behind, l.list(ctx, from, behind)
 	}
 	behind = lane.Behind(book, name)
@@ -103,11 +99,8 @@ func (l *listing) lane(ctx context.Context, from, to string) (behind string, err
 	gaps := slices.Clone(track.Gaps())
 	inner := len(gaps) - 2
 	for i, gap := range gaps {
-		if 0 < i && i <= inner {
-			l.gaps = true
-			if !l.thorough && (i+l.sealer.looks)%inner >= innerGaps {
-				continue
-			}
+		if 0 < i && i <= inner && !l.thorough && (i+l.sealer.looks)%inner >= innerGaps {
+			continue
 		}
 		end := behind
 		if gap.To != lane.Last {
@@ -130,12 +123,7 @@ func (l *listing) list(ctx context.Context, from, to string) error {
 		if err != nil {
 			return err
 		}
-		before := int64(0)
 		for _, doc := range page.Items {
-			if _, n, ok := lane.Parse(l.config.Book, doc.Unsealed); ok {
-				l.gaps = l.gaps || before != 0 && n != before+1
-				before = n
-			}
 			if seal, sealed := m.known[doc.ID]; sealed {
 				m.note(l.config.Book, doc.Unsealed, seal)
 				continue
@@ -191,18 +179,19 @@ func (e *Entry) follows() []string {
 }
 
 // ordered puts a batch in an order in which nothing stands before what it follows from, whatever the clocks and the speed of
-// the processes that posted it. What the batch follows from and is not sealed yet joins it. When sure, settlements are not
-// looked up one by one: whatever was posted before them has been read.
-func (s *Service) ordered(ctx context.Context, batch []unsealedEntry, sure bool) ([]unsealedEntry, error) {
+// the processes that posted it. What the batch follows from and is not sealed yet joins it: neither the memory nor a listing
+// can tell that it is not there, for it may have come late, or into a lane that was passed. Only what is sealed never comes
+// again: what is known, and what was sealed when the entry was posted.
+func (s *Service) ordered(ctx context.Context, batch []unsealedEntry) ([]unsealedEntry, error) {
 	o := ordering{at: make(map[string]int), batch: batch}
-	if !slices.ContainsFunc(batch, func(e unsealedEntry) bool { return e.follows() != nil }) {
+	if !slices.ContainsFunc(batch, func(e unsealedEntry) bool { return !e.rooted && e.follows() != nil }) {
 		return batch, nil
 	}
 	for i, e := range batch {
 		o.at[e.ID] = i
 	}
 	for looked := 0; looked < len(o.batch); {
-		want := o.wanted(looked, s.sealer.known, sure)
+		want := o.wanted(looked, s.sealer.known)
 		looked = len(o.batch)
 		docs, err := s.entries.GetMany(ctx, want)
 		if err != nil {
@@ -237,10 +226,10 @@ type ordering struct {
 }
 
 // wanted lists what entries of the batch, from … on, follow from and nobody has seen sealed.
-func (o *ordering) wanted(from int, known map[string]int64, sure bool) (ids []string) {
+func (o *ordering) wanted(from int, known map[string]int64) (ids []string) {
 	asked := map[string]bool{}
 	for _, e := range o.batch[from:] {
-		if sure && e.Kind == Settle {
+		if e.rooted {
 			continue
 		}
 		for _, id := range e.follows() {

@@ -109,7 +109,7 @@ func TestWhatABatchFollowsFromJoinsIt(t *testing.T) {
 	rich(t, w, 5)
 	aPayout(t, w.Service, "W1")
 	all := waiting(t, w.Service)
-	batch, err := w.ordered(t.Context(), []unsealedEntry{all["return/W1"]}, true)
+	batch, err := w.ordered(t.Context(), []unsealedEntry{all["return/W1"]})
 	must(t, err)
 	ids := []string{}
 	for _, e := range batch {

@@ -18,6 +18,7 @@ func (s *Service) post(ctx context.Context, e *Entry) error {
 // postMany writes entries with one grouped write and answers each by itself.
 func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	s.sealer.fresh.giveWay(ctx)
+	since := s.sealer.fresh.since()
 	docs, numbers := make([]*entryDoc, len(entries)), s.lane.Take(len(entries))
 	for i, e := range entries {
 		e.Book = s.config.Book
@@ -28,7 +29,7 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	for i, err := range results {
 		switch {
 		case err == nil && s.config.Alone:
-			s.sealer.fresh.add(unsealedEntry{entries[i], entries[i].unsealed})
+			s.sealer.fresh.add(unsealedEntry{entries[i], entries[i].unsealed}, since)
 		case docstore.Exists(err):
 			s.lane.Return(numbers[i])
 			results[i] = s.compare(ctx, entries[i])
@@ -43,7 +44,7 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 func (e *Entry) doc(unsealed string) *entryDoc {
 	text := e.text()
 	e.Hash = hashOf(e.ID, text)
-	return &entryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed}
+	return &entryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed, Rooted: e.rooted}
 }
 
 // compare tells a repeated posting from a contradicting one.
@@ -51,6 +52,9 @@ func (s *Service) compare(ctx context.Context, e *Entry) error {
 	stored, err := s.entries.Get(ctx, e.ID)
 	if err != nil {
 		return fmt.Errorf("post %s: %w", e.ID, err)
+	}
+	if stored.Unsealed != "" { // perhaps it came after its poster was told that nobody knows
+		s.sealer.fresh.lose()
 	}
 	return same(stored, e)
 }
@@ -74,6 +78,7 @@ type fresh struct {
 	mu      sync.Mutex
 	entries []unsealedEntry
 	lost    bool          // something that was posted is not in here
+	losses  int           // how often it was lost
 	sealing bool          // Run is at work: somebody takes
 	taken   chan struct{} // closed by the next take; nil when nobody waits for it
 }
@@ -106,10 +111,18 @@ func (f *fresh) run(sealing bool) {
 	f.sealing = sealing
 }
 
-func (f *fresh) add(e unsealedEntry) {
+func (f *fresh) since() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lost = f.lost || len(f.entries) >= maxFresh; f.lost {
+	return f.losses
+}
+
+// add keeps an entry whose posting began at since. When the memory was lost after that, the entry may have been listed,
+// sealed and even cleared before its poster comes here: then it must not be sealed from memory.
+func (f *fresh) add(e unsealedEntry, since int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lost = f.lost || since != f.losses || len(f.entries) >= maxFresh; f.lost {
 		f.entries = nil
 		return
 	}
@@ -120,6 +133,7 @@ func (f *fresh) lose() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.entries, f.lost = nil, true
+	f.losses++
 }
 
 // take gives the oldest entries, at most limit. When all is false some are missing: the store has to be listed, and what is

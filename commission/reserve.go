@@ -157,9 +157,7 @@ func (s *Service) ConfirmPayout(ctx context.Context, p Payout) error {
 		{Account: Withdrawing.Of(p.Member), Amount: p.Tax - p.Amount}, {Account: Withdrawn.Of(p.Member), Amount: p.Amount - p.Tax},
 	})}
 	if p.Tax > 0 {
-		entries = append(entries, p.entry(TaxWithheld, []Posting{
-			{Account: Withdrawing.Of(p.Member), Amount: -p.Tax}, {Account: TaxPayable, Amount: p.Tax},
-		}))
+		entries = append(entries, p.withheld())
 	}
 	return wrap("confirm payout", s.postInTurn(ctx, entries))
 }
@@ -188,6 +186,12 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 	}
 	if paid == nil || paid.Kind != Confirm || !paid.moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
 		return fmt.Errorf("return payout: %w", ErrPayoutUnknown)
+	}
+	if p.Tax > 0 { // whoever confirmed may have died before it was posted, and what comes back stands behind it
+		out := Payout{Member: p.Member, Number: p.Number, Tax: p.Tax, At: paid.At, Notes: paid.Notes}
+		if err := s.post(ctx, out.withheld()); err != nil {
+			return fmt.Errorf("return payout: %w", err)
+		}
 	}
 	postings := []Posting{{Account: Withdrawn.Of(p.Member), Amount: p.Tax - p.Amount}}
 	if p.Tax > 0 {
@@ -221,6 +225,13 @@ func (e *Entry) moves(account Account, amount money.Fen) bool {
 
 func (p *Payout) entry(kind Kind, postings []Posting) *Entry {
 	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings}
+}
+
+// withheld is the entry of a payout's tax.
+func (p *Payout) withheld() *Entry {
+	return p.entry(TaxWithheld, []Posting{
+		{Account: Withdrawing.Of(p.Member), Amount: -p.Tax}, {Account: TaxPayable, Amount: p.Tax},
+	})
 }
 
 // postInTurn posts one after the other: what comes later is only there when what comes first is.

@@ -93,11 +93,11 @@ func (s *Service) sealNext(ctx context.Context, thorough bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	batch, sure, err := s.nextBatch(ctx, thorough)
+	batch, err := s.nextBatch(ctx, thorough)
 	if err != nil {
 		return 0, err
 	}
-	if batch, err = s.ordered(ctx, batch, sure); err != nil || len(batch) == 0 {
+	if batch, err = s.ordered(ctx, batch); err != nil || len(batch) == 0 {
 		return 0, err
 	}
 	return len(batch), s.seal(ctx, book, batch)

@@ -254,10 +254,16 @@ func (s *Settlement) settled(accrual *Entry) []*Entry {
 	return all
 }
 
+// child begins an entry that follows from this accrual.
+func (e *Entry) child(kind Kind, id string, at time.Time) *Entry {
+	return &Entry{ID: id, Book: e.Book, Kind: kind, Order: e.Order, At: at, rooted: e.Seal != 0}
+}
+
 // clawBackEntry takes back from every beneficiary of the refunded lines the same share the buyer got back. Shares are
 // cumulative and rounded toward zero, so the pieces of a line refunded in any number of parts end at exactly all of it.
 func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
-	e := &Entry{ID: clawBackID(accrual.Order, r.Number), Book: accrual.Book, Kind: ClawBack, Order: accrual.Order, At: r.At, Refund: r.Number}
+	e := accrual.child(ClawBack, clawBackID(accrual.Order, r.Number), r.At)
+	e.Refund = r.Number
 	var taken []Posting
 	for _, l := range r.Lines {
 		e.Refunded = append(e.Refunded, RefundedLine(l))
@@ -292,7 +298,7 @@ func settleEntry(accrual *Entry, step *settleStep) *Entry {
 	if !step.Whole {
 		line = step.Lines[0].Line
 	}
-	e := &Entry{ID: settleID(accrual.Order, line), Book: accrual.Book, Kind: Settle, Order: accrual.Order, At: step.At}
+	e := accrual.child(Settle, settleID(accrual.Order, line), step.At)
 	for _, l := range step.Lines {
 		for i := range accrual.Postings {
 			p := &accrual.Postings[i]

@@ -168,7 +168,7 @@ func TestAnEntryReadIntoAUsedOneIsTheEntryReadTheLongWay(t *testing.T) {
 		}
 		good++
 		copy(want.Hash[:], doc.Hash)
-		want.Seal, want.unsealed = doc.Seal, doc.Unsealed
+		want.Seal, want.unsealed, want.rooted = doc.Seal, doc.Unsealed, doc.Rooted
 		if diff := cmp.Diff(want, used, cmpopts.EquateEmpty(), cmp.AllowUnexported(Entry{})); diff != "" {
 			t.Fatalf("%s\n%s", diff, doc.Text)
 		}

@@ -130,10 +130,13 @@ func newStorm(t *testing.T, d dice, driver docstore.Driver, w *witness, count *s
 		s.procs = append(s.procs, s.process(n))
 	}
 	for n := range 3 {
-		p := d.policy()
-		p.Note = fmt.Sprint("policy ", n)
-		p.From = start.Add(time.Duration(25*n)*day - day)
-		stored, err := s.procs[0].PublishPolicy(t.Context(), p)
+		var stored *Policy
+		for err = error(ErrPolicyNobody); errors.Is(err, ErrPolicyNobody); { // few of those drawn pay nobody
+			p := d.policy()
+			p.Note = fmt.Sprint("policy ", n)
+			p.From = start.Add(time.Duration(25*n)*day - day)
+			stored, err = s.procs[0].PublishPolicy(t.Context(), p)
+		}
 		must(t, err)
 		s.policies = append(s.policies, *stored)
 	}

@@ -247,6 +247,11 @@ func (w *witness) seal(op docstore.Op) {
 			w.object("%s is in seal %d and in seal %s", id, w.sealedIn[id], op.ID)
 		}
 		w.sealedIn[id] = int64(len(w.seals) + 1)
+		for _, before := range e.parents() {
+			if w.entries[before] != nil && w.sealedIn[before] == 0 {
+				w.object("seal %s holds %s, and %s is not sealed yet", op.ID, id, before)
+			}
+		}
 		s.entries = append(s.entries, e)
 		mine := map[string]bool{}
 		for _, p := range e.posts {
@@ -260,6 +265,14 @@ func (w *witness) seal(op docstore.Op) {
 		}
 	}
 	w.seals = append(w.seals, s)
+}
+
+// parents are what has to be sealed before it.
+func (e *testimony) parents() []string {
+	return map[string][]string{
+		"settle": {"accrue/" + e.order}, "clawback": {"accrue/" + e.order}, "confirm": {"withdraw/" + e.number},
+		"fail": {"withdraw/" + e.number}, "tax": {"outcome/" + e.number}, "return": {"outcome/" + e.number, "tax/" + e.number},
+	}[e.kind]
 }
 
 // whole tells whether purses must show everything sealed.
