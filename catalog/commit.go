@@ -291,7 +291,7 @@ func (s *Service) tidy(ctx context.Context, bucket string) (n int, err error) {
 	if err := s.lapse(ctx, late, now); err != nil {
 		return 0, err
 	}
-	moves, err := s.moves.GetMany(ctx, ids)
+	moves, err := s.moves.GetWhole(ctx, ids)
 	if err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ func (s *Service) look(ctx context.Context, sku string) (*snapshot, error) {
 
 // snapshots reads the buckets of several SKUs with two reads of the store.
 func (s *Service) snapshots(ctx context.Context, skus []string) (map[string]*snapshot, error) {
-	stocks, err := s.stocks.GetMany(ctx, skus)
+	stocks, err := s.stocks.GetWhole(ctx, skus)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *Service) snapshots(ctx context.Context, skus []string) (map[string]*sna
 			}
 		}
 	}
-	buckets, err := s.buckets.GetMany(ctx, ids)
+	buckets, err := s.buckets.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

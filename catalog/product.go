@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
+	"guanxi/internal/text"
 )
 
 // State says whether a product may be offered.
@@ -87,18 +89,20 @@ type SKUInput struct {
 func (in *ProductInput) check() error {
 	bad := ErrProductInvalid
 	wrong := func(name, why string) { bad = bad.With(name, why) }
-	for _, text := range []struct {
-		name, value string
+	for _, one := range []struct {
+		name        string
+		value       *string
 		least, most int
 	}{
-		{"name", in.Name, 1, maxName},
-		{"words", in.Words, 0, maxWords},
-		{"category", in.Category, 1, maxText},
-		{"supplier", in.Supplier, 0, maxText},
-		{"image", in.Image, 0, maxImage},
+		{"name", &in.Name, 1, maxName},
+		{"words", &in.Words, 0, maxWords},
+		{"category", &in.Category, 1, maxText},
+		{"supplier", &in.Supplier, 0, maxText},
+		{"image", &in.Image, 0, maxImage},
 	} {
-		if n := utf8.RuneCountInString(text.value); n < text.least || n > text.most || !plain(text.value) {
-			wrong(text.name, "长度或字符有误 (length or characters)")
+		var ok bool
+		if *one.value, ok = text.Words(*one.value, one.least, one.most); !ok {
+			wrong(one.name, "长度或字符有误 (length or characters)")
 		}
 	}
 	if in.Image != "" && !strings.HasPrefix(in.Image, "/") && !strings.HasPrefix(in.Image, "https://") &&
@@ -110,7 +114,9 @@ func (in *ProductInput) check() error {
 		return bad
 	}
 	codes := map[string]bool{}
-	for i, sku := range in.SKUs {
+	in.SKUs = slices.Clone(in.SKUs)
+	for i := range in.SKUs {
+		sku := &in.SKUs[i]
 		field := "skus[" + strconv.Itoa(i) + "]."
 		checkSKU(sku, field, wrong)
 		if sku.Code != "" && codes[sku.Code] {
@@ -121,11 +127,12 @@ func (in *ProductInput) check() error {
 	return asError(bad)
 }
 
-func checkSKU(sku SKUInput, field string, wrong func(name, why string)) {
-	if n := utf8.RuneCountInString(sku.Name); n < 1 || n > maxName || !plain(sku.Name) {
+func checkSKU(sku *SKUInput, field string, wrong func(name, why string)) {
+	var ok bool
+	if sku.Name, ok = text.Line(sku.Name, 1, maxName); !ok {
 		wrong(field+"name", "长度或字符有误 (length or characters)")
 	}
-	if utf8.RuneCountInString(sku.Code) > maxName || !plain(sku.Code) {
+	if sku.Code, ok = text.Line(sku.Code, 0, maxName); !ok {
 		wrong(field+"code", "长度或字符有误 (length or characters)")
 	}
 	if sku.Price < 1 || sku.Price > money.Max {

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // Dispute is a member's doubt about an entry, with the evidence as it stood when the doubt was raised. Staff answers it;
@@ -56,7 +54,7 @@ const maxWords = 1000 // characters
 // one there is.
 // Codes: COM_DISPUTE_INVALID, COM_ENTRY_NOT_FOUND.
 func (s *Service) OpenDispute(ctx context.Context, in DisputeInput) (*Dispute, error) {
-	in.Words = strings.TrimSpace(in.Words)
+	in.Words = text.Plain(in.Words)
 	if !legible(in.Words, 2, maxWords) {
 		return nil, ErrDisputeInvalid.With("words", "请写明疑问，2 到 1000 字 / 2 to 1000 characters")
 	}
@@ -83,7 +81,7 @@ func (s *Service) OpenDispute(ctx context.Context, in DisputeInput) (*Dispute, e
 // AnswerDispute ends a dispute. The same answer again is harmless.
 // Codes: COM_DISPUTE_INVALID, COM_DISPUTE_NOT_FOUND, COM_DISPUTE_DECIDED, COM_VOUCHER_NOT_FOUND.
 func (s *Service) AnswerDispute(ctx context.Context, a DisputeAnswer) (*Dispute, error) {
-	a.Words = strings.TrimSpace(a.Words)
+	a.Words = text.Plain(a.Words)
 	if !legible(a.Words, 2, maxWords) || !named(a.By) || a.State != DisputeUpheld && a.State != DisputeDeclined {
 		return nil, ErrDisputeInvalid.With("words", "请写明答复与结论 / words and a verdict are needed")
 	}
@@ -135,13 +133,11 @@ func (s *Service) DisputesOf(ctx context.Context, member string, page docstore.P
 	return list, pageFault("disputes", err)
 }
 
-// legible tells whether a person could have written the text: so many characters, and none that cannot be seen but
-// line ends.
-func legible(text string, least, most int) bool {
-	if n := utf8.RuneCountInString(text); n < least || n > most || !utf8.ValidString(text) {
-		return false
-	}
-	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' })
+// legible tells whether a person could have written the words: so many characters that can be seen, and nothing hidden
+// among them.
+func legible(words string, least, most int) bool {
+	_, ok := text.Words(words, least, most)
+	return ok
 }
 
 func pageFault(what string, err error) error {

@@ -25,7 +25,7 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 			ids = append(ids, numberID(kind, what))
 		}
 	}
-	known, err := s.entries.GetMany(ctx, ids)
+	known, err := s.entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 
 // Entries loads the entries that exist by id, sealed or not, at most docstore.MaxLimit at once.
 func (s *Service) Entries(ctx context.Context, ids []string) (map[string]*Entry, error) {
-	docs, err := s.entries.GetMany(ctx, ids)
+	docs, err := s.entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("entries: %w", err)
 	}

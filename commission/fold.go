@@ -134,7 +134,7 @@ func (s *Service) pagesFirst(ctx context.Context, members []string, f *folding) 
 		}
 	}
 	pages := map[string]*pageDoc{}
-	purses, err := s.purses.GetMany(ctx, busy)
+	purses, err := s.purses.GetWhole(ctx, busy)
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/text"
 )
 
 const maxPolicies = 5000
@@ -114,7 +114,8 @@ func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Pol
 	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
 		return nil, ErrPolicyOwn
 	}
-	if n := utf8.RuneCountInString(r.Why); n < 1 || n > 200 || !utf8.ValidString(r.Why) {
+	var ok bool
+	if r.Why, ok = text.Words(r.Why, 1, 200); !ok {
 		return nil, ErrPolicyInvalid.With("why", "须为 1 到 200 个字 / 1 to 200 characters")
 	}
 	r.At = s.clock.Now()

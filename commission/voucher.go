@@ -11,6 +11,7 @@ import (
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
+	"guanxi/internal/text"
 )
 
 // Voucher (凭证) is a posting people want that follows from no sale and no withdrawal. One person proposes it, another
@@ -95,7 +96,7 @@ func (in *VoucherInput) check() error {
 	if !payable(in.Amount) {
 		f = f.With("amount_fen", "金额不正确 / not a valid amount")
 	}
-	if !legible(strings.TrimSpace(in.Reason), 2, maxReason) {
+	if !legible(in.Reason, 2, maxReason) {
 		f = f.With("reason", "须写明原因，2 到 500 字 / a reason of 2 to 500 characters")
 	}
 	if len(in.Corrects) > 200 || len(in.Dispute) > 64 {
@@ -116,7 +117,7 @@ func (s *Service) ProposeVoucher(ctx context.Context, in VoucherInput) (*Voucher
 	}
 	v := &Voucher{
 		Doc: docstore.Doc{ID: id.Derive("voucher", in.Maker, in.Key)}, Kind: in.Kind, From: in.From, To: in.To,
-		Amount: in.Amount, Reason: strings.TrimSpace(in.Reason), Corrects: in.Corrects, Dispute: in.Dispute,
+		Amount: in.Amount, Reason: text.Plain(in.Reason), Corrects: in.Corrects, Dispute: in.Dispute,
 		Maker: in.Maker, MadeAt: s.clock.Now(), State: VoucherProposed,
 		Needs: s.config.Vouchers.Needs(in.Kind == Transfer, in.Amount),
 	}
@@ -189,7 +190,7 @@ func (s *Service) decideVoucher(ctx context.Context, voucher string, d decision)
 		case d.state == VoucherApproved && !v.approve(d, s.clock.Now()):
 			return nil // another checker has to say yes, too
 		}
-		v.State, v.Checker, v.Why, v.CheckedAt = d.state, d.checker, strings.TrimSpace(d.why), s.clock.Now()
+		v.State, v.Checker, v.Why, v.CheckedAt = d.state, d.checker, text.Plain(d.why), s.clock.Now()
 		if d.state == VoucherApproved {
 			v.Unposted = v.ID
 		}
@@ -209,7 +210,7 @@ func (v *Voucher) approved(by string) bool {
 // approve adds a yes and reports whether they are enough.
 func (v *Voucher) approve(d decision, now time.Time) bool {
 	if !v.approved(d.checker) {
-		v.Approvals = append(v.Approvals, Approval{d.checker, now, strings.TrimSpace(d.why)})
+		v.Approvals = append(v.Approvals, Approval{d.checker, now, text.Plain(d.why)})
 	}
 	return len(v.Approvals) >= v.Needs
 }

@@ -73,7 +73,7 @@ func (w *witness) object(format string, args ...any) {
 	}
 }
 
-func text(body bson.Raw, key string) string {
+func textIn(body bson.Raw, key string) string {
 	s, _ := body.Lookup(key).StringValueOK()
 	return s
 }
@@ -91,8 +91,8 @@ func (w *witness) see(op docstore.Op, before *docstore.Record) {
 	switch op.Collection {
 	case "entries":
 		if before == nil {
-			w.entry(op.ID, text(op.Body, "text"))
-		} else if text(op.Body, "text") != text(before.Body, "text") || op.Body.Lookup("hash").String() != before.Body.Lookup("hash").String() {
+			w.entry(op.ID, textIn(op.Body, "text"))
+		} else if textIn(op.Body, "text") != textIn(before.Body, "text") || op.Body.Lookup("hash").String() != before.Body.Lookup("hash").String() {
 			w.object("entry %s was changed", op.ID)
 		}
 	case "seals":
@@ -237,7 +237,7 @@ func (w *witness) seal(op docstore.Op) {
 		w.object("seal %s goes back in time", op.ID)
 	}
 	s := sealSeen{at: at}
-	for id := range strings.SplitSeq(text(op.Body, "entries"), "\n") {
+	for id := range strings.SplitSeq(textIn(op.Body, "entries"), "\n") {
 		e := w.entries[id]
 		if e == nil {
 			w.object("seal %s holds %s, which was never posted", op.ID, id)

@@ -2,14 +2,12 @@ package community
 
 import (
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // Community is a host and their people.
@@ -59,10 +57,10 @@ type CreateInput struct {
 	Words string `bson:"words,omitempty"` // at most 500
 }
 
-// EditInput is the whole new content of a community.
+// EditInput changes a community: nil stays as it is. Words and notice are cleared by "".
 type EditInput struct {
 	Host, Community     string
-	Name, Words, Notice string
+	Name, Words, Notice *string
 }
 
 // PickupInput makes a pickup point.
@@ -76,33 +74,46 @@ type PickupInput struct {
 }
 
 func (in CreateInput) check() (CreateInput, error) {
-	in.Name, in.Words = strings.TrimSpace(in.Name), strings.TrimSpace(in.Words)
 	v := verdict{}
 	v.key("key", in.Key)
-	v.line("name", in.Name, 1, MaxName)
-	v.text("words", in.Words, MaxWords)
+	v.line("name", &in.Name, 1, MaxName)
+	v.text("words", &in.Words, MaxWords)
 	return in, v.fault()
 }
 
 func (in EditInput) check() (EditInput, error) {
-	in.Name, in.Words, in.Notice = strings.TrimSpace(in.Name), strings.TrimSpace(in.Words), strings.TrimSpace(in.Notice)
 	v := verdict{}
-	v.line("name", in.Name, 1, MaxName)
-	v.text("words", in.Words, MaxWords)
-	v.text("notice", in.Notice, MaxNotice)
+	if in.Name != nil {
+		in.Name = new(*in.Name)
+		v.line("name", in.Name, 1, MaxName)
+	}
+	if in.Words != nil {
+		in.Words = new(*in.Words)
+		v.text("words", in.Words, MaxWords)
+	}
+	if in.Notice != nil {
+		in.Notice = new(*in.Notice)
+		v.text("notice", in.Notice, MaxNotice)
+	}
 	return in, v.fault()
+}
+
+// keep puts a value in its place when one was given.
+func keep[T any](place, given *T) {
+	if given != nil {
+		*place = *given
+	}
 }
 
 var phonePattern = regexp.MustCompile(`^\+?[0-9][0-9-]{4,19}$`)
 
 func (in PickupInput) check() (PickupInput, error) {
-	in.Name, in.Address = strings.TrimSpace(in.Name), strings.TrimSpace(in.Address)
-	in.Phone, in.Hours = strings.TrimSpace(in.Phone), strings.TrimSpace(in.Hours)
+	in.Phone = text.Plain(in.Phone)
 	v := verdict{}
 	v.key("key", in.Key)
-	v.line("name", in.Name, 1, MaxName)
-	v.line("address", in.Address, 1, MaxAddress)
-	v.line("hours", in.Hours, 0, MaxHours)
+	v.line("name", &in.Name, 1, MaxName)
+	v.line("address", &in.Address, 1, MaxAddress)
+	v.line("hours", &in.Hours, 0, MaxHours)
 	if in.Phone != "" && !phonePattern.MatchString(in.Phone) {
 		v.add("phone", "电话号码格式不正确 (not a phone number)")
 	}
@@ -129,37 +140,26 @@ func (v *verdict) fault() error {
 	return v.bad
 }
 
-func (v *verdict) key(field, text string) {
-	if text == "" || len(text) > 100 || !printable(text, false) {
+func (v *verdict) key(field, key string) {
+	if clean, ok := text.Line(key, 1, 100); !ok || clean != key || len(key) > 100 {
 		v.add(field, "须为 1 到 100 个字符 (1 to 100 characters)")
 	}
 }
 
-func (v *verdict) line(field, text string, least, most int) {
-	n := utf8.RuneCountInString(text)
-	if n < least || n > most || !printable(text, false) {
-		v.add(field, "字数超出范围或含有不可见字符 (out of range, or invisible characters)")
+const badText = "字数超出范围或含有不可见字符 (out of range, or invisible characters)"
+
+func (v *verdict) line(field string, words *string, least, most int) {
+	var ok bool
+	if *words, ok = text.Line(*words, least, most); !ok {
+		v.add(field, badText)
 	}
 }
 
-func (v *verdict) text(field, text string, most int) {
-	if utf8.RuneCountInString(text) > most || !printable(text, true) {
-		v.add(field, "字数超出范围或含有不可见字符 (out of range, or invisible characters)")
+// text is for running text that may be left out: "" clears, what only looks empty is refused.
+func (v *verdict) text(field string, words *string, most int) {
+	clean, ok := text.Words(*words, 0, most)
+	if !ok || clean == "" && *words != "" {
+		v.add(field, badText)
 	}
-}
-
-// printable allows line breaks only in running text, and the zero-width joiner because it builds emoji.
-func printable(text string, lines bool) bool {
-	if !utf8.ValidString(text) {
-		return false
-	}
-	for _, r := range text {
-		if r == '\n' && lines || r == '\u200d' {
-			continue
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
-			return false
-		}
-	}
-	return true
+	*words = clean
 }

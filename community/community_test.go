@@ -68,7 +68,7 @@ func TestCreatingTwiceWithOneKeyIsCreatingOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Edit(t.Context(), community.EditInput{Host: "lin", Community: first.ID, Name: "新名", Notice: "周六不送"}); err != nil {
+	if _, err := h.Edit(t.Context(), community.EditInput{Host: "lin", Community: first.ID, Name: new("新名"), Notice: new("周六不送")}); err != nil {
 		t.Fatal(err)
 	}
 	again, err := h.Create(t.Context(), in)
@@ -116,7 +116,7 @@ func TestBadContentIsRefused(t *testing.T) {
 		want(t, err, community.ErrInvalid)
 	}
 	for _, in := range []community.PickInput{
-		{}, {Product: "p 1"}, {Product: "p1", Rank: -1}, {Product: "p1", Rank: 1_000_001}, {Product: "p1", Reason: long},
+		{}, {Product: "p 1"}, {Product: "p1", Rank: new(-1)}, {Product: "p1", Rank: new(1_000_001)}, {Product: "p1", Reason: new(long)},
 	} {
 		_, err := h.Pick(t.Context(), "lin", c.ID, in)
 		want(t, err, community.ErrInvalid)
@@ -135,7 +135,7 @@ func TestOnlyTheHostChangesACommunity(t *testing.T) {
 	c := h.create(t, "lin")
 	ctx := t.Context()
 	attempts := func(who, where string) []error {
-		_, edit := h.Edit(ctx, community.EditInput{Host: who, Community: where, Name: "x"})
+		_, edit := h.Edit(ctx, community.EditInput{Host: who, Community: where, Name: new("x")})
 		_, point := h.AddPickupPoint(ctx, who, where, community.PickupInput{Key: "p", Name: "门岗", Address: "一号门"})
 		_, pick := h.Pick(ctx, who, where, community.PickInput{Product: "p1"})
 		_, members := h.Members(ctx, who, where, community.Paging{})
@@ -282,14 +282,14 @@ func TestTheShelfIsOrderedByRank(t *testing.T) {
 	c := h.create(t, "lin")
 	ctx := t.Context()
 	for i, product := range []string{"egg", "milk", "rice", "tea"} {
-		if _, err := h.Pick(ctx, "lin", c.ID, community.PickInput{Product: product, Reason: "因为好", Rank: 40 - 10*i}); err != nil {
+		if _, err := h.Pick(ctx, "lin", c.ID, community.PickInput{Product: product, Reason: new("因为好"), Rank: new(40 - 10*i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := errors.Join(h.Unpick(ctx, "lin", c.ID, "rice"), h.Unpick(ctx, "lin", c.ID, "rice"), h.Unpick(ctx, "lin", c.ID, "never")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Pick(ctx, "lin", c.ID, community.PickInput{Product: "egg", Rank: 1}); err != nil {
+	if _, err := h.Pick(ctx, "lin", c.ID, community.PickInput{Product: "egg", Rank: new(1)}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // Grading is what a host is to the brand: a grade the brand's staff gives, by which pay may differ. Its id is the
@@ -40,7 +40,6 @@ var gradePattern = regexp.MustCompile(`^[a-z0-9-]{1,20}$`)
 // order keeps the grade it was placed under.
 // Codes: COMM_INVALID.
 func (s *Service) SetGrade(ctx context.Context, host, grade, by, reason string) error {
-	reason = strings.TrimSpace(reason)
 	v := verdict{}
 	if !id.Valid(host) || len(host) > 100 {
 		v.add("host", "无法识别 (not an id)")
@@ -48,10 +47,10 @@ func (s *Service) SetGrade(ctx context.Context, host, grade, by, reason string) 
 	if grade != "" && !gradePattern.MatchString(grade) {
 		v.add("grade", "须为 1 到 20 个小写字母、数字或连字符 (1 to 20 of a-z, 0-9 and -)")
 	}
-	if by == "" || len(by) > 100 || !printable(by, false) {
+	if clean, ok := text.Line(by, 1, 100); !ok || clean != by || len(by) > 100 {
 		v.add("by", "须说明由谁评定 (who decided is missing)")
 	}
-	v.line("reason", reason, 1, MaxReason)
+	v.line("reason", &reason, 1, MaxReason)
 	if err := v.fault(); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"guanxi/internal/docstore"
@@ -23,22 +22,24 @@ type Pick struct {
 	PickedAt     time.Time `bson:"picked_at"`
 }
 
-// PickInput puts a product on the shelf, or changes its words and place.
+// PickInput puts a product on the shelf, or changes its words and place: nil stays as it is.
 type PickInput struct {
 	Product string
-	Reason  string // at most 200 characters
-	Rank    int    // 0 to 1,000,000
+	Reason  *string // at most 200 characters; "" clears
+	Rank    *int    // 0 to 1,000,000
 }
 
 func pickID(community, product string) string { return community + "/" + product }
 
-// Pick puts a product on a community's shelf; for one that is there it replaces reason and rank.
+// Pick puts a product on a community's shelf; for one that is there it replaces what is given of reason and rank.
 // Codes: COMM_INVALID, COMM_NOT_FOUND, COMM_NOT_HOST, and those of Deps.Hosting and Deps.Products.
 func (s *Service) Pick(ctx context.Context, host, community string, in PickInput) (*Pick, error) {
-	in.Reason = strings.TrimSpace(in.Reason)
 	v := verdict{}
-	v.text("reason", in.Reason, MaxReason)
-	if in.Rank < 0 || in.Rank > MaxRank {
+	if in.Reason != nil {
+		in.Reason = new(*in.Reason)
+		v.text("reason", in.Reason, MaxReason)
+	}
+	if in.Rank != nil && (*in.Rank < 0 || *in.Rank > MaxRank) {
 		v.add("rank", "须在 0 到 1000000 之间 (0 to 1,000,000)")
 	}
 	if !id.Valid(in.Product) || len(in.Product) > 100 {
@@ -63,7 +64,9 @@ func (s *Service) Pick(ctx context.Context, host, community string, in PickInput
 		if !p.Shelved {
 			p.PickedAt = now
 		}
-		p.Community, p.Product, p.Shelved, p.Reason, p.Rank = community, in.Product, true, in.Reason, in.Rank
+		p.Community, p.Product, p.Shelved = community, in.Product, true
+		keep(&p.Reason, in.Reason)
+		keep(&p.Rank, in.Rank)
 		return nil
 	})
 	if err != nil {

@@ -93,7 +93,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*Community, error
 	return c, nil
 }
 
-// Edit replaces name, words and notice.
+// Edit changes those of name, words and notice that are given.
 // Codes: COMM_INVALID, COMM_NOT_FOUND, COMM_NOT_HOST.
 func (s *Service) Edit(ctx context.Context, in EditInput) (*Community, error) {
 	in, err := in.check()
@@ -101,10 +101,13 @@ func (s *Service) Edit(ctx context.Context, in EditInput) (*Community, error) {
 		return nil, err
 	}
 	c, err := s.change(ctx, in.Host, in.Community, func(c *Community) error {
-		if c.Name == in.Name && c.Words == in.Words && c.Notice == in.Notice {
+		name, words, notice := c.Name, c.Words, c.Notice
+		keep(&c.Name, in.Name)
+		keep(&c.Words, in.Words)
+		keep(&c.Notice, in.Notice)
+		if c.Name == name && c.Words == words && c.Notice == notice {
 			return errUnchanged
 		}
-		c.Name, c.Words, c.Notice = in.Name, in.Words, in.Notice
 		return nil
 	})
 	if err != nil {

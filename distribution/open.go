@@ -99,7 +99,7 @@ func (s *Service) Open(ctx context.Context, in OpenInput) (*Opened, error) {
 
 // record writes the touch with its event. Again tells that somebody else's call wrote it a moment before.
 func (s *Service) record(ctx context.Context, share *Share, in OpenInput, now time.Time) (t *Touch, again bool, err error) {
-	known, err := s.bonds.GetMany(ctx, []string{in.Visitor})
+	known, err := s.bonds.GetWhole(ctx, []string{in.Visitor})
 	if err != nil {
 		return nil, false, err
 	}

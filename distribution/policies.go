@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/text"
 )
 
 const maxPolicies = 1000
@@ -90,7 +90,8 @@ func (s *Service) RecallPolicy(ctx context.Context, version string, r Recall) er
 	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
 		return ErrPolicyOwn
 	}
-	if n := utf8.RuneCountInString(r.Why); n < 1 || n > 200 || !utf8.ValidString(r.Why) {
+	var ok bool
+	if r.Why, ok = text.Words(r.Why, 1, 200); !ok {
 		return ErrPolicyInvalid.With("why", "须为 1 到 200 个字 (1 to 200 characters)")
 	}
 	if !versionPattern.MatchString(version) {

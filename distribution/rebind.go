@@ -3,12 +3,11 @@ package distribution
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // RebindInput is a decision of staff about a bond.
@@ -34,8 +33,8 @@ func (in RebindInput) check() error {
 	flaw(!isID(in.Member), "member", notID)
 	flaw(in.To != "" && !isID(in.To), "to", notID)
 	flaw(!isID(in.By) || in.By == systemStaff, "by", notID)
-	n := utf8.RuneCountInString(in.Reason)
-	flaw(n < 1 || n > MaxReason || !utf8.ValidString(in.Reason), "reason", "须写明原因，最多 200 个字 (a reason of at most 200 characters)")
+	_, fine := text.Words(in.Reason, 1, MaxReason)
+	flaw(!fine, "reason", "须写明原因，最多 200 个字 (a reason of at most 200 characters)")
 	flaw(in.Key != "" && !id.ValidKey(in.Key), "key", "最多 80 个字符 (at most 80 characters)")
 	switch {
 	case !ok:
@@ -51,7 +50,7 @@ func (in RebindInput) check() error {
 // nobody.
 // Codes: DIST_INVALID, DIST_SELF, DIST_LOOP, DIST_KEY_REUSED.
 func (s *Service) Rebind(ctx context.Context, in RebindInput) (*Standing, error) {
-	in.Reason = strings.TrimSpace(in.Reason)
+	in.Reason = text.Plain(in.Reason)
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func (s *Service) audit(ctx context.Context, in RebindInput) (*rebind, error) {
 	if in.Key == "" {
 		a.ID = id.Derive("rebind of", in.Member, in.To, in.By, in.Reason, clock.Day(now))
 	}
-	found, err := s.rebinds.GetMany(ctx, []string{a.ID})
+	found, err := s.rebinds.GetWhole(ctx, []string{a.ID})
 	if err != nil {
 		return nil, err
 	}

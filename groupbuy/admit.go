@@ -28,6 +28,7 @@ type Admission struct {
 type Offer struct {
 	Host, Community string
 	Lines           []OfferLine
+	Pickup          []string // the pickup points it is for; none = every open one of the community
 }
 
 // OfferLine is one priced line.
@@ -172,7 +173,7 @@ func (s *Service) offer(ctx context.Context, a *Admission) (*Campaign, Offer, er
 	if a.Lines, err = tidyLines(a.Lines); err != nil {
 		return nil, Offer{}, err
 	}
-	offer := Offer{Host: c.Host, Community: c.Community, Lines: make([]OfferLine, len(a.Lines))}
+	offer := Offer{Host: c.Host, Community: c.Community, Pickup: slices.Clone(c.Pickup), Lines: make([]OfferLine, len(a.Lines))}
 	for i, line := range a.Lines {
 		it := c.item(line.SKU)
 		if it == nil {

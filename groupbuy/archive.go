@@ -24,7 +24,7 @@ func OpenArchive(ctx context.Context, store *docstore.Store) (*Archive, error) {
 
 // Doomed tells which of the campaigns will never take place, and since when; at most docstore.MaxLimit at once.
 func (a *Archive) Doomed(ctx context.Context, campaigns []string) (map[string]time.Time, error) {
-	found, err := a.campaigns.GetMany(ctx, campaigns)
+	found, err := a.campaigns.GetWhole(ctx, campaigns)
 	if err != nil {
 		return nil, wrap("doomed campaigns", err)
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -56,11 +54,13 @@ const (
 func (in *DraftInput) check(now time.Time) error {
 	bad := ErrInvalid
 	wrong := func(name, why string) { bad = bad.With(name, why) }
-	var ok bool
-	if in.Title, ok = text.Line(in.Title, 1, maxTitle); !ok {
+	title, ok := text.Line(in.Title, 1, maxTitle)
+	if in.Title = title; !ok {
 		wrong("title", "须为 1 至 60 个字 (1 to 60 characters)")
 	}
-	if utf8.RuneCountInString(in.Words) > maxWords || !plain(in.Words) {
+	words, ok := text.Words(in.Words, 0, maxWords)
+	blank := words == "" && in.Words != "" // only "" clears
+	if in.Words = words; !ok || blank {
 		wrong("words", "最多 2000 个字 (at most 2,000 characters)")
 	}
 	if !in.EndsAt.After(in.StartsAt) || in.EndsAt.Sub(in.StartsAt) > maxLength {
@@ -115,13 +115,6 @@ func (in *DraftInput) checkItems(wrong func(name, why string)) {
 			wrong(field+"total", "数值超出范围 (out of range)")
 		}
 	}
-}
-
-// plain refuses invalid UTF-8 and control characters but line breaks and tabs.
-func plain(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\t' || r == 0x7f
-	}) < 0
 }
 
 func (in *DraftInput) hash() string {
@@ -270,28 +263,50 @@ func (s *Service) checkPickup(ctx context.Context, community string, points []st
 	return nil
 }
 
-// Edit replaces what a draft or a scheduled campaign says; its host and community stay.
+const editTries = 5
+
+// Edit changes what a draft or a scheduled campaign says; its host and community stay. Change is given all that it says
+// and may be called again. Pickup points are looked up when they change, and at publishing.
 // Codes: GRP_NOT_FOUND, GRP_NOT_HOST, GRP_STATE, GRP_INVALID, GRP_GOODS,
 // GRP_PRICE_FLOOR.
-func (s *Service) Edit(ctx context.Context, host, campaign string, in DraftInput) (*Campaign, error) {
-	stored, err := s.run(ctx, host, campaign)
-	if err != nil {
-		return nil, err
+func (s *Service) Edit(ctx context.Context, host, campaign string, change func(*DraftInput)) (*Campaign, error) {
+	for range editTries {
+		stored, err := s.run(ctx, host, campaign)
+		if err != nil {
+			return nil, err
+		}
+		in := stored.input()
+		change(&in)
+		if c, err := s.edit(ctx, stored, in); !errors.Is(err, errMoved) {
+			return c, err
+		}
 	}
+	return nil, wrap("edit campaign", docstore.ErrContended)
+}
+
+// errMoved ends an edit of a campaign that somebody else has written meanwhile.
+var errMoved = errors.New("groupbuy: edited meanwhile")
+
+func (s *Service) edit(ctx context.Context, stored *Campaign, in DraftInput) (*Campaign, error) {
 	now := s.clock.Now()
 	if err := in.check(now); err != nil {
 		return nil, err
 	}
-	if err := s.checkPickup(ctx, stored.Community, in.Pickup); err != nil {
-		return nil, err
+	if !slices.Equal(in.Pickup, stored.Pickup) {
+		if err := s.checkPickup(ctx, stored.Community, in.Pickup); err != nil {
+			return nil, err
+		}
 	}
 	items, err := s.price(ctx, in.Items, false)
 	if err != nil {
 		return nil, err
 	}
-	return s.change(ctx, "edit", campaign, func(c *Campaign) error {
+	return s.change(ctx, "edit", stored.ID, func(c *Campaign) error {
 		if c.State == Scheduled && !now.Before(c.StartsAt) {
 			return ErrState // open in all but name
+		}
+		if c.Version != stored.Version {
+			return errMoved
 		}
 		if !c.move(moveEdit, now) {
 			return ErrState
@@ -328,7 +343,7 @@ func (s *Service) Copy(ctx context.Context, in CopyInput) (*Campaign, error) {
 func (c *Campaign) input() DraftInput {
 	in := DraftInput{
 		Host: c.Host, Community: c.Community, Title: c.Title, Words: c.Words, StartsAt: c.StartsAt, EndsAt: c.EndsAt,
-		PerPerson: c.PerPerson, MinSeats: c.MinSeats, MinUnits: c.MinUnits, Pickup: c.Pickup,
+		PerPerson: c.PerPerson, MinSeats: c.MinSeats, MinUnits: c.MinUnits, Pickup: slices.Clone(c.Pickup),
 	}
 	for _, it := range c.Items {
 		in.Items = append(in.Items, ItemInput{SKU: it.SKU, Price: it.Own, PerPerson: it.PerPerson, Total: it.Total})

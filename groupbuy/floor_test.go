@@ -36,7 +36,7 @@ func TestNoPriceBelowTheBrandsFloorIsDraftedEditedPublishedOrCopied(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = m.Edit(t.Context(), "li", c.ID, ask(5999))
+	_, err = m.Edit(t.Context(), "li", c.ID, func(in *DraftInput) { *in = ask(5999) })
 	refused("edit", err)
 	floor(6800) // the brand raises its floor before the host publishes
 	_, err = m.Publish(t.Context(), "li", c.ID)

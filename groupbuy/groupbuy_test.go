@@ -454,7 +454,10 @@ func TestOnlyItsHostMayTouchACampaign(t *testing.T) {
 	draft := must[*Campaign](t)(m.Draft(ctx, m.input()))
 	open := m.open(t, func(in *DraftInput) { in.Key = "k2" })
 	for name, do := range map[string]func(id string) error{
-		"edit":    func(id string) error { _, err := m.Edit(ctx, "wang", id, m.input()); return err },
+		"edit": func(id string) error {
+			_, err := m.Edit(ctx, "wang", id, func(in *DraftInput) { *in = m.input() })
+			return err
+		},
 		"publish": func(id string) error { _, err := m.Publish(ctx, "wang", id); return err },
 		"close":   func(id string) error { _, err := m.CloseEarly(ctx, "wang", id); return err },
 		"cancel":  func(id string) error { _, err := m.Cancel(ctx, "wang", id, "x"); return err },

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/text"
 )
 
 // Publish shows a draft to its community: as a preview, or at once open if its start has come. Publishing again
@@ -24,6 +24,9 @@ func (s *Service) Publish(ctx context.Context, host, campaign string) (*Campaign
 		return nil, ErrState
 	}
 	if err := s.requireHost(ctx, c.Community, host); err != nil {
+		return nil, err
+	}
+	if err := s.checkPickup(ctx, c.Community, c.Pickup); err != nil { // one may have been closed since
 		return nil, err
 	}
 	items, err := s.price(ctx, c.input().Items, true)
@@ -75,7 +78,8 @@ func (s *Service) Cancel(ctx context.Context, host, campaign, reason string) (*C
 	if _, err := s.run(ctx, host, campaign); err != nil {
 		return nil, err
 	}
-	if n := utf8.RuneCountInString(reason); n < 1 || n > 200 || !plain(reason) {
+	reason, ok := text.Words(reason, 1, 200)
+	if !ok {
 		return nil, ErrInvalid.With("reason", "须为 1 至 200 个字 (1 to 200 characters)")
 	}
 	now := s.clock.Now()

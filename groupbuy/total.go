@@ -34,7 +34,7 @@ func (s *Service) look(ctx context.Context, c *Campaign, it *Item) (allotted, er
 		for k := range ids {
 			ids[k] = allotmentID(c.ID, it, k)
 		}
-		found, err := s.allotments.GetMany(ctx, ids)
+		found, err := s.allotments.GetWhole(ctx, ids)
 		if err != nil {
 			return nil, err
 		}

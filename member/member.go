@@ -4,11 +4,10 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // Member is a person known to the brand.
@@ -101,11 +100,14 @@ const (
 )
 
 func (e ProfileEdit) check() (ProfileEdit, error) {
-	e.Nickname, e.Avatar = strings.TrimSpace(e.Nickname), strings.TrimSpace(e.Avatar)
+	e.Avatar = strings.TrimSpace(e.Avatar)
 	bad := ErrProfileInvalid
 	refused := false
-	if why := nicknameFlaw(e.Nickname); why != "" {
-		bad, refused = bad.With("nickname", why), true
+	if e.Nickname != "" {
+		var ok bool
+		if e.Nickname, ok = text.Line(e.Nickname, 1, MaxNickname); !ok {
+			bad, refused = bad.With("nickname", "须为 1 到 20 个看得见的字 (1 to 20 visible characters)"), true
+		}
 	}
 	if why := avatarFlaw(e.Avatar); why != "" {
 		bad, refused = bad.With("avatar", why), true
@@ -114,19 +116,6 @@ func (e ProfileEdit) check() (ProfileEdit, error) {
 		return e, bad
 	}
 	return e, nil
-}
-
-func nicknameFlaw(name string) string {
-	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxNickname {
-		return "最多 20 个字 (at most 20 characters)"
-	}
-	for _, r := range name {
-		// A zero-width joiner builds emoji; every other invisible character only serves to deceive.
-		if r != '\u200d' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029') {
-			return "不能含有不可见字符 (no invisible characters)"
-		}
-	}
-	return ""
 }
 
 func avatarFlaw(avatar string) string {

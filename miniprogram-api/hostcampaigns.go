@@ -37,7 +37,49 @@ type draftInput struct {
 type editCampaignInput struct {
 	edge.Keyed
 	CampaignPath
-	Body draftBody
+	Body editBody
+}
+
+// editBody changes what it has; the rest stays.
+type editBody struct {
+	Title     *string      `json:"title,omitempty" minLength:"1" maxLength:"240" nullable:"false" doc:"不填则不改，以下各项相同"`
+	Words     *string      `json:"words,omitempty" maxLength:"8000" nullable:"false" doc:"空文本为清除"`
+	Items     *[]itemInput `json:"items,omitempty" minItems:"1" maxItems:"100" nullable:"false" doc:"整个列表"`
+	StartsAt  *time.Time   `json:"starts_at,omitempty" nullable:"false"`
+	EndsAt    *time.Time   `json:"ends_at,omitempty" nullable:"false"`
+	PerPerson *int64       `json:"per_person,omitempty" minimum:"0" maximum:"1000000" nullable:"false" doc:"0 为不限"`
+	MinSeats  *int64       `json:"min_seats,omitempty" minimum:"0" maximum:"100000" nullable:"false"`
+	MinUnits  *int64       `json:"min_units,omitempty" minimum:"0" maximum:"1000000" nullable:"false"`
+	Pickup    *[]string    `json:"pickup,omitempty" maxItems:"50" nullable:"false" doc:"整个列表；空列表为社群所有营业的自提点"`
+}
+
+func (b *editBody) onto(in *groupbuy.DraftInput) {
+	keep(&in.Title, b.Title)
+	keep(&in.Words, b.Words)
+	keep(&in.StartsAt, b.StartsAt)
+	keep(&in.EndsAt, b.EndsAt)
+	keep(&in.PerPerson, b.PerPerson)
+	keep(&in.MinSeats, b.MinSeats)
+	keep(&in.MinUnits, b.MinUnits)
+	keep(&in.Pickup, b.Pickup)
+	if b.Items != nil {
+		in.Items = itemsOf(*b.Items)
+	}
+}
+
+// keep puts a value in its place when one was sent.
+func keep[T any](place, sent *T) {
+	if sent != nil {
+		*place = *sent
+	}
+}
+
+func itemsOf(sent []itemInput) []groupbuy.ItemInput {
+	items := make([]groupbuy.ItemInput, len(sent))
+	for i, it := range sent {
+		items[i] = groupbuy.ItemInput{SKU: it.SKU, Price: it.Price, PerPerson: it.PerPerson, Total: it.Total}
+	}
+	return items
 }
 
 type campaignWrite struct {
@@ -87,11 +129,10 @@ func (a *API) declareHostCampaigns() {
 		ID: "edit-campaign", Method: "PUT", Path: "/v1/host/campaigns/{campaign}", Tag: "团长 · 接龙", Summary: "修改草稿或预告",
 		Recorded: true,
 	}, func(ctx context.Context, in *editCampaignInput) (*campaignOutput, error) {
-		c, err := a.hostedCampaign(ctx, in.Campaign)
-		if err != nil {
+		if _, err := a.hostedCampaign(ctx, in.Campaign); err != nil {
 			return nil, err
 		}
-		return a.showCampaign(ctx)(a.campaigns.Edit(ctx, memberOf(ctx), in.Campaign, in.Body.of(memberOf(ctx), c.Community, in.Key)))
+		return a.showCampaign(ctx)(a.campaigns.Edit(ctx, memberOf(ctx), in.Campaign, in.Body.onto))
 	})
 	a.declareCampaignMoves()
 }
@@ -125,14 +166,11 @@ func (a *API) declareCampaignMoves() {
 }
 
 func (b *draftBody) of(host, communityID, key string) groupbuy.DraftInput {
-	in := groupbuy.DraftInput{
+	return groupbuy.DraftInput{
 		Key: key, Host: host, Community: communityID, Title: b.Title, Words: b.Words, StartsAt: b.StartsAt, EndsAt: b.EndsAt,
 		PerPerson: b.PerPerson, MinSeats: b.MinSeats, MinUnits: b.MinUnits, Pickup: b.Pickup,
+		Items: itemsOf(b.Items),
 	}
-	for _, i := range b.Items {
-		in.Items = append(in.Items, groupbuy.ItemInput{SKU: i.SKU, Price: i.Price, PerPerson: i.PerPerson, Total: i.Total})
-	}
-	return in
 }
 
 // hostedCampaign is a campaign of the caller; somebody else's does not exist.

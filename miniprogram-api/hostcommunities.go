@@ -28,9 +28,9 @@ type editCommunityInput struct {
 	edge.Keyed
 	CommunityPath
 	Body struct {
-		Name   string `json:"name" minLength:"1" maxLength:"120"`
-		Words  string `json:"words,omitempty" maxLength:"2000"`
-		Notice string `json:"notice,omitempty" maxLength:"2000" doc:"公告"`
+		Name   *string `json:"name,omitempty" minLength:"1" maxLength:"120" nullable:"false" doc:"不填则不改"`
+		Words  *string `json:"words,omitempty" maxLength:"2000" nullable:"false" doc:"不填则不改，空文本为清除"`
+		Notice *string `json:"notice,omitempty" maxLength:"2000" nullable:"false" doc:"公告；不填则不改，空文本为清除"`
 	}
 }
 
@@ -74,8 +74,8 @@ type pickInput struct {
 	CommunityPath
 	Product string `path:"product" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9:_.@|-]+$"`
 	Body    struct {
-		Reason string `json:"reason,omitempty" maxLength:"800" doc:"为什么推荐给这些人"`
-		Rank   int    `json:"rank,omitempty" minimum:"0" maximum:"1000000" doc:"小的在前"`
+		Reason *string `json:"reason,omitempty" maxLength:"800" nullable:"false" doc:"为什么推荐给这些人；不填则不改，空文本为清除"`
+		Rank   *int    `json:"rank,omitempty" minimum:"0" maximum:"1000000" nullable:"false" doc:"小的在前；不填则不改"`
 	}
 }
 

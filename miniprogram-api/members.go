@@ -44,7 +44,7 @@ type profileOutput struct{ Body profile }
 type profileInput struct {
 	edge.Keyed
 	Body struct {
-		Nickname string `json:"nickname,omitempty" maxLength:"80" doc:"不填则不改"`
+		Nickname string `json:"nickname,omitempty" minLength:"1" maxLength:"80" doc:"不填则不改"`
 		Avatar   string `json:"avatar,omitempty" maxLength:"500" doc:"https 地址；不填则不改"`
 	}
 }

@@ -80,11 +80,11 @@ func (in *RefundInput) check() error {
 	if !validKey(in.Key) {
 		return ErrBadInput.With("key", "幂等键无效 / the idempotency key is not valid")
 	}
-	return checkRefund(in.Reason, in.Lines)
+	return checkRefund(&in.Reason, in.Lines)
 }
 
-func checkRefund(reason string, lines []RefundLine) error {
-	if reason == "" || !validText(reason, MaxReason) {
+func checkRefund(reason *string, lines []RefundLine) error {
+	if !clean(reason, 1, MaxReason) {
 		return ErrBadInput.With("reason", "请填写 80 字以内的原因 / a reason of at most 80 characters is needed")
 	}
 	if len(lines) > MaxLines {
@@ -216,7 +216,7 @@ func (o *Order) release(r *Refund, by string, onWord bool, now time.Time) error 
 // Words, at most 80 characters, tell the member why. Repeating is harmless. Errors: ErrNotFound, ErrOwnOrder, ErrBadInput,
 // ErrRefundNotFound, ErrHostPaused, ErrBrandDecides, ErrWrongState when it was let go.
 func (s *Service) RefuseRefund(ctx context.Context, host, order, number, words string) (Refund, error) {
-	if err := checkWords(words); err != nil {
+	if err := checkWords(&words); err != nil {
 		return Refund{}, err
 	}
 	_, err := s.GetHosted(ctx, host, order)
@@ -237,8 +237,8 @@ func (s *Service) RefuseRefund(ctx context.Context, host, order, number, words s
 	})
 }
 
-func checkWords(words string) error {
-	if words == "" || !validText(words, MaxReason) {
+func checkWords(words *string) error {
+	if !clean(words, 1, MaxReason) {
 		return ErrBadInput.With("words", "请填写 80 字以内的说明 / words of at most 80 characters are needed")
 	}
 	return nil

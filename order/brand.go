@@ -48,7 +48,7 @@ func (s *Service) DecideForBrand(ctx context.Context, d BrandDecision) (Refund, 
 		return Refund{}, ErrBadInput.With("by", "须说明由谁决定 / who decided is missing")
 	}
 	if !d.Release {
-		if err := checkWords(d.Words); err != nil {
+		if err := checkWords(&d.Words); err != nil {
 			return Refund{}, err
 		}
 	}

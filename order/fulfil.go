@@ -29,7 +29,7 @@ func (in ShipInput) check() error {
 	if in.Kind == ShipExpress && (in.Company == "" || in.Tracking == "") {
 		return ErrBadInput.With("tracking", "快递需要公司和单号 / express needs a company and a tracking number")
 	}
-	if !validText(in.Company, 40) || strings.ContainsAny(in.Company, "\r\n\t") {
+	if !clean(&in.Company, 0, 40) || strings.ContainsAny(in.Company, "\r\n\t") {
 		return ErrBadInput.With("company", "快递公司无效 / the company is not valid")
 	}
 	if in.Tracking != "" && (!validKey(in.Tracking) || len(in.Tracking) > 40) {

@@ -50,7 +50,7 @@ func (s *Service) Quote(ctx context.Context, in QuoteInput) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	pickup, err := s.pickup(ctx, offer.Community, in.Pickup)
+	pickup, err := s.pickup(ctx, offer, in.Pickup)
 	if err != nil {
 		return Quote{}, err
 	}
@@ -160,7 +160,7 @@ func (s *Service) claim(ctx context.Context, o *Order, c *claims) error {
 	if o.Lines, o.Amount, err = price(in.Lines, offer); err != nil {
 		return err
 	}
-	if o.Pickup, err = s.pickup(ctx, offer.Community, in.Pickup); err != nil {
+	if o.Pickup, err = s.pickup(ctx, offer, in.Pickup); err != nil {
 		return err
 	}
 	if o.Grade, err = s.deps.Pickups.Grade(ctx, offer.Host); err != nil {
@@ -199,11 +199,15 @@ func refused(err error) bool {
 	return f != nil && f.Kind != fault.Internal && f.Kind != fault.Unavailable
 }
 
-func (s *Service) pickup(ctx context.Context, community, point string) (*Pickup, error) {
+// pickup looks the chosen point up: an open one of the community that the campaign is for. Errors: ErrUnknownPickup.
+func (s *Service) pickup(ctx context.Context, offer Offer, point string) (*Pickup, error) {
 	if point == "" {
 		return nil, nil //nolint:nilnil // none was chosen
 	}
-	found, err := s.deps.Pickups.PickupPoint(ctx, community, point)
+	if len(offer.Pickup) > 0 && !slices.Contains(offer.Pickup, point) {
+		return nil, ErrUnknownPickup
+	}
+	found, err := s.deps.Pickups.PickupPoint(ctx, offer.Community, point)
 	if err != nil {
 		return nil, pickupFault(err)
 	}

@@ -39,6 +39,7 @@ type Wish struct {
 type Offer struct {
 	Host, Community string
 	Lines           []OfferLine
+	Pickup          []string // the pickup points it is for; none = every open one of the community
 }
 
 // OfferLine is one priced line.

@@ -44,7 +44,7 @@ func (a *Archive) Many(ctx context.Context, orders []string) (map[string]*Order,
 	if len(orders) > docstore.MaxLimit {
 		return nil, ErrBadInput.With("orders", "一次查询过多 / too many at once")
 	}
-	found, err := a.orders.GetMany(ctx, orders)
+	found, err := a.orders.GetWhole(ctx, orders)
 	if err != nil {
 		return nil, fmt.Errorf("load orders: %w", err)
 	}

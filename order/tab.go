@@ -151,7 +151,7 @@ func (s *Service) over(ctx context.Context, tab *Tab) (map[string]bool, error) {
 	for _, e := range tab.Open {
 		ids = append(ids, e.Order)
 	}
-	found, err := s.orders.GetMany(ctx, ids)
+	found, err := s.orders.GetWhole(ctx, ids)
 	over := make(map[string]bool, len(found))
 	for id, o := range found {
 		over[id] = o.State != StatePlaced && o.State != StateClosing

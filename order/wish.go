@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"guanxi/internal/fault"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
+	"guanxi/internal/text"
 )
 
 // Limits of an order.
@@ -47,7 +45,7 @@ func (in *PlaceInput) check() error {
 	if in.Share != "" && !id.Valid(in.Share) {
 		return ErrBadInput.With("share", "分享编号无效 / the share id is not valid")
 	}
-	if !validText(in.Note, MaxNote) {
+	if !clean(&in.Note, 0, MaxNote) {
 		return ErrBadInput.With("note", "备注过长或含有无效字符 / the note is too long or not valid text")
 	}
 	return checkLines(in.Lines)
@@ -127,18 +125,16 @@ func validKey(key string) bool {
 	return id.ValidKey(key)
 }
 
-// validText accepts text of at most limit characters without control characters other than line ends.
-func validText(text string, limit int) bool {
-	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > limit {
-		return false
-	}
-	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' })
+// clean brings what somebody wrote into its one form and tells whether it is a text of least to most characters.
+func clean(words *string, least, most int) (ok bool) {
+	*words, ok = text.Words(*words, least, most)
+	return ok
 }
 
 // cut shortens text to at most limit characters.
-func cut(text string, limit int) string {
-	if runes := []rune(text); len(runes) > limit {
+func cut(words string, limit int) string {
+	if runes := []rune(words); len(runes) > limit {
 		return string(runes[:limit-1]) + "…"
 	}
-	return text
+	return words
 }

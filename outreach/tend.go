@@ -73,7 +73,7 @@ func (s *Service) prepare(ctx context.Context, n *Notice) (openID string, why Re
 	if !s.clock.Now().Before(n.Until) {
 		return "", TooLate, nil
 	}
-	over, err := s.notices.GetMany(ctx, n.overtaking())
+	over, err := s.notices.GetWhole(ctx, n.overtaking())
 	if err != nil {
 		return "", "", wrap("what overtakes "+n.ID, err)
 	}

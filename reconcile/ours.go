@@ -53,7 +53,7 @@ func (m *matching) straysOf(ctx context.Context, lines []Line) (map[string]*stra
 			ids = append(ids, strayID(m.run.Statement.home(), l.Move, l.Number))
 		}
 	}
-	return m.s.strays.GetMany(ctx, ids)
+	return m.s.strays.GetWhole(ctx, ids)
 }
 
 // reverse streams what our books have of the day and asks the bill for it; on the way it learns which numbers the
@@ -152,7 +152,7 @@ func (m *matching) missing(ctx context.Context, facts []Fact) error {
 	for i, f := range facts {
 		ids[i] = strayID(m.run.Statement.home(), f.Move, f.Number)
 	}
-	strays, err := m.s.strays.GetMany(ctx, ids)
+	strays, err := m.s.strays.GetWhole(ctx, ids)
 	if err != nil {
 		return err
 	}

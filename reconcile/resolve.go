@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/text"
 )
 
 // Resolution is a person's explanation of a difference.
@@ -26,11 +25,13 @@ const (
 )
 
 func (in Resolution) check() (Resolution, error) {
-	in.By, in.Words, in.Link = strings.TrimSpace(in.By), strings.TrimSpace(in.Words), strings.TrimSpace(in.Link)
+	var ok bool
+	in.Words, ok = text.Words(in.Words, 1, MaxWords)
+	in.By, in.Link = text.Plain(in.By), text.Plain(in.Link)
 	switch {
 	case in.By == "" || len(in.By) > 100:
 		return in, ErrInvalid.With("by", "须写明处理人 (who resolves it)")
-	case in.Words == "" || utf8.RuneCountInString(in.Words) > MaxWords:
+	case !ok:
 		return in, ErrInvalid.With("words", "须填写说明，最多 500 字 (an explanation of at most 500 characters)")
 	case len(in.Link) > MaxLink:
 		return in, ErrInvalid.With("link", "链接过长 (the link is too long)")

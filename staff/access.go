@@ -149,7 +149,7 @@ func (s *Service) MemberOf(ctx context.Context, operator string) (string, error)
 // Codes: STF_DRAFT_OWN, STF_COOLING.
 func (s *Service) MayCheck(ctx context.Context, checker string, makers ...string) error {
 	ids := slices.DeleteFunc(append([]string{checker}, makers...), func(one string) bool { return !id.Valid(one) })
-	found, err := s.operators.GetMany(ctx, ids)
+	found, err := s.operators.GetWhole(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("staff may check: %w", err)
 	}

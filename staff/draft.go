@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // DraftState is where a draft stands.
@@ -62,10 +62,10 @@ var errSame = errors.New("staff: done already")
 
 // WriteDraft stores a draft. Codes: STF_DRAFT_INVALID, STF_DRAFT_CONFLICT.
 func (s *Service) WriteDraft(ctx context.Context, in DraftInput) (*Draft, error) {
-	in.Title = strings.TrimSpace(in.Title)
-	n := utf8.RuneCountInString(in.Title)
-	if in.Key == "" || in.Maker == "" || in.Kind == "" || n < 1 || n > maxTitle || in.Content == "" || len(in.Content) > maxContent ||
-		!utf8.ValidString(in.Title+in.Content) {
+	var ok bool
+	in.Title, ok = text.Line(in.Title, 1, maxTitle)
+	if in.Key == "" || in.Maker == "" || in.Kind == "" || !ok || in.Content == "" || len(in.Content) > maxContent ||
+		!utf8.ValidString(in.Content) {
 		return nil, ErrDraftInvalid
 	}
 	d := &Draft{
@@ -158,7 +158,7 @@ func (s *Service) DropDraft(ctx context.Context, draft, by, why string) (*Draft,
 		if d.State == DraftDropped && d.Checker == by {
 			return errSame
 		}
-		d.Checker, d.CheckedAt, d.Why = by, now, cut(strings.TrimSpace(why))
+		d.Checker, d.CheckedAt, d.Why = by, now, cut(text.Plain(why))
 		return nil
 	})
 }

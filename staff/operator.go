@@ -8,6 +8,7 @@ import (
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // System acts where no operator does: on the command line of the machine itself.
@@ -106,11 +107,8 @@ func cleanLogin(text string) (string, bool) {
 	return text, true
 }
 
-func cleanName(text string) (string, bool) {
-	text = strings.TrimSpace(text)
-	n := utf8.RuneCountInString(text)
-	ok := utf8.ValidString(text) && n >= 1 && n <= 40 && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
-	return text, ok
+func cleanName(name string) (string, bool) {
+	return text.Line(name, 1, 40)
 }
 
 func cleanRoles(roles []Role) ([]Role, bool) {

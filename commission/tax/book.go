@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/text"
 )
 
 const maxTables = 1000
@@ -117,7 +117,8 @@ func (b *Book) Recall(ctx context.Context, number int, r Recall) (*Table, error)
 	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
 		return nil, ErrTableOwn
 	}
-	if n := utf8.RuneCountInString(r.Why); n < 1 || n > maxSource || !utf8.ValidString(r.Why) {
+	var ok bool
+	if r.Why, ok = text.Words(r.Why, 1, maxSource); !ok {
 		return nil, ErrBadTable.With("why", "原因必填且不超过 200 字 / the reason is required, at most 200 characters")
 	}
 	r.At = b.clock.Now()

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
+	"guanxi/internal/text"
 )
 
 // Deps is what a Service works with; both are required.
@@ -64,11 +62,11 @@ type ApplyInput struct {
 // Apply asks the brand; asking again while it waits replaces the words.
 // Codes: HST_INVALID, HST_STATE (approved, revoked or carried: nothing to apply for).
 func (s *Service) Apply(ctx context.Context, in ApplyInput) (*Hosting, error) {
-	in.Words = strings.TrimSpace(in.Words)
 	if !id.Valid(in.Member) || len(in.Member) > 100 {
 		return nil, ErrInvalid.With("member", "无法识别 (not an id)")
 	}
-	if !text(in.Words, MaxWords) {
+	var ok bool
+	if in.Words, ok = text.Words(in.Words, 1, MaxWords); !ok {
 		return nil, ErrInvalid.With("words", "须为 1 到 500 个字 (1 to 500 characters)")
 	}
 	return s.change(ctx, in.Member, func(h *Hosting) error {
@@ -92,7 +90,6 @@ type Decision struct {
 // Decide carries out a step of staff; deciding the same again changes nothing. It counts at once, for orders placed from
 // now on. Codes: HST_NOT_FOUND, HST_INVALID, HST_STATE, HST_OWN.
 func (s *Service) Decide(ctx context.Context, d Decision) (*Hosting, error) {
-	d.Reason = strings.TrimSpace(d.Reason)
 	switch d.Step {
 	case StepApprove, StepRefuse, StepRevoke, StepReinstate:
 	default:
@@ -101,7 +98,8 @@ func (s *Service) Decide(ctx context.Context, d Decision) (*Hosting, error) {
 	if d.By == "" || !id.Valid(d.By) {
 		return nil, ErrInvalid.With("by", "须说明由谁决定 (who decided is missing)")
 	}
-	if !text(d.Reason, MaxReason) {
+	var ok bool
+	if d.Reason, ok = text.Words(d.Reason, 1, MaxReason); !ok {
 		return nil, ErrInvalid.With("reason", "须为 1 到 200 个字 (1 to 200 characters)")
 	}
 	if d.By == d.Member {
@@ -231,12 +229,4 @@ func wrap(what string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("hosting %s: %w", what, err)
-}
-
-// text accepts 1 to most visible characters and line ends.
-func text(s string, most int) bool {
-	n := utf8.RuneCountInString(s)
-	return n >= 1 && n <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
-	})
 }

@@ -101,7 +101,7 @@ func TestHostsFromBeforeTheRuleAreNotCutOff(t *testing.T) {
 	if _, err := w.Communities.Create(t.Context(), community.CreateInput{Host: "old-host", Key: "new", Name: "新的"}); !errors.Is(err, hosting.ErrUnderReview) {
 		t.Errorf("something new: %v", err)
 	}
-	_, err = w.Communities.Edit(t.Context(), community.EditInput{Host: "old-host", Community: first.ID, Name: "老团", Notice: "周三到货"})
+	_, err = w.Communities.Edit(t.Context(), community.EditInput{Host: "old-host", Community: first.ID, Name: new("老团"), Notice: new("周三到货")})
 	if err != nil {
 		t.Error(err)
 	}

@@ -64,7 +64,7 @@ func admission(a order.Admission) groupbuy.Admission {
 }
 
 func offered(o groupbuy.Offer) order.Offer {
-	out := order.Offer{Host: o.Host, Community: o.Community}
+	out := order.Offer{Host: o.Host, Community: o.Community, Pickup: o.Pickup}
 	for _, l := range o.Lines {
 		out.Lines = append(out.Lines, order.OfferLine{
 			SKU: l.SKU, Product: l.Product, Name: l.Name, Units: l.Units, Price: l.Price, Cost: l.Cost, Category: l.Category,

@@ -202,7 +202,7 @@ func (w *walker) tell(ctx context.Context, stories []*story) error {
 			ids = append(ids, s.order)
 		}
 	}
-	settlements, err := w.settlements.GetMany(ctx, ids)
+	settlements, err := w.settlements.GetWhole(ctx, ids)
 	if err != nil {
 		return err
 	}

@@ -194,7 +194,7 @@ func (s *seeder) openCommunity(ctx context.Context, p *place, c sampleCommunity)
 	}
 	p.id = made.ID
 	_, err = s.app.Communities.Edit(ctx, community.EditInput{
-		Host: p.host.member, Community: p.id, Name: c.Name, Words: c.Words, Notice: c.Notice,
+		Host: p.host.member, Community: p.id, Name: &c.Name, Words: &c.Words, Notice: &c.Notice,
 	})
 	if err != nil {
 		return err
@@ -210,7 +210,7 @@ func (s *seeder) openCommunity(ctx context.Context, p *place, c sampleCommunity)
 	}
 	for i, pick := range c.Picks {
 		_, err := s.app.Communities.Pick(ctx, p.host.member, p.id, community.PickInput{
-			Product: s.products[pick.Product], Reason: pick.Reason, Rank: (i + 1) * 10,
+			Product: s.products[pick.Product], Reason: &pick.Reason, Rank: new((i + 1) * 10),
 		})
 		if err != nil {
 			return err

@@ -68,6 +68,15 @@ func (c *Collection[T]) Get(ctx context.Context, docID string) (*T, error) {
 
 // GetMany loads the documents that exist, keyed by id. Those that cannot be read are left out and noted (Store.Unreadable).
 func (c *Collection[T]) GetMany(ctx context.Context, ids []string) (map[string]*T, error) {
+	return c.getMany(ctx, ids, false)
+}
+
+// GetWhole is GetMany for who decides by absence: a document that is there and cannot be read is ErrUnreadable.
+func (c *Collection[T]) GetWhole(ctx context.Context, ids []string) (map[string]*T, error) {
+	return c.getMany(ctx, ids, true)
+}
+
+func (c *Collection[T]) getMany(ctx context.Context, ids []string, whole bool) (map[string]*T, error) {
 	found := make(map[string]*T, len(ids))
 	for len(ids) > 0 {
 		n := min(len(ids), 500)
@@ -79,6 +88,9 @@ func (c *Collection[T]) GetMany(ctx context.Context, ids []string) (map[string]*
 			doc, err := c.decode(r.ID, r.Body)
 			if err != nil {
 				c.store.note(c.spec.Name, r.ID, err)
+				if whole {
+					return nil, c.fail("get many", r.ID, err)
+				}
 				continue
 			}
 			found[r.ID] = doc

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
+	"guanxi/internal/text"
 	"guanxi/staff"
 )
 
@@ -205,9 +205,11 @@ type Word struct {
 }
 
 func (w *Word) check() error {
-	w.Words, w.Link = strings.TrimSpace(w.Words), strings.TrimSpace(w.Link)
+	var ok bool
+	w.Words, ok = text.Words(w.Words, 1, MaxWords)
+	w.Link = text.Plain(w.Link)
 	switch {
-	case w.Words == "" || utf8.RuneCountInString(w.Words) > MaxWords || !utf8.ValidString(w.Words):
+	case !ok:
 		return ErrInvalid.With("words", "须填写说明，最多 500 字 (an explanation of at most 500 characters)")
 	case len(w.Link) > MaxLink:
 		return ErrInvalid.With("link", "链接过长 (the link is too long)")
