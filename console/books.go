@@ -94,8 +94,8 @@ type FilingLine struct {
 }
 
 type filingView struct {
+	taxAs
 	Member         string    `json:"member"`
-	Kind           tax.Kind  `json:"kind"`
 	Named          bool      `json:"named" doc:"已登记真实姓名"`
 	Period         string    `json:"period"`
 	Item           string    `json:"item" doc:"所得项目"`
@@ -103,6 +103,8 @@ type filingView struct {
 	Tax            money.Fen `json:"tax_fen"`
 	YearIncome     money.Fen `json:"year_income_fen"`
 	YearTax        money.Fen `json:"year_tax_fen"`
+	Opening        money.Fen `json:"opening_fen,omitempty" doc:"累计预扣的期初收入，不在 year_income_fen 内"`
+	OpeningTax     money.Fen `json:"opening_tax_fen,omitempty"`
 	Corrections    money.Fen `json:"corrections_fen" doc:"退回的以前年度收入，应更正当年申报"`
 	CorrectionsTax money.Fen `json:"corrections_tax_fen"`
 	Entries        []string  `json:"entries"`
@@ -167,7 +169,7 @@ func (c *Console) declareExports() {
 	})
 	room.Export(c.room, edge.Operation{
 		ID: "export-filing", Method: "GET", Path: "/console/api/tax/filing", Tag: tagExports,
-		Summary: "某月扣缴申报明细，每行一人", Permission: string(staff.ExportRead), Weight: 8, Patience: longPatience,
+		Summary: "某月扣缴申报明细，每人按付款时的类型与计税方式各一行", Permission: string(staff.ExportRead), Weight: 8, Patience: longPatience,
 	}, func(ctx context.Context, in *filingInput, send func(FilingLine) error) error {
 		return c.payouts.Filing(ctx, in.Year, in.Month, func(r tax.FilingRow) error { return send(FilingLine{Row: viewFiling(r)}) })
 	})
@@ -175,8 +177,9 @@ func (c *Console) declareExports() {
 
 func viewFiling(r tax.FilingRow) *filingView {
 	return &filingView{
-		Member: r.Member, Kind: r.Kind, Named: r.RealName != "", Period: r.Period, Item: r.Item, Income: r.Income, Tax: r.Tax,
-		YearIncome: r.YearIncome, YearTax: r.YearTax, Corrections: r.Corrections, CorrectionsTax: r.CorrectionsTax,
+		taxAs: viewTaxAs(r.Kind, r.Regime), Member: r.Member, Named: r.RealName != "", Period: r.Period, Item: r.Item, Income: r.Income, Tax: r.Tax,
+		YearIncome: r.YearIncome, YearTax: r.YearTax, Opening: r.Opening, OpeningTax: r.OpeningTax,
+		Corrections: r.Corrections, CorrectionsTax: r.CorrectionsTax,
 		Entries: append(append([]string{}, r.Entries...), r.CorrectionEntries...),
 	}
 }

@@ -102,6 +102,7 @@ func (c *Console) declare() {
 	c.declareWorkList()
 	c.declareTaxTables()
 	c.declareTaxDrafts()
+	c.declareTaxOpenings()
 	c.declareAdjustments()
 	c.declareDisputes()
 	c.declarePeriods()

@@ -63,6 +63,8 @@ type Payouts interface {
 	DeclareLost(ctx context.Context, in withdrawal.ReviewInput) (*withdrawal.Withdrawal, error)
 	CountState(ctx context.Context, in withdrawal.State, limit int) (int, error)
 	Payee(ctx context.Context, member string) (*withdrawal.Payee, error)
+	CheckOpening(in withdrawal.OpeningInput) error
+	SetOpening(ctx context.Context, in withdrawal.OpeningInput) error
 	SetKind(ctx context.Context, in withdrawal.KindInput) (p *withdrawal.Payee, was tax.Kind, err error)
 	TaxStatement(ctx context.Context, member string, year, month int) (tax.Statement, error)
 	Filing(ctx context.Context, year, month int, visit func(tax.FilingRow) error) error

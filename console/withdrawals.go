@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -116,12 +117,34 @@ type taxSumView struct {
 }
 
 type taxLineView struct {
-	At     time.Time  `json:"at"`
-	Number string     `json:"number"`
-	What   string     `json:"what"`
-	PaidAt time.Time  `json:"paid_at"`
-	Table  int        `json:"table"`
-	Sum    taxSumView `json:"sum"`
+	At     time.Time `json:"at"`
+	Number string    `json:"number"`
+	What   string    `json:"what"`
+	PaidAt time.Time `json:"paid_at"`
+	Table  int       `json:"table"`
+	taxAs
+	Carried money.Fen  `json:"carried_fen,omitempty" doc:"应预扣而超过本次付款额的部分，留待以后付款时预扣"`
+	Sum     taxSumView `json:"sum"`
+}
+
+// taxAs is what somebody was when paid.
+type taxAs struct {
+	Kind   tax.Kind `json:"kind" enum:"resident,business,foreign,unknown" doc:"付款时的收款人类型；unknown：早期付款没有记录，须人工核实"`
+	Regime tax.Mode `json:"regime,omitempty" enum:"off,per-payment,cumulative" doc:"付款时的计税方式；类型不明时没有"`
+}
+
+func viewTaxAs(k tax.Kind, regime tax.Mode) taxAs { return taxAs{cmp.Or(k, "unknown"), regime} }
+
+type taxKindView struct {
+	taxAs
+	Sum taxSumView `json:"sum"`
+}
+
+type taxOpeningView struct {
+	Kind  tax.Kind  `json:"kind" enum:"resident,business,foreign"`
+	Gross money.Fen `json:"gross_fen"`
+	Tax   money.Fen `json:"tax_fen"`
+	Since int       `json:"since_month" doc:"从几月起有收入"`
 }
 
 type taxMonthView struct {
@@ -134,8 +157,11 @@ type taxStatementView struct {
 	Period  string         `json:"period"`
 	Lines   []taxLineView  `json:"lines"`
 	Months  []taxMonthView `json:"months"`
+	Kinds   []taxKindView  `json:"kinds" doc:"合计按付款时的收款人类型与计税方式分列"`
 	Sum     taxSumView     `json:"sum"`
 	Earlier taxSumView     `json:"earlier" doc:"本期退回的以前年度付款：应更正当年申报，不在合计内"`
+
+	Openings []taxOpeningView `json:"openings,omitempty" doc:"全年：累计预扣从这些期初数接着算，不在合计内"`
 }
 
 const tagWithdrawals = "提现"
@@ -290,8 +316,10 @@ func viewTax(s tax.Statement) taxStatementView {
 	return taxStatementView{
 		Member: s.Member, Period: s.Period, Sum: viewTaxSum(s.Sum), Earlier: viewTaxSum(s.Earlier),
 		Lines: each(s.Lines, func(l tax.Line) taxLineView {
-			return taxLineView{l.At, l.Number, l.What, l.PaidAt, l.Table, viewTaxSum(l.Sum)}
+			return taxLineView{l.At, l.Number, l.What, l.PaidAt, l.Table, viewTaxAs(l.Kind, l.Regime), l.Carried, viewTaxSum(l.Sum)}
 		}),
-		Months: each(s.Months, func(m tax.MonthSum) taxMonthView { return taxMonthView{m.Month, viewTaxSum(m.Sum)} }),
+		Kinds:    each(s.Kinds, func(k tax.KindSum) taxKindView { return taxKindView{viewTaxAs(k.Kind, k.Regime), viewTaxSum(k.Sum)} }),
+		Openings: each(s.Openings, func(o tax.Opening) taxOpeningView { return taxOpeningView(o) }),
+		Months:   each(s.Months, func(m tax.MonthSum) taxMonthView { return taxMonthView{m.Month, viewTaxSum(m.Sum)} }),
 	}
 }

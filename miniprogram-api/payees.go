@@ -1,6 +1,7 @@
 package miniprogramapi
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -80,6 +81,9 @@ type taxLine struct {
 	Tax     money.Fen `json:"tax_fen"`
 	Net     money.Fen `json:"net_fen"`
 	Table   int       `json:"table" doc:"适用的税表版本"`
+	Kind    tax.Kind  `json:"kind" enum:"resident,business,foreign,unknown" doc:"付款时的收款人类型；unknown：早期付款没有记录"`
+	Regime  tax.Mode  `json:"regime,omitempty" enum:"off,per-payment,cumulative" doc:"付款时的计税方式"`
+	Carried money.Fen `json:"carried_fen,omitempty" doc:"应预扣而超过本次付款额的部分，留待以后付款时预扣"`
 	Entries []string  `json:"entries" doc:"对应的记账凭证"`
 }
 
@@ -157,7 +161,7 @@ func (a *API) taxStatement(ctx context.Context, in *taxInput) (*taxOutput, error
 	b.Period, b.Gross, b.Tax, b.Net = s.Period, s.Gross, s.Tax, s.Net
 	b.Lines = make([]taxLine, len(s.Lines))
 	for i, l := range s.Lines {
-		b.Lines[i] = taxLine{l.At, l.Number, l.What, l.Gross, l.Tax, l.Net, l.Table, l.Entries}
+		b.Lines[i] = taxLine{l.At, l.Number, l.What, l.Gross, l.Tax, l.Net, l.Table, cmp.Or(l.Kind, "unknown"), l.Regime, l.Carried, l.Entries}
 	}
 	return out, nil
 }

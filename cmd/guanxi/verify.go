@@ -12,6 +12,7 @@ import (
 
 	"guanxi/commission"
 	"guanxi/commission/sharing"
+	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/groupbuy"
 	"guanxi/internal/app"
@@ -169,22 +170,28 @@ func (v *verification) others(c *cobra.Command, store *docstore.Store, ledger *c
 	if err != nil {
 		return false, err
 	}
+	tables, err := tax.OpenBook(c.Context(), store, clock.System{})
+	if err != nil {
+		return false, err
+	}
 	sharings, err := sharing.OpenArchive(c.Context(), store)
 	if err != nil {
 		return false, err
 	}
 	bar, start := entriesBar("compare"), time.Now()
 	report, err := crosscheck.Run(c.Context(), crosscheck.Deps{
-		Orders: orders, Ledger: ledger, Campaigns: campaigns, Withdrawals: withdrawals, Sharings: sharings, Clock: clock.System{},
+		Orders: orders, Ledger: ledger, Campaigns: campaigns, Withdrawals: withdrawals, Years: withdrawals,
+		TaxTables: tables, Sharings: sharings, Clock: clock.System{},
 	}, func(p crosscheck.Progress) { _ = bar.Set64(p.Done) })
 	_ = bar.Finish()
 	if err != nil {
 		return false, err
 	}
-	v.any = v.any || report.Orders+report.Withdrawals+report.Sharings+report.Young > 0
+	v.any = v.any || report.Orders+report.Withdrawals+report.TaxYears+report.Sharings+report.Young > 0
 	out := c.OutOrStdout()
-	fmt.Fprintf(out, "compared: %d orders, %d refunds, %d entries, %d withdrawals, %d sharings (%d too young to judge) in %s\n",
-		report.Orders, report.Refunds, report.Entries, report.Withdrawals, report.Sharings, report.Young, time.Since(start).Round(time.Millisecond))
+	fmt.Fprintf(out, "compared: %d orders, %d refunds, %d entries, %d withdrawals, %d tax years, %d sharings (%d too young to judge) in %s\n",
+		report.Orders, report.Refunds, report.Entries, report.Withdrawals, report.TaxYears, report.Sharings,
+		report.Young, time.Since(start).Round(time.Millisecond))
 	for _, d := range report.Differences {
 		fmt.Fprintf(out, "✗ %s · %s: %s\n", d.Rule, d.Subject, d.Text)
 	}

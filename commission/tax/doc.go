@@ -6,7 +6,10 @@
 //     three ways to compute (off, per payment, cumulative). Without a published table nothing is withheld.
 //   - Withhold is a pure function of the table, the kind of payee, what was paid before, and the amount: the same
 //     input, the same tax and the same derivation in words.
-//   - Tax is never negative and never above the payment. A larger payment never bears less tax, and cutting a month's
+//   - What a payee was when paid decides: the history a tax is computed after holds payments of the same kind and regime only, and
+//     an opening position two people confirmed. A table that is switched on in mid-year looks at nothing paid before.
+//   - Tax is never negative and never above the payment: what is due beyond it (after returns or an opening position) is
+//     carried to the next payment, and said. A larger payment never bears less tax, and cutting a month's
 //     payments into other pieces does not change the month's tax.
 //   - Statements are pure functions of a list of payments; every number carries the ids of the ledger entries it
 //     comes from.

@@ -40,11 +40,11 @@ func aHistory(r *rapid.T, t *Table, k Kind) []Payment {
 	var list []Payment
 	for range rapid.IntRange(0, 8).Draw(r, "payments") {
 		at := day(2026, rapid.IntRange(1, 6).Draw(r, "month"), 1)
-		w, err := Withhold(t, k, HistoryOf(list, at), at, anyGross(r, "earlier"))
+		w, err := Withhold(t, k, HistoryOf(list, k, t.Rule(k).Mode, at), at, anyGross(r, "earlier"))
 		if err != nil {
 			r.Fatal(err)
 		}
-		list = append(list, Payment{At: at, Gross: anyGross(r, "paid"), Tax: w.Tax})
+		list = append(list, Payment{Kind: k, Regime: w.Mode, At: at, Gross: anyGross(r, "paid"), Tax: w.Tax})
 	}
 	return list
 }
@@ -58,7 +58,7 @@ func TestTaxIsNeverNegativeNeverAboveTheGrossAndNeverFallsWithIt(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		table, kind := anyTable(r), anyKind(r)
 		at := day(2026, rapid.IntRange(1, 12).Draw(r, "month"), 5)
-		h := HistoryOf(aHistory(r, &table, kind), at)
+		h := HistoryOf(aHistory(r, &table, kind), kind, table.Rule(kind).Mode, at)
 		less, more := anyGross(r, "a"), anyGross(r, "b")
 		if less > more {
 			less, more = more, less
@@ -70,6 +70,9 @@ func TestTaxIsNeverNegativeNeverAboveTheGrossAndNeverFallsWithIt(t *testing.T) {
 		}
 		if low.Tax < 0 || low.Tax > less || high.Tax > more {
 			r.Fatalf("tax %d of %d, %d of %d", low.Tax, less, high.Tax, more)
+		}
+		if high.Carried < 0 || high.Carried > 0 && high.Tax != more {
+			r.Fatalf("%d carried, though %d of %d are withheld", high.Carried, high.Tax, more)
 		}
 		if high.Tax < low.Tax {
 			r.Fatalf("%d bears %d but %d bears %d", less, low.Tax, more, high.Tax)
@@ -96,7 +99,7 @@ func TestCuttingAMonthIntoPiecesDoesNotChangeItsTax(t *testing.T) {
 			}
 			whole = pay(r, &table, kind, whole, day(2026, month, 20), sum)
 			end := day(2026, month, 28)
-			if a, b := HistoryOf(whole, end).Year, HistoryOf(pieces, end).Year; a != b {
+			if a, b := HistoryOf(whole, kind, table.Rule(kind).Mode, end).Year, HistoryOf(pieces, kind, table.Rule(kind).Mode, end).Year; a != b {
 				r.Fatalf("month %d: whole %+v, pieces %+v", month, a, b)
 			}
 		}
@@ -104,11 +107,11 @@ func TestCuttingAMonthIntoPiecesDoesNotChangeItsTax(t *testing.T) {
 }
 
 func pay(r *rapid.T, t *Table, k Kind, list []Payment, at time.Time, gross money.Fen) []Payment {
-	w, err := Withhold(t, k, HistoryOf(list, at), at, gross)
+	w, err := Withhold(t, k, HistoryOf(list, k, t.Rule(k).Mode, at), at, gross)
 	if err != nil {
 		r.Fatal(err)
 	}
-	return append(list, Payment{At: at, Gross: gross, Tax: w.Tax, Kind: k})
+	return append(list, Payment{At: at, Gross: gross, Tax: w.Tax, Kind: k, Regime: w.Mode})
 }
 
 // The bracket table and its quick deductions give the same as adding up slice by slice.

@@ -3,6 +3,7 @@ package tax
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,7 @@ type scribe struct {
 	table    Table
 	kind     Kind
 	payments []Payment
+	openings []Opening
 }
 
 func (s *scribe) play(words []string) string {
@@ -57,6 +59,12 @@ func (s *scribe) play(words []string) string {
 		s.setTable(words[1:])
 	case "person":
 		s.kind = Kind(words[1])
+	case "opening":
+		since, err := strconv.Atoi(words[4])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.openings = append(s.openings, Opening{Kind(words[1]), s.fen(words[2]), s.fen(words[3]), since})
 	case "pay":
 		return s.pay(words[1], s.noon(words[2]), s.fen(words[3]))
 	case "return":
@@ -77,11 +85,27 @@ func (s *scribe) play(words []string) string {
 		return strings.Join(s.statement(words[1]).Entries, " ")
 	case "filing":
 		at := s.parse("2006-01", words[1])
-		row, ok := Filing(Person{Member: "m", Kind: s.kind}, s.payments, at.Year(), int(at.Month()))
-		if !ok {
+		rows := Filing(Person{Member: "m"}, s.payments, s.openings, at.Year(), int(at.Month()))
+		if len(rows) == 0 {
 			return "nothing"
 		}
-		return fmt.Sprintf("%s %s %s %s", row.Income.Yuan(), row.Tax.Yuan(), row.YearIncome.Yuan(), row.YearTax.Yuan())
+		text := make([]string, len(rows))
+		for i, row := range rows {
+			text[i] = fmt.Sprintf("%s %s %s %s", row.Income.Yuan(), row.Tax.Yuan(), row.YearIncome.Yuan(), row.YearTax.Yuan())
+			if len(words) > 2 { // filing <month> kinds
+				text[i] = fmt.Sprintf("%s/%s %s %s", row.Kind, row.Regime, row.Item, text[i])
+			}
+			if row.Opening > 0 {
+				text[i] += fmt.Sprintf(" opening %s %s", row.Opening.Yuan(), row.OpeningTax.Yuan())
+			}
+		}
+		return strings.Join(text, "；")
+	case "kinds":
+		text := []string{}
+		for _, k := range s.statement(words[1]).Kinds {
+			text = append(text, fmt.Sprintf("%s/%s %s %s %s", k.Kind, k.Regime, k.Gross.Yuan(), k.Tax.Yuan(), k.Net.Yuan()))
+		}
+		return strings.Join(text, "；")
 	default:
 		s.t.Fatalf("unknown command %q", words[0])
 	}
@@ -108,24 +132,33 @@ func (s *scribe) setTable(words []string) {
 }
 
 func (s *scribe) pay(number string, at time.Time, gross money.Fen) string {
-	w, err := Withhold(&s.table, s.kind, HistoryOf(s.payments, at), at, gross)
+	h := HistoryOf(s.payments, s.kind, s.table.Rule(s.kind).Mode, at)
+	for _, o := range s.openings {
+		if o.Kind == s.kind {
+			h.Begin(o)
+		}
+	}
+	w, err := Withhold(&s.table, s.kind, h, at, gross)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	p := Payment{
-		Number: number, Kind: s.kind, At: at, Gross: gross, Tax: w.Tax, Table: w.Table,
+		Number: number, Kind: s.kind, Regime: w.Mode, At: at, Gross: gross, Tax: w.Tax, Carried: w.Carried, Table: w.Table,
 		Entries: []string{"withdraw/" + number, "outcome/" + number},
 	}
 	if w.Tax > 0 {
 		p.Entries = append(p.Entries, "tax/"+number)
 	}
 	s.payments = append(s.payments, p)
+	if w.Carried > 0 {
+		return w.Tax.Yuan() + " carried " + w.Carried.Yuan()
+	}
 	return w.Tax.Yuan()
 }
 
 func (s *scribe) statement(period string) Statement {
 	if len(period) == 4 {
-		return YearStatement("m", s.payments, s.parse("2006", period).Year())
+		return YearStatement("m", s.payments, s.openings, s.parse("2006", period).Year())
 	}
 	at := s.parse("2006-01", period)
 	return MonthStatement("m", s.payments, at.Year(), int(at.Month()))
@@ -139,6 +172,13 @@ func (s *scribe) sums(st Statement) {
 		if l.Net != l.Gross-l.Tax || len(l.Entries) == 0 {
 			s.t.Errorf("line %+v", l)
 		}
+	}
+	kinds := money.Fen(0)
+	for _, k := range st.Kinds {
+		kinds += k.Gross*1_000_000 + k.Tax
+	}
+	if kinds != st.Gross*1_000_000+st.Tax {
+		s.t.Errorf("%s: kinds do not add up", st.Period)
 	}
 	for _, m := range st.Months {
 		months += m.Gross*1_000_000 + m.Tax

@@ -13,10 +13,11 @@ import (
 // Withholding is the tax on one payment and how it came about.
 type Withholding struct {
 	Tax     money.Fen
-	Table   int      // number of the table
-	Mode    Mode     // of the rule
-	Steps   []string // the derivation, one Chinese sentence per step
-	Taxable string   // taxable income in yuan, exact; of the span the rule looks at
+	Carried money.Fen // what is due beyond the payment itself: left to the next
+	Table   int       // number of the table
+	Mode    Mode      // of the rule
+	Steps   []string  // the derivation, one Chinese sentence per step
+	Taxable string    // taxable income in yuan, exact; of the span the rule looks at
 	Rate    money.BasisPoints
 	Quick   money.Fen
 }
@@ -89,8 +90,9 @@ func (w *Withholding) finish(r *Rule, taxable decimal.Decimal, before Total, gro
 		w.Tax = 0
 		w.say("此前已预扣 %s 元，超过应预扣数，本次不预扣，差额留待以后抵减", before.Tax.Yuan())
 	case w.Tax > gross:
-		w.Tax = gross
-		w.say("此前已预扣 %s 元，本次预扣以付款额 %s 元为限", before.Tax.Yuan(), gross.Yuan())
+		w.Tax, w.Carried = gross, w.Tax-gross
+		w.say("此前已预扣 %s 元，本次预扣以付款额 %s 元为限，其余 %s 元留待以后付款时预扣",
+			before.Tax.Yuan(), gross.Yuan(), w.Carried.Yuan())
 	case before.Tax > 0:
 		w.say("减去此前已预扣 %s 元，本次预扣 %s 元", before.Tax.Yuan(), w.Tax.Yuan())
 	default:

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/withdrawal/taxyear"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -60,12 +61,12 @@ func TestAFullTaxYearSendsNothingAndGivesTheMoneyBack(t *testing.T) {
 	w := newWorld(t, newMemory(), Config{})
 	w.join("mia", 400_00)
 	p := w.start()
-	fill := func(state yearState) {
+	fill := func(state taxyear.State) {
 		t.Helper()
-		err := p.upsertYear(t.Context(), "mia", yearOf(start), func(y *taxYear) error {
+		err := p.upsertYear(t.Context(), "mia", taxyear.Of(start), func(y *taxyear.Year) error {
 			y.Items = nil
-			for n := range yearMost {
-				y.Items = append(y.Items, yearItem{Number: fmt.Sprint("old", n), State: state, Kind: "resident", At: start.Add(-yearKeeps - time.Hour), Gross: 1})
+			for n := range taxyear.Most {
+				y.Items = append(y.Items, taxyear.Item{Number: fmt.Sprint("old", n), State: state, Kind: "resident", At: start.Add(-deskKeeps - time.Hour), Gross: 1})
 			}
 			return nil
 		})
@@ -73,7 +74,7 @@ func TestAFullTaxYearSendsNothingAndGivesTheMoneyBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fill(yearPaid)
+	fill(taxyear.Paid)
 	one, err := p.Ask(t.Context(), AskInput{Key: "a", Member: "mia", Amount: 10_00})
 	for range 3 {
 		if _, tend := p.Tend(t.Context()); tend != nil {
@@ -86,15 +87,15 @@ func TestAFullTaxYearSendsNothingAndGivesTheMoneyBack(t *testing.T) {
 	if err != nil || !one.State.gaveBack() || one.Code != codeYearFull || w.ledger.pots["mia"].Available != money.Fen(400_00) {
 		t.Fatalf("%+v %v; purse %+v", one, err, w.ledger.pots["mia"])
 	}
-	fill(yearVoid)
+	fill(taxyear.Void)
 	if one, err = p.Ask(t.Context(), AskInput{Key: "b", Member: "mia", Amount: 10_00}); err != nil || one.State != Waiting {
 		t.Fatal(one, err)
 	}
-	y, err := p.years.Get(t.Context(), yearID("mia", yearOf(start)))
+	y, err := p.years.Get(t.Context(), taxyear.ID("mia", taxyear.Of(start)))
 	if err != nil || len(y.Items) != 1 {
 		t.Error(len(y.Items), err)
 	}
-	if most := yearMost * 400; most > docstore.MaxDocument {
+	if most := taxyear.Most * 400; most > docstore.MaxDocument {
 		t.Error("an item of 400 bytes does not fit so often")
 	}
 }

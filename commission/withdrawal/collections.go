@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"guanxi/commission/withdrawal/taxyear"
 	"guanxi/internal/docstore"
 )
 
@@ -14,7 +15,6 @@ const (
 	indexNext     = "next"     // due for an automatic look
 	indexIncident = "incident" // with something people should look at
 	indexEnded    = "ended"    // by the moment of the final word: a day's bill
-	indexYear     = "year"     // the tax years of one year
 )
 
 func openWithdrawals(ctx context.Context, store *docstore.Store) (*docstore.Collection[Withdrawal], error) {
@@ -38,11 +38,6 @@ func (s *Service) open(ctx context.Context, store *docstore.Store) error {
 	s.desks, errs[1] = docstore.Open[desk](ctx, store, docstore.Spec{Name: "withdrawal_desks", ShardKey: "_id"})
 	s.payees, errs[2] = docstore.Open[Payee](ctx, store, docstore.Spec{Name: "payees", ShardKey: "_id", Chained: true})
 	s.identities, errs[3] = docstore.Open[identity](ctx, store, docstore.Spec{Name: "payee_identities", ShardKey: "_id"})
-	s.years, errs[4] = docstore.Open[taxYear](ctx, store, docstore.Spec{
-		Name:     "tax_years",
-		Indexes:  []docstore.Index{{Name: indexYear, Fields: []string{"year", "member"}}},
-		ShardKey: "_id",
-		Chained:  true,
-	})
+	s.years, errs[4] = taxyear.Collection(ctx, store)
 	return errors.Join(errs[:]...)
 }

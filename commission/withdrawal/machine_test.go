@@ -13,6 +13,7 @@ import (
 
 	"guanxi/commission"
 	"guanxi/commission/tax"
+	"guanxi/commission/withdrawal/taxyear"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -458,7 +459,7 @@ func (m *machine) checkYears() {
 	ctx := context.Background()
 	for member := range m.members {
 		sum := money.Fen(0)
-		for year := 2026; year <= yearOf(m.world.clock.Now()); year++ {
+		for year := 2026; year <= taxyear.Of(m.world.clock.Now()); year++ {
 			s, err := m.observer.TaxStatement(ctx, member, year, 0)
 			if err != nil {
 				m.r.Fatal(err)
@@ -489,11 +490,11 @@ func (m *machine) checkYears() {
 
 // checkItems: a number stands once in a tax year, and counts as open only while it is.
 func (m *machine) checkItems(member string) {
-	err := m.observer.years.Each(context.Background(), docstore.All(), func(y *taxYear) error {
+	err := m.observer.years.Each(context.Background(), docstore.All(), func(y *taxyear.Year) error {
 		seen := map[string]bool{}
 		for _, i := range y.Items {
 			w, err := m.observer.Get(context.Background(), i.Number)
-			if err != nil || seen[i.Number] || w.Member != y.Member || i.State == yearOpen && w.State.Ended() {
+			if err != nil || seen[i.Number] || w.Member != y.Member || i.State == taxyear.Open && w.State.Ended() {
 				m.r.Fatalf("%s stands wrongly in the tax year %s: %v", i.Number, y.ID, err)
 			}
 			seen[i.Number] = true

@@ -19,11 +19,50 @@ import (
 type Payee struct {
 	docstore.Doc `bson:",inline"`
 	Kind         tax.Kind           `bson:"kind"`
+	Kinds        []KindSince        `bson:"kinds,omitempty"` // what they were since when, oldest first
 	RealName     docstore.Encrypted `bson:"real_name,omitempty"`
 	IDNumber     docstore.Encrypted `bson:"id_number,omitempty"`
 	IDKey        string             `bson:"id_key,omitempty"` // keyed hash of IDNumber
 	By           string             `bson:"by"`               // who wrote it last: the member or staff
 	ChangedAt    time.Time          `bson:"changed_at"`
+}
+
+// KindSince is what a payee was from a moment on.
+type KindSince struct {
+	Kind tax.Kind  `bson:"kind"`
+	From time.Time `bson:"from,omitempty"` // zero: from the beginning
+	By   string    `bson:"by,omitempty"`
+}
+
+// KindAt is what a payee was at a moment; "" when nobody wrote it down, in the time of earlier releases.
+func (p *Payee) KindAt(at time.Time) tax.Kind {
+	kind := tax.Kind("")
+	for _, k := range p.history() {
+		if !k.From.After(at) {
+			kind = k.Kind
+		}
+	}
+	return kind
+}
+
+// history is what is known of the kinds: who has no document is a resident; a document of an earlier release tells
+// since its last change only.
+func (p *Payee) history() []KindSince {
+	switch {
+	case len(p.Kinds) > 0:
+		return p.Kinds
+	case p.Version == 0 || p.Kind == "":
+		return []KindSince{{Kind: tax.Resident}}
+	}
+	return []KindSince{{Kind: p.Kind, From: p.ChangedAt, By: p.By}}
+}
+
+// become writes down a kind and since when.
+func (p *Payee) become(kind tax.Kind, by string, now time.Time) {
+	if p.Kinds = p.history(); p.Kinds[len(p.Kinds)-1].Kind != kind {
+		p.Kinds = append(p.Kinds, KindSince{kind, now, by})
+	}
+	p.Kind, p.By, p.ChangedAt = kind, by, now
 }
 
 // PayeeInput are a payee's particulars. What is empty stays as it is; the kind is resident at first.
@@ -53,8 +92,8 @@ func (s *Service) SetPayee(ctx context.Context, in PayeeInput) (*Payee, error) {
 		if p.Kind == in.Kind && p.RealName.Reveal() == in.RealName && p.IDNumber.Reveal() == in.IDNumber {
 			return nil
 		}
-		p.Kind, p.RealName, p.IDNumber = in.Kind, docstore.Encrypted(in.RealName), docstore.Encrypted(in.IDNumber)
-		p.By, p.ChangedAt, p.IDKey = in.By, s.clock.Now(), ""
+		p.become(in.Kind, in.By, s.clock.Now())
+		p.RealName, p.IDNumber, p.IDKey = docstore.Encrypted(in.RealName), docstore.Encrypted(in.IDNumber), ""
 		if in.IDNumber != "" {
 			p.IDKey = s.keys.Lookup("payee-id", in.IDNumber)
 		}
@@ -93,7 +132,7 @@ func (s *Service) SetKind(ctx context.Context, in KindInput) (p *Payee, was tax.
 		if number := p.IDNumber.Reveal(); number != "" && !idNumber(number, in.Kind) {
 			return ErrBadPayee.With("id_number", "已填的证件号码与此类型不符 / the number on file is not one of this kind")
 		}
-		p.Kind, p.By, p.ChangedAt = in.Kind, in.By, s.clock.Now()
+		p.become(in.Kind, in.By, s.clock.Now())
 		return nil
 	})
 	switch {

@@ -206,3 +206,40 @@ func TestAPartialWriteOfAPayeeErasesNothing(t *testing.T) {
 		t.Errorf("%q %q %v", stored.RealName.Reveal(), stored.IDNumber.Reveal(), err)
 	}
 }
+
+// What a payee was at a moment is never what they became since.
+func TestTheKindsOfAPayeeHaveAHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newMemory(), Config{})
+	p := w.start()
+	var first time.Time
+	for i, kind := range []tax.Kind{tax.Business, tax.Business, tax.Resident} {
+		w.clock.Advance(24 * time.Hour)
+		if i == 0 {
+			first = w.clock.Now()
+		}
+		if _, _, err := p.SetKind(t.Context(), KindInput{Member: "mia", Kind: kind, By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := p.Payee(t.Context(), "mia")
+	if err != nil || len(got.Kinds) != 3 {
+		t.Fatal(got, err)
+	}
+	for at, want := range map[time.Time]tax.Kind{
+		first.Add(-time.Millisecond): tax.Resident, first: tax.Business, first.Add(47 * time.Hour): tax.Business,
+		first.Add(48 * time.Hour): tax.Resident,
+	} {
+		if kind := got.KindAt(at); kind != want {
+			t.Errorf("%s: %s, want %s", at, kind, want)
+		}
+	}
+	old := &Payee{Doc: docstore.Doc{Version: 3}, Kind: tax.Business, ChangedAt: first} // written by an earlier release
+	if old.KindAt(first) != tax.Business || old.KindAt(first.Add(-1)) != "" {
+		t.Error("of an earlier release:", old.KindAt(first), old.KindAt(first.Add(-1)))
+	}
+	old.become(tax.Resident, "ann", first.Add(time.Hour))
+	if old.KindAt(first) != tax.Business || old.KindAt(first.Add(-1)) != "" || old.KindAt(first.Add(time.Hour)) != tax.Resident {
+		t.Error("changed since:", old.Kinds)
+	}
+}

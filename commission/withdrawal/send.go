@@ -12,7 +12,7 @@ import (
 
 // Codes of withdrawals that ended without the platform.
 const (
-	codeYearFull  = "YEAR_FULL"     // more than yearMost in a tax year
+	codeYearFull  = "YEAR_FULL"     // more than taxyear.Most in a tax year
 	codeTooLittle = "NET_TOO_SMALL" // nothing worth sending is left after tax
 	codeUnwanted  = "REJECTED"
 	codeNoReview  = "REVIEW_TIMEOUT"
@@ -96,6 +96,7 @@ func (s *Service) send(ctx context.Context, w *Withdrawal) (*Withdrawal, error) 
 
 func (w *Withdrawal) fill(p *parcel, c *Config, now time.Time) error {
 	w.Tax, w.Net, w.Kind = p.withheld.Tax, w.Gross-p.withheld.Tax, p.kind
+	w.Regime, w.TaxCarried = p.withheld.Mode, p.withheld.Carried
 	w.TaxTable, w.TaxSteps = p.withheld.Table, p.withheld.Steps
 	w.OpenID, w.RealName = docstore.Encrypted(p.wallet), docstore.Encrypted(p.name)
 	w.Remark, w.Rail, w.SentAt, w.Tries = c.Remark, c.Rail, now, 0

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission/tax"
+	"guanxi/commission/withdrawal/taxyear"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -53,7 +54,7 @@ type Service struct {
 	desks       *docstore.Collection[desk]
 	payees      *docstore.Collection[Payee]
 	identities  *docstore.Collection[identity]
-	years       *docstore.Collection[taxYear]
+	years       *docstore.Collection[taxyear.Year]
 }
 
 // New checks the dependencies and opens the collections.
@@ -92,7 +93,7 @@ func (s *Service) Get(ctx context.Context, number string) (*Withdrawal, error) {
 }
 
 // Archive reads what the service writes.
-func (s *Service) Archive() *Archive { return &Archive{s.withdrawals} }
+func (s *Service) Archive() *Archive { return &Archive{s.withdrawals, s.years} }
 
 // GetMine loads a member's own. Error: ErrNotFound, also for somebody else's.
 func (s *Service) GetMine(ctx context.Context, member, number string) (*Withdrawal, error) {

@@ -91,6 +91,16 @@ func (s *story) setUp(word string, arg func(int) string) string {
 		in := PayeeInput{Member: arg(1), RealName: arg(2), IDNumber: arg(3), Kind: tax.Kind(arg(4)), By: arg(1)}
 		_, err := s.process.SetPayee(context.Background(), in)
 		return code(err)
+	case "kind": // kind <member> <kind>
+		_, _, err := s.process.SetKind(context.Background(), KindInput{Member: arg(1), Kind: tax.Kind(arg(2)), By: "ann"})
+		return code(err)
+	case "opening": // opening <member> <maker> <checker> <income> <tax>: a resident's, since March
+		return code(s.process.SetOpening(context.Background(), OpeningInput{
+			Opening: tax.Opening{Kind: tax.Resident, Gross: s.fen(arg(4)), Tax: s.fen(arg(5)), Since: 3},
+			Member:  arg(1), Year: 2026, Maker: arg(2), Checker: arg(3), Why: "此前申报", Draft: "d",
+		}))
+	case "filing": // filing <year> <month>
+		return s.filing(arg)
 	case "mood":
 		s.platform.mood = mood(arg(1))
 	case "away":
@@ -206,6 +216,24 @@ func (s *story) statement(ctx context.Context, arg func(int) string) string {
 		}
 	}
 	return text + " [" + strings.Join(names, " ") + "]"
+}
+
+func (s *story) filing(arg func(int) string) string {
+	year, _ := strconv.Atoi(arg(1))
+	month, _ := strconv.Atoi(arg(2))
+	var rows []string
+	err := s.process.Filing(context.Background(), year, month, func(r tax.FilingRow) error {
+		row := fmt.Sprintf("%s/%s %s %s %s %s", r.Kind, r.Regime, r.Income.Yuan(), r.Tax.Yuan(), r.YearIncome.Yuan(), r.YearTax.Yuan())
+		if r.Opening > 0 {
+			row += fmt.Sprintf(" opening %s %s", r.Opening.Yuan(), r.OpeningTax.Yuan())
+		}
+		rows = append(rows, row)
+		return nil
+	})
+	if err != nil {
+		return code(err)
+	}
+	return strings.Join(rows, "；")
 }
 
 func (s *story) events(ctx context.Context, number string) string {

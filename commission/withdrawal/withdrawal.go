@@ -26,11 +26,15 @@ type Withdrawal struct {
 	DecidedAt time.Time `bson:"decided_at,omitempty"` // approved; the tax table of this moment counts
 
 	// Fixed by the sending.
-	Tax      money.Fen          `bson:"tax"`
-	Net      money.Fen          `bson:"net"` // what the member gets: Gross - Tax
-	Kind     tax.Kind           `bson:"kind,omitempty"`
-	TaxTable int                `bson:"tax_table,omitempty"`
-	TaxSteps []string           `bson:"tax_steps,omitempty"` // the derivation in words
+	Tax      money.Fen `bson:"tax"`
+	Net      money.Fen `bson:"net"` // what the member gets: Gross - Tax
+	Kind     tax.Kind  `bson:"kind,omitempty"`
+	Regime   tax.Mode  `bson:"regime,omitempty"` // the way the tax was computed
+	TaxTable int       `bson:"tax_table,omitempty"`
+	TaxSteps []string  `bson:"tax_steps,omitempty"` // the derivation in words
+	// TaxCarried is what was due beyond the payment itself and is left to the next one.
+	TaxCarried money.Fen `bson:"tax_carried,omitempty"`
+
 	OpenID   docstore.Encrypted `bson:"open_id,omitempty"`
 	RealName docstore.Encrypted `bson:"real_name,omitempty"`
 	Remark   string             `bson:"remark,omitempty"`

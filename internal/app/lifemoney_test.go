@@ -417,7 +417,8 @@ func (p *planet) booksAgree(whole bool) {
 		grace = time.Millisecond
 	}
 	r, err := crosscheck.Run(context.Background(), crosscheck.Deps{
-		Orders: life.Orders.Archive(), Ledger: life.Commission, Withdrawals: life.Withdrawals, Clock: p.clock,
+		Orders: life.Orders.Archive(), Ledger: life.Commission, Withdrawals: life.Withdrawals, Years: life.Withdrawals.Archive(),
+		TaxTables: life.Taxes, Clock: p.clock,
 		Config: crosscheck.Config{Grace: grace},
 	}, nil)
 	if err != nil || !r.Good() {

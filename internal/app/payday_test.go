@@ -289,7 +289,8 @@ func (p *payday) agree() {
 func (p *payday) crosscheck() *crosscheck.Report {
 	p.t.Helper()
 	r, err := crosscheck.Run(p.t.Context(), crosscheck.Deps{
-		Orders: p.Orders.Archive(), Ledger: p.Commission, Withdrawals: p.Withdrawals, Clock: p.clock, Config: crosscheck.Config{Grace: time.Millisecond},
+		Orders: p.Orders.Archive(), Ledger: p.Commission, Withdrawals: p.Withdrawals, Years: p.Withdrawals.Archive(),
+		TaxTables: p.Taxes, Clock: p.clock, Config: crosscheck.Config{Grace: time.Millisecond},
 	}, nil)
 	if err != nil {
 		p.t.Fatal(err)

@@ -203,7 +203,8 @@ func (d *dividing) proved() {
 		d.t.Errorf("verify: %v %+v", err, report)
 	}
 	r, err := crosscheck.Run(ctx, crosscheck.Deps{
-		Orders: d.Orders.Archive(), Ledger: d.Commission, Withdrawals: d.Withdrawals, Sharings: d.Sharings.Archive(), Clock: d.clock,
+		Orders: d.Orders.Archive(), Ledger: d.Commission, Withdrawals: d.Withdrawals, Years: d.Withdrawals.Archive(), TaxTables: d.Taxes,
+		Sharings: d.Sharings.Archive(), Clock: d.clock,
 		Config: crosscheck.Config{Grace: time.Millisecond},
 	}, nil)
 	if err != nil || !r.Good() || r.Sharings == 0 || r.Young != 0 {

@@ -42,12 +42,14 @@ type Withdrawals interface {
 	Get(ctx context.Context, number string) (*withdrawal.Withdrawal, error)
 }
 
-// Deps is what Run works with. Campaigns, Withdrawals and Sharings may be nil: then they are not looked at.
+// Deps is what Run works with. Campaigns, Withdrawals, Years, TaxTables and Sharings may be nil: then they are not looked at.
 type Deps struct {
 	Orders      Orders
 	Ledger      Ledger
 	Campaigns   Campaigns
 	Withdrawals Withdrawals
+	Years       TaxYears  // looked at together with Withdrawals
+	TaxTables   TaxTables // without them no tax is computed again
 	Sharings    Sharings
 	Clock       clock.Clock
 	Config      Config
@@ -69,6 +71,7 @@ type Report struct {
 	Refunds     int64 // their refunds that are done
 	Entries     int64 // sealed entries that were compared
 	Withdrawals int64
+	TaxYears    int64
 	Sharings    int64
 	Before      int64        // orders whose accrual holds no digest of them: an earlier release accrued it
 	Young       int64        // passed over, because the answer may still be under way
@@ -81,14 +84,14 @@ func (r *Report) Good() bool { return len(r.Differences) == 0 }
 
 // Difference is one thing that is not as it must be.
 type Difference struct {
-	Rule    string // order, accrual, claw-back, settle, owed, withdrawal, sharing or transfer
+	Rule    string // order, accrual, claw-back, settle, owed, withdrawal, tax year, sharing or transfer
 	Subject string // id of the order, withdrawal, part or entry
 	Text    string
 }
 
 // Progress is told after every batch.
 type Progress struct {
-	Stage string // orders, ledger, withdrawals, sharings
+	Stage string // orders, ledger, withdrawals, tax years, sharings
 	Done  int64  // of that stage, so far
 }
 
@@ -124,7 +127,7 @@ func Run(ctx context.Context, d Deps, progress func(Progress)) (*Report, error) 
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"orders", r.orders}, {"ledger", r.ledger}, {"withdrawals", r.withdrawals}, {"sharings", r.sharings}} {
+	}{{"orders", r.orders}, {"ledger", r.ledger}, {"withdrawals", r.withdrawals}, {"tax years", r.taxYears}, {"sharings", r.sharings}} {
 		if err := stage.do(ctx); err != nil {
 			return &r.report, fmt.Errorf("crosscheck %s: %w", stage.name, err)
 		}

@@ -9,6 +9,8 @@
 //   - owed: what must go back to a buyer (the campaign died, the order goes back, it was paid after its close) is back or on its
 //     way; a refund the platform refuses, and one under way for a week, is owed.
 //   - withdrawal: every withdrawal has exactly the entries its state asks for, and every such entry its withdrawal.
+//   - tax year: every withdrawal stands in its member's tax years with exactly its kind, regime, amounts, table and times, nothing
+//     else stands there, and the tax is what that table makes of what was paid before.
 //   - sharing: every part of an order that is paid out of its payment has exactly the entries its state asks for.
 //   - transfer: what is paid in the ledger is what the payment platform called a success.
 //
@@ -19,7 +21,7 @@
 // The ledger's own arithmetic (chain, balance, purses) is commission.Verify's business, and the platform's bills are
 // reconcile's.
 //
-//	report, err := crosscheck.Run(ctx, crosscheck.Deps{Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Sharings: sharings,
-//		Clock: clock}, nil)
+//	report, err := crosscheck.Run(ctx, crosscheck.Deps{Orders: orders, Ledger: ledger, Withdrawals: withdrawals, Years: years,
+//		TaxTables: tables, Sharings: sharings, Clock: clock}, nil)
 //	if !report.Good() { … report.Differences[0] … }
 package crosscheck

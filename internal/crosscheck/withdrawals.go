@@ -80,7 +80,7 @@ func (r *run) withdrawalBatch(ctx context.Context, batch []*withdrawal.Withdrawa
 			return err
 		}
 	}
-	return nil
+	return r.taxesOf(ctx, batch)
 }
 
 // withdrawalAgain looks a second time, on fresh copies. The withdrawal is read last: it is written before its entries,
