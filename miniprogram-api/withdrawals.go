@@ -136,11 +136,12 @@ func (a *API) viewWithdrawal(w *withdrawal.Withdrawal, err error) (*withdrawalOu
 }
 
 func (a *API) withdrawalViewOf(w *withdrawal.Withdrawal) withdrawalView {
+	moving := w.State == withdrawal.Waiting && w.Platform == withdrawal.TransferTransferring // too late to confirm and to cancel
 	v := withdrawalView{
 		Number: w.Number(), State: w.State, StateText: withdrawalText(w.State), Amount: w.Gross, Tax: w.Tax, Net: w.Net,
 		TaxSteps: w.TaxSteps, Why: w.Why, AskedAt: w.AskedAt, EndedAt: w.EndedAt,
 		CanCancel: w.State == withdrawal.Held || w.State == withdrawal.Approved ||
-			w.CancelAt.IsZero() && (w.State == withdrawal.Waiting && !a.withdrawals.Late(w) || w.State == withdrawal.Sent && w.Refusals > 0),
+			w.CancelAt.IsZero() && (w.State == withdrawal.Waiting && !moving && !a.withdrawals.Late(w) || w.State == withdrawal.Sent && w.Refusals > 0),
 	}
 	if until := a.withdrawals.ConfirmUntil(w); !until.IsZero() {
 		v.Confirm = &confirmView{MchID: a.wallet.MchID, AppID: a.wallet.AppID, Package: w.Package}
@@ -148,6 +149,8 @@ func (a *API) withdrawalViewOf(w *withdrawal.Withdrawal) withdrawalView {
 	}
 	switch {
 	case w.State.Ended():
+	case moving:
+		v.StateText = "已确认，微信支付正在转账"
 	case !w.CancelAt.IsZero():
 		v.StateText = "正在撤销，以微信支付的结果为准"
 	case a.withdrawals.Late(w):

@@ -117,10 +117,10 @@ func (s *Service) neverBegan(ctx context.Context, w *Withdrawal) error {
 	return err
 }
 
-// ConfirmUntil is when the member can no longer confirm; zero while there is nothing to confirm. After it the platform may take
+// ConfirmUntil is when the member can no longer confirm; zero while there is nothing to confirm, or nothing any more. After it the platform may take
 // its time to say so: nobody is to be offered a button that does nothing.
 func (s *Service) ConfirmUntil(w *Withdrawal) time.Time {
-	if w.State != Waiting || w.Package == "" {
+	if w.State != Waiting || w.Package == "" || w.Platform == TransferTransferring {
 		return time.Time{}
 	}
 	until := w.WaitingAt.Add(s.config.ConfirmWithin)

@@ -54,11 +54,11 @@ type planet struct {
 	platform *httptest.Server
 	front    *httptest.Server
 	client   *http.Client
-	reader   *docstore.Store // for the auditor, past every fault
-	fast     bool            // events are delivered by the workers at once, not only when drained
-	window   time.Duration   // from receipt until commission can be withdrawn; 0: as the brand has it
-	since    string          // the first day
-	negative atomic.Int64    // purses below zero the auditor has seen
+	reading  reading       // for the auditor, past every fault
+	fast     bool          // events are delivered by the workers at once, not only when drained
+	window   time.Duration // from receipt until commission can be withdrawn; 0: as the brand has it
+	since    string        // the first day
+	negative atomic.Int64  // purses below zero the auditor has seen
 
 	now      atomic.Pointer[incarnation]
 	started  int
@@ -278,9 +278,6 @@ func newPlanet(t testing.TB, c planetConfig) *planet {
 	}
 	var err error
 	if p.driver, err = sqlite.Open(context.Background(), sqlite.Options{Dir: c.dir}); err != nil {
-		t.Fatal(err)
-	}
-	if p.reader, err = docstore.New(docstore.Config{Driver: p.driver, Clock: p.clock, Keys: docstoretest.Keys(t)}); err != nil {
 		t.Fatal(err)
 	}
 	p.flaky = docstoretest.NewFlaky(p.driver)
@@ -565,26 +562,54 @@ func (p *planet) note(format string, args ...any) {
 	p.log = append(p.log, p.clock.Now().Format("02T15:04:05 ")+fmt.Sprintf(format, args...))
 }
 
-// all reads a whole collection as it is stored.
-func all[T any](p *planet, collection string) []*T {
-	var list []*T
-	q := docstore.All().First(docstore.MaxLimit)
-	for {
-		records, next, err := p.driver.Find(context.Background(), collection, q)
+// reading is a store on what is really stored, and what was opened of it.
+type reading struct {
+	mu     sync.Mutex
+	driver docstore.Driver
+	store  *docstore.Store
+	opened map[string]any
+}
+
+// collection opens one, once for each driver.
+func collection[T any, P docstore.Document[T]](p *planet, name string) (*docstore.Collection[T], error) {
+	r := &p.reading
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.driver != p.driver {
+		store, err := docstore.New(docstore.Config{Driver: p.driver, Clock: p.clock, Keys: docstoretest.Keys(p.t)})
 		if err != nil {
-			p.fail("read %s: %v", collection, err)
+			return nil, err
 		}
-		for _, r := range records {
-			one := new(T)
-			if err := p.reader.Unmarshal(r.Body, one); err != nil {
-				p.fail("read %s: %v", collection, err)
-			}
-			list = append(list, one)
+		r.driver, r.store, r.opened = p.driver, store, map[string]any{}
+	}
+	if c, ok := r.opened[name].(*docstore.Collection[T]); ok {
+		return c, nil
+	}
+	c, err := docstore.Open[T, P](context.Background(), r.store, docstore.Spec{Name: name})
+	if err == nil {
+		r.opened[name] = c
+	}
+	return c, err
+}
+
+// all reads a whole collection as it is stored; nothing in it may be unreadable.
+func all[T any, P docstore.Document[T]](p *planet, name string) []*T {
+	var list []*T
+	c, err := collection[T, P](p, name)
+	if err != nil {
+		p.fail("open %s: %v", name, err)
+	}
+	q := docstore.All().First(docstore.MaxLimit).Whole()
+	for {
+		page, err := c.Find(context.Background(), q)
+		if err != nil {
+			p.fail("read %s: %v", name, err)
 		}
-		if next == "" {
+		list = append(list, page.Items...)
+		if page.Next == "" {
 			return list
 		}
-		q = q.Continue(next)
+		q = q.Continue(page.Next)
 	}
 }
 

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/app"
 	"guanxi/internal/sandbox"
+	"guanxi/staff"
 )
 
 // TestATransferInEveryState takes a withdrawal through every state the platform has for it, as the member and the books
@@ -41,10 +43,16 @@ func TestATransferInEveryState(t *testing.T) {
 			}
 			p.pass(3 * time.Minute)
 			e.stands(n, "waiting", "transferring")
+			if got := e.sees(n); got["confirm"] != nil || got.flag("can_cancel") {
+				t.Errorf("offered what does nothing any more: %v", got)
+			}
 			if got := e.cancels(n); got.text("state") != "waiting" { // too late: the platform is paying
 				t.Errorf("cancelled while it is paid: %v", got)
 			}
-			e.taps(n)
+			if got := e.sees(n); got["confirm"] != nil || got.flag("can_cancel") || got.text("state_text") != "已确认，微信支付正在转账" {
+				t.Errorf("while it is paid the member is told %v", got)
+			}
+			p.platformGoesOn(n)
 			return n
 		}, "paid", "success", "withdraw confirm", "0 0 1000"},
 		{"failed at once by the platform", func(e *earner) string {
@@ -66,8 +74,11 @@ func TestATransferInEveryState(t *testing.T) {
 			p.Sandbox.Inject(sandbox.Rule{Match: "transfer:cancel", Action: sandbox.ActionHold})
 			e.cancels(n)
 			e.stands(n, "waiting", "canceling")
-			if e.taps(n) {
-				t.Error("confirmed while it is cancelled")
+			if got := e.sees(n); got["confirm"] != nil || got.flag("can_cancel") || got.text("state_text") != "正在撤销，以微信支付的结果为准" {
+				t.Errorf("while it is cancelled the member is told %v", got)
+			}
+			if err := p.Sandbox.ConfirmTransfer(sandbox.ConfirmInput{Number: n}); !errors.Is(err, sandbox.ErrNotConfirmable) {
+				t.Errorf("with a sheet that was open before: %v", err)
 			}
 			return n
 		}, "cancelled", "cancelled", "withdraw fail", "1000 0 0"},
@@ -732,7 +743,11 @@ func TestALateRefundAfterTheWithdrawal(t *testing.T) {
 	e.taps(n)
 	p.settled()
 	e.left("0 0 599")
-	es.host.must("POST", "/v1/host/orders/"+o+"/refunds", map[string]any{"reason": "迟到的退款"}, 201)
+	r := es.host.must("POST", "/v1/host/orders/"+o+"/refunds", map[string]any{"reason": "迟到的退款"}, 201).text("number")
+	es.calm()
+	e.left("0 0 599") // so late it is not hers to decide
+	desk := p.operator("ops", staff.Operations)
+	desk.must("POST", "/console/api/orders/"+o+"/refunds/"+r+"/approve", map[string]any{"words": "情况属实"}, 200)
 	es.calm()
 	e.left("-599 0 599")
 	e.refused(100, "WDR_PURSE_SHORT")

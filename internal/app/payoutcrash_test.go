@@ -113,7 +113,7 @@ func TestKilledInTheMiddleOfTransfersEachWithdrawalEndsOnce(t *testing.T) {
 		v.Buyers = append(v.Buyers, person2{Name: who.name, OpenID: p.sandbox.OpenID(who.name)})
 		ctx, ledger := t.Context(), p.now.Load().Commission
 		voucher, err := ledger.ProposeVoucher(ctx, commission.VoucherInput{
-			Key: who.name, Maker: "clerk", Kind: commission.Adjust, From: commission.Adjustment,
+			Key: fmt.Sprint("earlier-", i), Maker: "clerk", Kind: commission.Adjust, From: commission.Adjustment,
 			To: commission.Available.Of(who.id), Amount: money.Fen(30_000 + 1000*i), Reason: "更正",
 		})
 		if err == nil {

@@ -22,6 +22,7 @@ import (
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/money"
 	"guanxi/internal/sandbox"
+	"guanxi/order"
 	"guanxi/reconcile"
 )
 
@@ -265,8 +266,15 @@ func TestCommissionIsPaidOutOfThePayment(t *testing.T) {
 	if steps := fmt.Sprint(why.list("steps")); !strings.Contains(steps, "微信分账") || !strings.Contains(steps, o) {
 		t.Errorf("it is explained by %s", steps)
 	}
-	late := d.buyer.keyedRefund(o) // the host gives something back all the same: the purses owe it
+	late := d.buyer.keyedRefund(o) // the host asks for something back all the same: so late the brand decides
 	d.settled()
+	if got := d.friend.must("GET", "/v1/purse", nil, 200); got.num("available_fen") != 0 {
+		t.Errorf("before the brand has decided the friend has %v", got)
+	}
+	if _, err := d.Orders.DecideForBrand(t.Context(), order.BrandDecision{Order: o, Refund: late, By: "ops", Release: true}); err != nil {
+		t.Fatal(err)
+	}
+	d.settled() // the purses owe it
 	d.tend()
 	if got := d.friend.must("GET", "/v1/purse", nil, 200); got.num("available_fen") != -599 {
 		t.Errorf("after refund %s the friend has %v", late, got)
@@ -274,7 +282,7 @@ func TestCommissionIsPaidOutOfThePayment(t *testing.T) {
 	d.proved()
 }
 
-// keyedRefund gives one unit back, by the host.
+// keyedRefund has the host ask for one unit to be given back.
 func (h *human) keyedRefund(order string) string {
 	h.w.t.Helper()
 	return h.w.human("王姐").must("POST", "/v1/host/orders/"+order+"/refunds", map[string]any{
