@@ -74,7 +74,7 @@ func TestTheSameKeyGivesTheSameAnswerAndOneEffect(t *testing.T) {
 
 // moved are the operations that answer with the thing as it is now, so that a later repetition sees it further on.
 func moved(id string) bool {
-	return slices.Contains([]string{"place", "refund", "host-refund", "ask-withdrawal", "cancel-withdrawal"}, id)
+	return slices.Contains([]string{"place", "refund", "not-arrived", "host-refund", "ask-withdrawal", "cancel-withdrawal"}, id)
 }
 
 // named is what names the thing an answer is about.
@@ -163,6 +163,7 @@ func TestTheSameKeyWithAnotherBodyIsAConflict(t *testing.T) {
 		"copy-campaign": {"starts_at": w.clock.Now(), "ends_at": w.clock.Now().Add(time.Hour)},
 		"ship":          {"kind": "city"}, "host-refund": {"reason": "别的"}, "refuse-refund": {"words": "别的"},
 		"ask-withdrawal": {"amount_fen": 50}, "set-payee": {"real_name": "别人"}, "open-dispute": {"words": "别的"},
+		"apply-to-host": {"words": "别的"}, "collect": {"code": "00000000"},
 		"report-subscriptions": {"answers": []any{map[string]any{"template": waitingTemplate, "answer": "reject"}}},
 	}
 	for _, op := range writes() {

@@ -69,7 +69,7 @@ func TestTheGateDoesNotSaySoldOutOfHoldsThatHaveLapsed(t *testing.T) {
 	host, first, second := w.human("王姐"), w.human("小李"), w.human("小陈")
 	_, campaign := host.openCampaign(sku, nil)
 	wish := map[string]any{"campaign": campaign, "lines": []any{map[string]any{"sku": sku, "units": 2}}}
-	if got, body := first.keyed("first", "POST", "/v1/orders", wish); got != 201 {
+	if got, body := first.keyed("first-key", "POST", "/v1/orders", wish); got != 201 {
 		t.Fatal(got, body)
 	}
 	for _, key := range []string{"second-1", "second-2"} { // by the store, then by the gate

@@ -22,6 +22,7 @@ import (
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/id"
 	"guanxi/internal/sandbox"
+	"guanxi/order"
 )
 
 // world is the whole program with the platforms imitated, and people who tap on things.
@@ -56,7 +57,8 @@ func startWorld(t *testing.T, c *clock.Manual, config app.SandboxedConfig) *worl
 	t.Helper()
 	w := &world{t: t, clock: c}
 	tune := config.Tune
-	config.Tune = func(c *app.Config) { // everybody here is new, and asks often
+	config.Tune = func(c *app.Config) { // everybody here is new, and asks often; the bounds have tests of their own
+		c.Orders.Terms = []order.Terms{{Orders: 100, Units: 1 << 40, CampaignOrders: 100, CampaignUnits: 1 << 40}}
 		c.Withdrawal = withdrawal.Config{
 			NewAccountDays: withdrawal.NoLimit, Several: true, MaxCount: withdrawal.NoLimit, VelocityCount: withdrawal.NoLimit,
 		}
