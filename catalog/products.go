@@ -72,6 +72,25 @@ func (s *Service) EditProduct(ctx context.Context, product string, in ProductInp
 	return p, nil
 }
 
+// Offer puts a product on sale, or takes it off: nothing new can be started with it, what was started is finished.
+// Codes: CAT_PRODUCT_NOT_FOUND.
+func (s *Service) Offer(ctx context.Context, product string, state State) (*Product, error) {
+	if state != OnSale && state != OffSale {
+		return nil, ErrProductInvalid.With("state", "须为 on 或 off (on or off)")
+	}
+	p, err := s.products.Update(ctx, product, func(p *Product) error {
+		p.State = state
+		return nil
+	})
+	if errors.Is(err, docstore.ErrNotFound) {
+		return nil, ErrProductNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("offer product: %w", err)
+	}
+	return p, nil
+}
+
 // Product gives one product. Codes: CAT_PRODUCT_NOT_FOUND.
 func (s *Service) Product(ctx context.Context, product string) (*Product, error) {
 	p, err := s.products.Get(ctx, product)

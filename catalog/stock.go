@@ -9,9 +9,9 @@ import (
 	"guanxi/internal/docstore"
 )
 
-// StockIn is goods that came in.
+// StockIn is goods that came in, or went out unsold.
 type StockIn struct {
-	Ref   string // of the delivery; with the SKU it makes the intake unique
+	Ref   string // of the delivery; with the SKU it makes the movement unique
 	SKU   string
 	Units int64 // 1–1,000,000
 }

@@ -279,7 +279,7 @@ func (s *Service) CatchUp(ctx context.Context) error {
 	}
 }
 
-// Tidy clears what CatchUp and SealOnce put off. Run does it by itself in quiet moments.
+// Tidy clears what CatchUp and SealOnce put off. Run does it by itself in quiet moments; measurements do not wait.
 func (s *Service) Tidy(ctx context.Context) error {
 	for {
 		n, err := s.tidy(ctx)

@@ -33,7 +33,7 @@ func (s *Service) Join(ctx context.Context, in JoinInput) (*Membership, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m, err = s.step(ctx, c, in.Member, StepJoin, in.Via); err != nil {
+	if m, err = s.step(ctx, c, in.Member, Move{Step: StepJoin, Via: in.Via}); err != nil {
 		return nil, fmt.Errorf("community join: %w", err)
 	}
 	return m, nil
@@ -49,7 +49,7 @@ func (s *Service) Leave(ctx context.Context, community, member string) error {
 	if c.Host == member {
 		return ErrHostStays
 	}
-	if _, err := s.step(ctx, c, member, StepLeave, ""); err != nil {
+	if _, err := s.step(ctx, c, member, Move{Step: StepLeave}); err != nil {
 		return fmt.Errorf("community leave: %w", err)
 	}
 	return nil
@@ -78,27 +78,28 @@ func (s *Service) byHost(ctx context.Context, host, community, member string, st
 	if member == host {
 		return ErrHostStays
 	}
-	if _, err := s.step(ctx, c, member, step, ""); err != nil {
+	if _, err := s.step(ctx, c, member, Move{Step: step}); err != nil {
 		return fmt.Errorf("community %s: %w", step, err)
 	}
 	return nil
 }
 
 // step moves one membership and tells others if it moved.
-func (s *Service) step(ctx context.Context, c *Community, member string, step Step, via string) (*Membership, error) {
+func (s *Service) step(ctx context.Context, c *Community, member string, made Move) (*Membership, error) {
 	now := s.clock.Now()
+	made.At = now
 	m, err := s.memberships.Upsert(ctx, membershipID(c.ID, member), func(m *Membership) error {
 		m.Community, m.Member = c.ID, member
 		again := m.State != Never
-		changed, err := m.move(step, via, now)
+		changed, err := m.move(made)
 		if err != nil || !changed {
 			return err
 		}
-		switch step {
+		switch made.Step {
 		case StepJoin, StepReadmit:
-			m.Emit(EventJoined, Joined{Community: c.ID, Member: member, Host: c.Host, Via: via, Again: again, At: now})
+			m.Emit(EventJoined, Joined{Community: c.ID, Member: member, Host: c.Host, Via: made.Via, Again: again, At: now})
 		case StepLeave, StepRemove:
-			m.Emit(EventLeft, Left{Community: c.ID, Member: member, Removed: step == StepRemove, At: now})
+			m.Emit(EventLeft, Left{Community: c.ID, Member: member, Removed: made.Step == StepRemove, At: now})
 		}
 		return nil
 	})

@@ -16,7 +16,10 @@ type collections struct {
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.communities, err = docstore.Open[Community](ctx, store, docstore.Spec{
 		Name: "communities", ShardKey: "_id",
-		Indexes: []docstore.Index{{Name: "host", Fields: []string{"host", "created_at"}}},
+		Indexes: []docstore.Index{
+			{Name: "host", Fields: []string{"host", "created_at"}},
+			{Name: "created", Fields: []string{"created_at"}},
+		},
 	}); err != nil {
 		return c, err
 	}

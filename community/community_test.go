@@ -309,11 +309,6 @@ func TestTheShelfIsOrderedByRank(t *testing.T) {
 	if diff := cmp.Diff([]string{"egg", "tea", "milk"}, got); diff != "" {
 		t.Fatal(diff)
 	}
-	_, err := h.Picked(ctx, c.ID, "rice")
-	want(t, err, community.ErrPickNotFound)
-	if pick, err := h.Picked(ctx, c.ID, "tea"); err != nil || pick.Reason != "因为好" {
-		t.Fatal(pick, err)
-	}
 }
 
 // Random steps against a model: the table decides, the count never lies.

@@ -31,7 +31,7 @@ type Joined struct {
 type Left struct {
 	Community string    `bson:"community"`
 	Member    string    `bson:"member"`
-	Removed   bool      `bson:"removed,omitempty"` // by the host
+	Removed   bool      `bson:"removed,omitempty"` // by the host or the brand
 	At        time.Time `bson:"at"`
 }
 

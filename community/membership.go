@@ -15,7 +15,7 @@ const (
 	Never   State = ""        // not stored yet
 	Active  State = "active"  // belongs
 	Gone    State = "left"    // left by themselves; may come back
-	Removed State = "removed" // by the host; may not come back by themselves
+	Removed State = "removed" // by the host or the brand; may not come back by themselves
 )
 
 // Step is what can happen to a membership.
@@ -25,8 +25,8 @@ type Step string
 const (
 	StepJoin    Step = "join"    // the member opens a share or taps join
 	StepLeave   Step = "leave"   // the member leaves
-	StepRemove  Step = "remove"  // the host removes the member
-	StepReadmit Step = "readmit" // the host lets a removed member in again
+	StepRemove  Step = "remove"  // the host, or the brand, removes the member
+	StepReadmit Step = "readmit" // the host, or the brand, lets a removed member in again
 )
 
 // transitions is every allowed move. A step that is missing here is refused; one that leads to where the
@@ -60,31 +60,33 @@ type Membership struct {
 
 // Move is one line of a membership's history.
 type Move struct {
-	Step Step      `bson:"step"`
-	Via  string    `bson:"via,omitempty"`
-	At   time.Time `bson:"at"`
+	Step   Step      `bson:"step"`
+	Via    string    `bson:"via,omitempty"`
+	By     string    `bson:"by,omitempty"`     // the person of staff, when the brand did it
+	Reason string    `bson:"reason,omitempty"` // theirs
+	At     time.Time `bson:"at"`
 }
 
 // MaxMoves bounds the history of a membership.
 const MaxMoves = 50
 
 // move carries out a step; changed is false when there is nothing to do.
-func (m *Membership) move(step Step, via string, at time.Time) (changed bool, err error) {
-	next, allowed := transitions[m.State][step]
+func (m *Membership) move(made Move) (changed bool, err error) {
+	next, allowed := transitions[m.State][made.Step]
 	if !allowed {
-		return false, refusal(m.State, step)
+		return false, refusal(m.State, made.Step)
 	}
 	if next == m.State {
 		return false, nil
 	}
 	m.State = next
 	if next == Active {
-		m.Via, m.JoinedAt = via, at
+		m.Via, m.JoinedAt = made.Via, made.At
 		if m.FirstAt.IsZero() {
-			m.FirstAt = at
+			m.FirstAt = made.At
 		}
 	}
-	m.History = append(m.History, Move{Step: step, Via: via, At: at})
+	m.History = append(m.History, made)
 	if len(m.History) > MaxMoves {
 		m.History = append(m.History[:1], m.History[2:]...)
 	}

@@ -91,19 +91,6 @@ func (s *Service) Unpick(ctx context.Context, host, community, product string) e
 	return nil
 }
 
-// Picked gives one pick that is on the shelf.
-// Codes: COMM_PICK_NOT_FOUND.
-func (s *Service) Picked(ctx context.Context, community, product string) (*Pick, error) {
-	p, err := s.picks.Get(ctx, pickID(community, product))
-	if err != nil {
-		return nil, fmt.Errorf("community picked: %w", asFault(err, ErrPickNotFound))
-	}
-	if !p.Shelved {
-		return nil, ErrPickNotFound
-	}
-	return p, nil
-}
-
 // Shelf lists what a community's host picked, by rank.
 // Codes: COMM_PAGE_INVALID.
 func (s *Service) Shelf(ctx context.Context, community string, p Paging) (docstore.Page[Pick], error) {

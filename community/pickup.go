@@ -50,7 +50,15 @@ func (s *Service) AddPickupPoint(ctx context.Context, host, community string, in
 // ClosePickupPoint takes a point out of use; orders that name it keep it.
 // Codes: COMM_NOT_FOUND, COMM_NOT_HOST, COMM_POINT_NOT_FOUND.
 func (s *Service) ClosePickupPoint(ctx context.Context, host, community, point string) error {
-	_, err := s.change(ctx, host, community, func(c *Community) error {
+	_, err := s.change(ctx, host, community, closing(point))
+	if err != nil {
+		return fmt.Errorf("community close pickup point: %w", err)
+	}
+	return nil
+}
+
+func closing(point string) func(*Community) error {
+	return func(c *Community) error {
 		p := c.point(point)
 		if p == nil {
 			return ErrPointNotFound
@@ -60,11 +68,7 @@ func (s *Service) ClosePickupPoint(ctx context.Context, host, community, point s
 		}
 		p.Closed = true
 		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("community close pickup point: %w", err)
 	}
-	return nil
 }
 
 // SetKeeper names the member who keeps a pickup point, or nobody with "". It counts for orders placed from now on.

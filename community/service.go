@@ -87,7 +87,7 @@ func (s *Service) Create(ctx context.Context, in CreateInput) (*Community, error
 	if err != nil {
 		return nil, fmt.Errorf("community create: %w", err)
 	}
-	if _, err := s.step(ctx, c, in.Host, StepJoin, ""); err != nil {
+	if _, err := s.step(ctx, c, in.Host, Move{Step: StepJoin}); err != nil {
 		return nil, fmt.Errorf("community create: %w", err)
 	}
 	return c, nil

@@ -16,6 +16,7 @@ import (
 type Orders interface {
 	Get(ctx context.Context, order string) (*order.Order, error)
 	WaitingForBrand(ctx context.Context, page order.Page) (docstore.Page[order.Order], error)
+	WithIncidents(ctx context.Context, page order.Page) (docstore.Page[order.Order], error)
 	DecideForBrand(ctx context.Context, d order.BrandDecision) (order.Refund, error)
 	BrandRefund(ctx context.Context, in order.RefundInput) (order.Refund, error)
 	BrandShip(ctx context.Context, number string, in order.ShipInput) (*order.Order, error)
@@ -98,7 +99,7 @@ type saleOutput struct {
 type salesOutput struct {
 	Body struct {
 		Nicknames
-		Orders []SaleView `json:"orders" doc:"等得最久的在前"`
+		Orders []SaleView `json:"orders"`
 		Next   string     `json:"next,omitempty"`
 	}
 }
@@ -138,9 +139,12 @@ const tagSales = "订单与售后"
 
 func (c *Console) declareAfterSales() {
 	edge.Register(c.edge, edge.Operation{
-		ID: "after-sales", Method: "GET", Path: "/console/api/after-sales", Tag: tagSales, Summary: "等待品牌答复的售后",
+		ID: "after-sales", Method: "GET", Path: "/console/api/after-sales", Tag: tagSales, Summary: "等待品牌答复的售后，等得最久的在前",
 		Permission: string(staff.OrderRead),
-	}, c.afterSales)
+	}, func(ctx context.Context, in *struct{ edge.Paged }) (*salesOutput, error) {
+		return c.sales(ctx, in.Paged, c.orders.WaitingForBrand)
+	})
+	c.declareOrderIncidents()
 	edge.Register(c.edge, edge.Operation{
 		ID: "sale", Method: "GET", Path: "/console/api/orders/{order}", Tag: tagSales, Summary: "一个订单及其售后",
 		Permission: string(staff.OrderRead),
@@ -193,6 +197,15 @@ func (c *Console) declareAfterSales() {
 	})
 }
 
+func (c *Console) declareOrderIncidents() {
+	edge.Register(c.edge, edge.Operation{
+		ID: "order-incidents", Method: "GET", Path: "/console/api/order-incidents", Tag: tagSales, Summary: "有异常的订单，最近的在前",
+		Permission: string(staff.OrderRead),
+	}, func(ctx context.Context, in *struct{ edge.Paged }) (*salesOutput, error) {
+		return c.sales(ctx, in.Paged, c.orders.WithIncidents)
+	})
+}
+
 // onSale lets an operator who has no part in an order do something with it.
 func (c *Console) onSale(ctx context.Context, number string, do func(by string) error) (*saleOutput, error) {
 	o, err := c.orders.Get(ctx, number)
@@ -212,8 +225,10 @@ func (c *Console) onSale(ctx context.Context, number string, do func(by string) 
 	return c.showSale(ctx, number)
 }
 
-func (c *Console) afterSales(ctx context.Context, in *struct{ edge.Paged }) (*salesOutput, error) {
-	page, err := c.orders.WaitingForBrand(ctx, order.Page{Limit: in.Limit, After: in.Cursor})
+func (c *Console) sales(
+	ctx context.Context, in edge.Paged, list func(context.Context, order.Page) (docstore.Page[order.Order], error),
+) (*salesOutput, error) {
+	page, err := list(ctx, order.Page{Limit: in.Limit, After: in.Cursor})
 	if err != nil {
 		return nil, err
 	}

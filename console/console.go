@@ -9,6 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"guanxi/console/bonds"
+	"guanxi/console/communities"
+	"guanxi/console/goods"
 	"guanxi/console/room"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -18,24 +21,27 @@ import (
 
 // Deps is what the console stands on. Limiter and Metrics may be nil.
 type Deps struct {
-	Store      *docstore.Store
-	Clock      clock.Clock
-	Log        *slog.Logger
-	Staff      *staff.Service
-	Ledger     Ledger
-	Payouts    Payouts
-	Reconcile  Reconciliation
-	Tasks      Tasks
-	Taxes      TaxTables
-	Members    Members
-	Hosts      Hosts
-	Hosting    Hostings
-	Orders     Orders
-	Relations  Relations
-	Links      Links // optional: which member an operator is
-	Limiter    edge.Limiter
-	Metrics    prometheus.Registerer
-	TrustProxy bool // take the caller's address from the last hop of X-Forwarded-For
+	Store       *docstore.Store
+	Clock       clock.Clock
+	Log         *slog.Logger
+	Staff       *staff.Service
+	Ledger      Ledger
+	Payouts     Payouts
+	Reconcile   Reconciliation
+	Tasks       Tasks
+	Taxes       TaxTables
+	Members     Members
+	Hosts       Hosts
+	Hosting     Hostings
+	Orders      Orders
+	Relations   Relations
+	Goods       goods.Catalog
+	Communities communities.Communities
+	Bonds       bonds.Bonds
+	Links       Links // optional: which member an operator is
+	Limiter     edge.Limiter
+	Metrics     prometheus.Registerer
+	TrustProxy  bool // take the caller's address from the last hop of X-Forwarded-For
 }
 
 // Console is the edge for staff.
@@ -61,7 +67,8 @@ type Console struct {
 // New declares every operation on a fresh router.
 func New(ctx context.Context, d Deps) (*Console, error) {
 	if d.Store == nil || d.Clock == nil || d.Log == nil || d.Staff == nil || d.Ledger == nil || d.Payouts == nil ||
-		d.Reconcile == nil || d.Tasks == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Orders == nil || d.Relations == nil {
+		d.Reconcile == nil || d.Tasks == nil || d.Taxes == nil || d.Members == nil || d.Hosts == nil || d.Hosting == nil || d.Orders == nil || d.Relations == nil ||
+		d.Goods == nil || d.Communities == nil || d.Bonds == nil {
 		return nil, errors.New("console: store, clock, log, staff and the domains are required")
 	}
 	c := &Console{
@@ -83,6 +90,9 @@ func New(ctx context.Context, d Deps) (*Console, error) {
 	}
 	c.room = &room.Room{Edge: c.edge, Staff: c.staff, Members: d.Members, Clock: d.Clock}
 	c.declare()
+	goods.Declare(c.room, d.Goods)
+	communities.Declare(c.room, d.Communities)
+	bonds.Declare(c.room, d.Bonds)
 	for _, op := range c.edge.Operations() {
 		if op.Open == (op.Permission != "") {
 			return nil, fmt.Errorf("console: operation %s must be open or name its permission", op.ID)

@@ -201,7 +201,7 @@ func TestTheDescriptionIsValidOpenAPI(t *testing.T) {
 }
 
 // readsOnly are operations that take a body and change nothing.
-var readsOnly = map[string]bool{"check-policy": true, "check-tax-table": true, "dry-run": true, "verify": true}
+var readsOnly = map[string]bool{"check-policy": true, "check-tax-table": true, "check-bond-policy": true, "dry-run": true, "verify": true}
 
 // Whatever can be changed is answered the same when it is asked for again, unless a password is in it.
 func TestEveryWriteIsRecordedButForPasswords(t *testing.T) {

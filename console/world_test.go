@@ -14,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/catalog"
 	"guanxi/commission"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/community"
 	"guanxi/community/hosting"
+	"guanxi/distribution"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -55,6 +57,8 @@ type world struct {
 	hosting   *hosting.Service
 	orders    *sales
 	links     linked
+	goods     *catalog.Service
+	bonds     *distribution.Service
 	rail      *rail
 	bills     *bills
 }
@@ -92,6 +96,7 @@ func (w *world) deps(people *staff.Service) Deps {
 	return Deps{
 		Store: w.store, Clock: w.clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Staff: people, Limiter: w.limiter,
 		Ledger: w.ledger, Payouts: w.payouts, Reconcile: w.reconcile, Tasks: w.tasks, Taxes: w.taxes, Members: members{}, Hosts: w.hosts, Hosting: w.hosting, Orders: w.orders, Relations: related{}, Links: w.links,
+		Goods: w.goods, Communities: w.hosts, Bonds: w.bonds,
 	}
 }
 
@@ -110,6 +115,10 @@ func (s *sales) Get(_ context.Context, number string) (*order.Order, error) {
 
 func (s *sales) WaitingForBrand(context.Context, order.Page) (docstore.Page[order.Order], error) {
 	return docstore.Page[order.Order]{Items: []*order.Order{&s.Order}}, nil
+}
+
+func (s *sales) WithIncidents(ctx context.Context, page order.Page) (docstore.Page[order.Order], error) {
+	return s.WaitingForBrand(ctx, page)
 }
 
 func (s *sales) DecideForBrand(_ context.Context, d order.BrandDecision) (order.Refund, error) {
@@ -290,6 +299,10 @@ func (w *world) openDomains() {
 	w.hosting, err = hosting.New(ctx, hosting.Deps{Store: w.store, Clock: w.clock})
 	must()
 	w.hosts, err = community.New(ctx, community.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}, Hosting: w.hosting})
+	must()
+	w.goods, err = catalog.New(ctx, catalog.Deps{Store: w.store, Clock: w.clock, IDs: id.Random{}})
+	must()
+	w.bonds, err = distribution.New(ctx, distribution.Deps{Store: w.store, Clock: w.clock})
 	must()
 	w.reconcile, err = reconcile.New(ctx, reconcile.Deps{
 		Store: w.store, Clock: w.clock, IDs: id.Random{}, Bills: w.bills, Ours: ours{}, Config: reconcile.Config{Since: "2026-03-01"},

@@ -137,12 +137,3 @@ func (s *Service) Consider(ctx context.Context, touch string) error {
 	}
 	return nil
 }
-
-// Openings counts the touches of a share, its sharer's own included, up to limit.
-func (s *Service) Openings(ctx context.Context, share string, limit int) (int, error) {
-	n, err := s.touches.Count(ctx, docstore.By("share", share), limit)
-	if err != nil {
-		return 0, fmt.Errorf("distribution openings: %w", err)
-	}
-	return n, nil
-}

@@ -138,6 +138,26 @@ func repeated(old *policyDoc, asked Policy) (Policy, error) {
 	return stored, nil
 }
 
+// Published is a policy with when it was published, and how it was taken back if it was.
+type Published struct {
+	Policy
+	At       time.Time // zero for the policy of Config
+	Recalled *Recall
+}
+
+// Policies lists every policy, by start; the first is in force since ever.
+func (s *Service) Policies(ctx context.Context) ([]Published, error) {
+	page, err := s.policies.Find(ctx, docstore.By("start").First(maxPolicies).Whole())
+	if err != nil {
+		return nil, wrap("policies", err)
+	}
+	all := []Published{{Policy: s.config.Policy}}
+	for _, d := range page.Items {
+		all = append(all, Published{d.policy(), d.PublishedAt, d.Recalled})
+	}
+	return all, nil
+}
+
 // Policy is the policy in force now.
 func (s *Service) Policy(ctx context.Context) (Policy, error) { return s.PolicyAt(ctx, s.clock.Now()) }
 

@@ -2,7 +2,6 @@ package member
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -112,17 +111,4 @@ func (s *Service) Consents(ctx context.Context, member string) ([]*Consent, erro
 		}
 	}
 	return list, nil
-}
-
-// Consented tells whether a consent is in force; silence is no consent.
-func (s *Service) Consented(ctx context.Context, member string, kind Kind) (bool, error) {
-	c, err := s.consents.Get(ctx, consentID(member, kind))
-	if errors.Is(err, docstore.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("member consented: %w", err)
-	}
-	step, ok := c.Now()
-	return ok && step.Granted, nil
 }

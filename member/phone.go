@@ -81,18 +81,3 @@ func (s *Service) FindByPhone(ctx context.Context, number string) (string, error
 	}
 	return "", fmt.Errorf("member find by phone: %w", ErrNotFound)
 }
-
-// FindByUnion gives the ids of the members with a unionid: one for each mini-program of the brand, at most ten.
-func (s *Service) FindByUnion(ctx context.Context, unionID string) ([]string, error) {
-	var ids []string
-	for _, key := range s.keys.Lookups("unionid", unionID) {
-		page, err := s.members.Find(ctx, docstore.By("union", key).First(10))
-		if err != nil {
-			return nil, fmt.Errorf("member find by union: %w", err)
-		}
-		for _, m := range page.Items {
-			ids = append(ids, m.ID)
-		}
-	}
-	return ids[:min(len(ids), 10)], nil
-}

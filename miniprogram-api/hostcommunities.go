@@ -128,6 +128,7 @@ func (a *API) declareHosting() {
 		ID: "community-members", Method: "GET", Path: "/v1/host/communities/{community}/members", Tag: "团长 · 社群", Summary: "社群成员",
 	}, a.communityMembers)
 	a.declareApplication()
+	a.declareHostMembers()
 	a.declarePickupPoints()
 	a.declarePicks()
 	a.declareHostCampaigns()

@@ -119,6 +119,11 @@ func (a *API) declareMembers() {
 		return renderProfile(a.members.EditProfile(ctx, memberOf(ctx), edit))
 	})
 	edge.Register(a.edge, edge.Operation{
+		ID: "unbind-phone", Method: "DELETE", Path: "/v1/me/phone", Tag: "我", Summary: "解绑手机号", Recorded: true, Status: 204,
+	}, func(ctx context.Context, _ *struct{ edge.Keyed }) (*emptyOutput, error) {
+		return nil, a.members.UnbindPhone(ctx, memberOf(ctx))
+	})
+	edge.Register(a.edge, edge.Operation{
 		ID: "bind-phone", Method: "POST", Path: "/v1/me/phone", Tag: "我", Summary: "绑定手机号", Recorded: true, Weight: 4,
 	}, func(ctx context.Context, in *phoneInput) (*phoneOutput, error) {
 		masked, err := a.members.BindPhone(ctx, memberOf(ctx), in.Body.Code)

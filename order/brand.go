@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,15 +28,6 @@ func (s *Service) WaitingForBrand(ctx context.Context, page Page) (docstore.Page
 		page.Limit = 20
 	}
 	return s.list(ctx, docstore.By(indexBrand).First(min(page.Limit, 100)).Continue(page.After))
-}
-
-// CountForBrand counts them, up to limit.
-func (s *Service) CountForBrand(ctx context.Context, limit int) (int, error) {
-	n, err := s.orders.Count(ctx, docstore.By(indexBrand), limit)
-	if err != nil {
-		return 0, fmt.Errorf("count for the brand: %w", err)
-	}
-	return n, nil
 }
 
 // DecideForBrand answers a request, whoever it waits for. Above Policy.BrandSingle of one order a second operator must

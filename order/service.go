@@ -208,11 +208,6 @@ func (s *Service) ByCampaign(ctx context.Context, campaign string, page Page) (d
 	return s.list(ctx, page.query(docstore.By(indexCampaign, campaign)))
 }
 
-// ByCampaignState lists a campaign's orders in one state, newest first. Errors: ErrBadInput for a damaged cursor.
-func (s *Service) ByCampaignState(ctx context.Context, campaign string, in State, page Page) (docstore.Page[Order], error) {
-	return s.list(ctx, page.query(docstore.By(indexCampaign, campaign, in)))
-}
-
 // WithIncidents lists orders that people should look at, newest incident first.
 func (s *Service) WithIncidents(ctx context.Context, page Page) (docstore.Page[Order], error) {
 	return s.list(ctx, page.query(docstore.By(indexIncident)))

@@ -371,7 +371,7 @@ func TestConfirmCampaignReachesEveryPaidOrder(t *testing.T) {
 		}
 	}
 	w.must(nil, w.orders.ConfirmCampaign(ctx, "spring"))
-	page, err := w.orders.ByCampaignState(ctx, "spring", StatePaid, Page{})
+	page, err := w.orders.list(ctx, Page{}.query(docstore.By(indexCampaign, "spring", StatePaid)))
 	if err != nil || len(page.Items) != 1 {
 		t.Fatalf("%d left, %v", len(page.Items), err)
 	}

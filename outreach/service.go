@@ -71,12 +71,6 @@ func (s *Service) Plan(ctx context.Context, t Told) error {
 	return wrap("plan notice", err)
 }
 
-// Notice loads one for the brand's own eyes. Error: docstore.ErrNotFound.
-func (s *Service) Notice(ctx context.Context, topic Topic, number string) (*Notice, error) {
-	n, err := s.notices.Get(ctx, NoticeID(topic, number))
-	return n, wrap("notice", err)
-}
-
 // Mine lists what a member was told or should have been, newest first. Error: docstore.ErrPage.
 func (s *Service) Mine(ctx context.Context, member string, p docstore.Paging) (docstore.Page[Notice], error) {
 	page, err := s.notices.List(ctx, docstore.By(indexMember, member).Newest(), p)

@@ -307,7 +307,7 @@ func TestSixtyFourOnOneCredit(t *testing.T) {
 	}
 	states := map[string]int{}
 	for i := range callers {
-		n, err := first.Notice(t.Context(), WithdrawalWaiting, fmt.Sprint("w", i))
+		n, err := first.notices.Get(t.Context(), NoticeID(WithdrawalWaiting, fmt.Sprint("w", i)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -145,7 +145,7 @@ func (p *process) tends() { _, _ = p.Tend(context.Background()) }
 func (w *world) stand(topic Topic, number string) string {
 	w.t.Helper()
 	p := w.start()
-	n, err := p.Notice(context.Background(), topic, number)
+	n, err := p.notices.Get(context.Background(), NoticeID(topic, number))
 	if err != nil {
 		return "nothing"
 	}

@@ -41,6 +41,14 @@ const (
 	HostingReview     Permission = "hosting.review"
 	OrderRead         Permission = "order.read" // orders and their after-sales
 	OrderDecide       Permission = "order.decide"
+	GoodsRead         Permission = "goods.read" // products with their cost, stock
+	GoodsWrite        Permission = "goods.write"
+	StockWrite        Permission = "stock.write"
+	CommunityRead     Permission = "community.read" // communities, their points and members
+	CommunityManage   Permission = "community.manage"
+	BondRead          Permission = "bond.read" // who is credited for whom, and by which rules
+	BondPropose       Permission = "bond.propose"
+	BondConfirm       Permission = "bond.confirm"
 	PeriodClose       Permission = "period.close"
 	ReconcileRun      Permission = "reconcile.run"
 	TaskRead          Permission = "task.read"
@@ -59,21 +67,22 @@ const (
 var permissions = map[Role][]Permission{
 	FinanceMaker: {
 		PolicyRead, PolicyDraft, AdjustmentPropose, WithdrawalRead, WithdrawalStop, ReconcileRun, TaskRead, TaskResolve, DisputeRead,
-		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead, HostingRead, OrderRead,
+		EntryRead, PurseRead, ExportRead, TaxRead, GradeRead, HostingRead, OrderRead, GoodsRead, CommunityRead, BondRead,
 	},
 	FinanceChecker: {
 		PolicyRead, PolicyPublish, AdjustmentApprove, WithdrawalRead, WithdrawalReview, WithdrawalStop, PeriodClose, TaskRead, DisputeRead,
 		EntryRead, PurseRead, ExportRead, TaxRead, TaxPublish, PayeeRead, PayeeConfirm, GradeRead,
-		GradeConfirm, HostingRead, OrderRead,
+		GradeConfirm, HostingRead, OrderRead, GoodsRead, CommunityRead, BondRead, BondConfirm,
 	},
 	Tax: {EntryRead, PurseRead, WithdrawalRead, ExportRead, TaxRead, TaxDraft, PayeeRead, PayeeSet},
 	Auditor: {
 		PolicyRead, WithdrawalRead, TaskRead, DisputeRead, EntryRead, PurseRead, OperatorRead, AuditRead, ExportRead, TaxRead,
-		PayeeRead, GradeRead, HostingRead, OrderRead,
+		PayeeRead, GradeRead, HostingRead, OrderRead, GoodsRead, CommunityRead, BondRead,
 	},
 	Operations: {
 		PolicyRead, WithdrawalRead, ReconcileRun, TaskRead, TaskResolve, DisputeRead, DisputeAnswer, EntryRead, PurseRead,
-		GradeRead, GradeSet, HostingRead, HostingReview, OrderRead, OrderDecide,
+		GradeRead, GradeSet, HostingRead, HostingReview, OrderRead, OrderDecide, GoodsRead, GoodsWrite, StockWrite,
+		CommunityRead, CommunityManage, BondRead, BondPropose,
 	},
 	Admin: {OperatorRead, OperatorManage, AuditRead},
 }

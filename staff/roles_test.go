@@ -15,7 +15,7 @@ func TestTheAuditorReadsEverythingAndNobodyElseBoth(t *testing.T) {
 			t.Errorf("auditor and %s", p)
 		}
 	}
-	if len(every) != 33 {
+	if len(every) != 41 {
 		t.Errorf("%d permissions are given to anybody", len(every))
 	}
 }
@@ -23,7 +23,7 @@ func TestTheAuditorReadsEverythingAndNobodyElseBoth(t *testing.T) {
 // No single role may prepare and decide the same thing, and who keeps the accounts touches no money.
 func TestDutiesAreApart(t *testing.T) {
 	t.Parallel()
-	for _, pair := range [][2]Permission{{PolicyDraft, PolicyPublish}, {AdjustmentPropose, AdjustmentApprove}, {TaxDraft, TaxPublish}, {PayeeSet, PayeeConfirm}, {GradeSet, GradeConfirm}} {
+	for _, pair := range [][2]Permission{{PolicyDraft, PolicyPublish}, {AdjustmentPropose, AdjustmentApprove}, {TaxDraft, TaxPublish}, {PayeeSet, PayeeConfirm}, {GradeSet, GradeConfirm}, {BondPropose, BondConfirm}} {
 		for _, r := range Roles() {
 			if Allowed([]Role{r}, pair[0]) && Allowed([]Role{r}, pair[1]) {
 				t.Errorf("%s may both %s and %s", r, pair[0], pair[1])

@@ -169,12 +169,6 @@ func (s *Service) ByState(ctx context.Context, in State, p docstore.Paging) (doc
 	return page, wrap("list", err)
 }
 
-// Count tells how many stand in a state, up to limit.
-func (s *Service) Count(ctx context.Context, in State, limit int) (int, error) {
-	n, err := s.hostings.Count(ctx, docstore.By("state", in), limit)
-	return n, wrap("count", err)
-}
-
 // MayStart answers nil when a member may begin something new as a host: a community, a pick, a campaign.
 // Codes: HST_NOT_APPROVED, HST_REVOKED, HST_UNDER_REVIEW.
 func (s *Service) MayStart(ctx context.Context, member string) error {

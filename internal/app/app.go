@@ -295,7 +295,7 @@ func (a *App) joinEdge(ctx context.Context, c Config) (err error) {
 	a.Console, err = console.New(ctx, console.Deps{
 		Store: c.Store, Clock: c.Clock, Log: c.Log, Staff: a.Staff, Ledger: a.Commission, Payouts: a.Withdrawals,
 		Reconcile: a.Reconcile, Tasks: a.Tasks, Taxes: a.Taxes, Members: a.Members, Hosts: a.Communities, Links: a.Staff, Hosting: a.Hosting,
-		Orders:    a.Orders,
+		Orders: a.Orders, Goods: a.Catalog, Communities: a.Communities, Bonds: a.Distribution,
 		Relations: relations{a.Communities, a.Withdrawals}, Limiter: c.Limiter, Metrics: metrics, TrustProxy: c.TrustProxy,
 	})
 	return err
