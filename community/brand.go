@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -23,9 +22,8 @@ type BrandMove struct {
 // Decide removes a member of a community, or lets one that was removed in again. Repeating it changes nothing.
 // Codes: COMM_INVALID, COMM_NOT_FOUND, COMM_NOT_MEMBER, COMM_HOST_STAYS.
 func (s *Service) Decide(ctx context.Context, d BrandMove) (*Membership, error) {
-	d.Reason = strings.TrimSpace(d.Reason)
 	v := verdict{}
-	v.line("reason", d.Reason, 1, MaxReason)
+	v.line("reason", &d.Reason, 1, MaxReason)
 	if !id.Valid(d.By) {
 		v.add("by", "须说明由谁决定 (who decided is missing)")
 	}

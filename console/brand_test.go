@@ -22,7 +22,7 @@ func TestStaffKeepsGoods(t *testing.T) {
 	}
 	auditor.refused("POST", "/console/api/products", product(5990), 403, "STF_DENIED")
 	desk.refused("POST", "/console/api/products", product(0), 422, "API_INPUT_INVALID")
-	desk.refused("POST", "/console/api/products", map[string]any{"name": "x", "category": "y", "skus": nil}, 422, "API_INPUT_INVALID")
+	desk.refused("POST", "/console/api/products", map[string]any{"name": "x", "category": "y", "skus": nil}, 422, "API_MALFORMED")
 	one := desk.keyed("add-once", "POST", "/console/api/products", product(5990))
 	if again := desk.keyed("add-once", "POST", "/console/api/products", product(5990)); one.status != 201 || again.String() != one.String() {
 		t.Fatalf("%v, again %v", one, again)

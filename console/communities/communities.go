@@ -156,7 +156,9 @@ func Declare(r *room.Room, s Communities) {
 	}, c.list)
 	room.Read(r, edge.Operation{
 		ID: "community", Method: "GET", Path: "/console/api/communities/{community}", Tag: tag, Summary: "一个社群与它的自提点", Permission: read,
-	}, func(ctx context.Context, in *CommunityPath) (*communityOutput, error) { return c.show(ctx, in.Community) })
+	}, func(ctx context.Context, in *CommunityPath) (*communityOutput, error) {
+		return c.show(ctx, in.Community)
+	})
 	room.Read(r, edge.Operation{
 		ID: "community-members", Method: "GET", Path: "/console/api/communities/{community}/members", Tag: tag, Summary: "社群成员", Permission: read,
 	}, c.members)
