@@ -53,8 +53,8 @@ func TestTheFirstDay(t *testing.T) {
 		"operator": clerk.operator, "login": "wang", "name": "王芳", "roles": []any{"finance-maker", "tax"}, "must_change": false,
 		"expires_at": "2026-03-02T13:00:00Z",
 		"permissions": []any{
-			"adjustment.propose", "dispute.read", "entry.read", "export.read", "grade.read", "hosting.read", "order.read", "payee.read",
-			"payee.set", "policy.draft", "policy.read", "purse.read", "reconcile.run", "task.read", "task.resolve", "tax.draft",
+			"adjustment.propose", "bond.read", "community.read", "dispute.read", "entry.read", "export.read", "goods.read", "grade.read",
+			"hosting.read", "order.read", "payee.read", "payee.set", "policy.draft", "policy.read", "purse.read", "reconcile.run", "task.read", "task.resolve", "tax.draft",
 			"tax.read", "withdrawal.read", "withdrawal.stop",
 		},
 	}

@@ -211,7 +211,7 @@ func TestACampaignFromDraftToSettled(t *testing.T) {
 	m.clock.Advance(time.Hour)
 	// the start has come; nobody has ticked yet
 	offer := must[Offer](t)(m.Admit(t.Context(), m.admission(c, "ann", "o1", 2)))
-	want := Offer{Host: "li", Community: "garden", Lines: []OfferLine{{
+	want := Offer{Host: "li", Community: "garden", Pickup: []string{"p1"}, Lines: []OfferLine{{
 		SKU: "tea-1", Product: "tea", Name: "正山小种", Units: 2, Price: 5900, Cost: 3000, Category: "茶",
 	}}}
 	if diff := cmp.Diff(want, offer); diff != "" {

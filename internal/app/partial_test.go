@@ -35,6 +35,9 @@ func TestAPartialWriteKeepsTheRest(t *testing.T) {
 				t.Errorf("%s: %s did not change from %v", id, name, was[name])
 			}
 			was[name] = now[name]
+			if _, told := now[name]; !told {
+				delete(was, name)
+			}
 			if diff := cmp.Diff(was, now); diff != "" {
 				t.Errorf("%s: sending %s alone changed more:\n%s", id, name, diff)
 			}

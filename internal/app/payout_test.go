@@ -588,13 +588,12 @@ func TestTaxIsWithheldOverTheYear(t *testing.T) {
 	p.clock.Advance(time.Second)
 	e.taps(waiting) // approved before the table: it stays as it was sent
 	p.settled()
-	// 12,000 - 2,400 - 5,000 = 4,600; 3 % = 138.
-	taxed := pay(300_000, 13_800)
-	if got := e.trail(taxed); got != "withdraw confirm tax" {
+	// What was paid while nothing was withheld does not count: 3,000 - 600 - 5,000 < 0.
+	if got := e.trail(pay(300_000, 0)); got != "withdraw confirm" {
 		t.Errorf("%q", got)
 	}
-	failing := e.asks(200_000) // 14,000 - 2,800 - 5,000 = 6,200; 186 - 138 = 48
-	if v := e.sees(failing); v.num("tax_fen") != 4_800 || len(v.list("tax_steps")) == 0 {
+	failing := e.asks(200_000) // 5,000 - 1,000 - 5,000 < 0
+	if v := e.sees(failing); v.num("tax_fen") != 0 || len(v.list("tax_steps")) == 0 {
 		t.Errorf("%v", v)
 	}
 	p.Sandbox.Inject(sandbox.Rule{Match: "transfer:confirm", Action: sandbox.ActionFail})
@@ -604,14 +603,17 @@ func TestTaxIsWithheldOverTheYear(t *testing.T) {
 	if got := e.trail(failing); got != "withdraw fail" {
 		t.Errorf("%q", got)
 	}
-	pay(200_000, 4_800)         // what failed does not count
+	pay(200_000, 0)             // what failed does not count
 	p.pass(31 * 24 * time.Hour) // another month, another 5,000
 	e.signsIn()
-	pay(100_000, 0)        // 15,000 - 3,000 - 10,000 = 2,000; 60 - 186 < 0
-	pay(1_000_000, 11_400) // 25,000 - 5,000 - 10,000 = 10,000; 300 - 186 = 114
+	pay(100_000, 0)                // 6,000 - 1,200 - 10,000 < 0
+	taxed := pay(1_000_000, 8_400) // 16,000 - 3,200 - 10,000 = 2,800; 3 % = 84
+	if got := e.trail(taxed); got != "withdraw confirm tax" {
+		t.Errorf("%q", got)
+	}
 	p.balances()
 	year := e.must("GET", "/v1/purse/tax/2026", nil, 200)
-	if year.num("gross_fen") != 2_500_000 || year.num("tax_fen") != 30_000 || year.num("net_fen") != 2_470_000 {
+	if year.num("gross_fen") != 2_500_000 || year.num("tax_fen") != 8_400 || year.num("net_fen") != 2_491_600 {
 		t.Errorf("the year: %v", year)
 	}
 }

@@ -93,6 +93,7 @@ func (s *seeder) planOffice(chen, minmin *phone) {
 	})
 	s.plan.add(s.day(-6, 15), func(context.Context) error {
 		s.app.Sandbox.TopUp(20_000_00)
+		s.app.Sandbox.Move(sandbox.Movement{Name: "交易保障扣款", Kind: "其他", Fen: -35_00, Note: "平台扣款，账上没有来由"})
 		return nil
 	})
 }

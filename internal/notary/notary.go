@@ -61,7 +61,7 @@ func New(ctx context.Context, store *docstore.Store, c clock.Clock) (*Notary, er
 // something (delay bounds how soon), and once a minute for what other processes left when they died. Errors are told and
 // tried again.
 func (n *Notary) Run(ctx context.Context, delay time.Duration, failed func(error)) {
-	for wait := delay; ; wait = time.Minute {
+	for wait := delay; ; wait = leftBehind {
 		select {
 		case <-ctx.Done():
 			return
@@ -80,6 +80,9 @@ func (n *Notary) Run(ctx context.Context, delay time.Duration, failed func(error
 		}
 	}
 }
+
+// leftBehind is how often a process that hears of no change of its own looks for marks that another one left when it died.
+const leftBehind = 5 * time.Minute
 
 // CatchUp adopts what is older than the chain and seals everything that is marked.
 func (n *Notary) CatchUp(ctx context.Context) error {
