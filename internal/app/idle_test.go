@@ -116,7 +116,9 @@ func TestAnIdleProcessIsIdle(t *testing.T) {
 				time.Sleep(2 * time.Minute)
 				for _, driver := range shared {
 					driver.calls.Store(0)
+					driver.mu.Lock()
 					driver.of = nil
+					driver.mu.Unlock()
 				}
 				woken := wakeUps()
 				const minutes = 8 // looks that come seldom are in it, too
@@ -124,7 +126,9 @@ func TestAnIdleProcessIsIdle(t *testing.T) {
 				woken = (wakeUps() - woken) / minutes
 				for n, driver := range shared {
 					calls := driver.calls.Load() / minutes
+					driver.mu.Lock()
 					t.Logf("%s, process %d: %d store calls a minute; in all of them: %v", name, n, calls, driver.of)
+					driver.mu.Unlock()
 					if calls >= 120 {
 						t.Errorf("%d store calls in an idle minute", calls)
 					}
