@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,8 +187,16 @@ func (c *collection) prepare(ctx context.Context, spec *docstore.Spec, first boo
 		}
 	}
 	// A listed index may still be being built: to ask for it again waits for it, and tells when it is another.
-	if err := errors.Join(c.build(ctx, whole, false), c.build(ctx, partial, true)); err != nil {
-		return err
+	// One command each: FerretDB 1 loses its connection over a command that names several indexes it has.
+	for _, s := range whole {
+		if err := c.build(ctx, []*shape{s}, false); err != nil {
+			return err
+		}
+	}
+	for _, s := range partial {
+		if err := c.build(ctx, []*shape{s}, true); err != nil {
+			return err
+		}
 	}
 	if !first {
 		return nil
