@@ -121,7 +121,8 @@ func (p *planet) refundsFit(s *sightOf) {
 	for _, o := range s.orders {
 		going, units := int64(0), map[int]int64{}
 		for _, r := range o.Refunds {
-			if r.Stage == order.StageRefused || r.Stage == order.StageClosed {
+			switch r.Stage {
+			case order.StageRefused, order.StageReplaced, order.StageClosed:
 				continue
 			}
 			going += int64(r.Amount)

@@ -110,6 +110,13 @@ func (e *estate) refundPath(what string) string {
 	return "/v1/host/orders/" + o + "/refunds/" + r + "/" + what
 }
 
+// neighbour is the path of somebody who has just joined the host's community.
+func (e *estate) neighbour() string {
+	one := e.human(fmt.Sprintf("邻居%d", e.serial()))
+	one.must("POST", e.fill("/v1/communities/{community}/join"), map[string]any{}, 200)
+	return e.fill("/v1/host/communities/{community}/members/") + one.id
+}
+
 // entry is an entry of the friend's purse.
 func (e *estate) entry() string {
 	e.confirmed()
@@ -220,6 +227,10 @@ func operations() []operationCase {
 		{"bind-phone", "POST", shopper, func(e *estate) ask {
 			return ask{"/v1/me/phone", map[string]any{"code": e.phoneCode()}}
 		}, anyMember},
+		{"unbind-phone", "DELETE", shopper, func(e *estate) ask {
+			e.shopper.must("POST", "/v1/me/phone", map[string]any{"code": e.phoneCode()}, 200)
+			return ask{"/v1/me/phone", nil}
+		}, told{401, 204, 204, 204, 204}},
 		{"consents", "GET", shopper, to("/v1/me/consents", nil), anyMember},
 		{"consent", "POST", shopper, with("/v1/me/consents", func(e *estate) any {
 			return map[string]any{"kind": "marketing", "version": fmt.Sprint(e.serial()), "granted": true}
@@ -283,6 +294,18 @@ func operations() []operationCase {
 			return map[string]any{"keeper": e.host.id}
 		}), told{401, 403, 403, 403, 200}},
 		{"community-members", "GET", host, to("/v1/host/communities/{community}/members", nil), told{401, 403, 403, 403, 200}},
+		{"remove-member", "DELETE", host, func(e *estate) ask {
+			return ask{e.neighbour(), nil}
+		}, told{401, 403, 403, 403, 204}},
+		{"readmit-member", "POST", host, func(e *estate) ask {
+			path := e.neighbour()
+			e.host.must("DELETE", path, nil, 204)
+			return ask{path + "/readmit", nil}
+		}, told{401, 403, 403, 403, 204}},
+		{"close-pickup-point", "DELETE", host, func(e *estate) ask {
+			points := e.fill("/v1/host/communities/{community}/pickup-points")
+			return ask{points + "/" + e.host.must("POST", points, map[string]any{"name": "门卫" + e.letters(), "address": "阳光路"}, 201).text("id"), nil}
+		}, told{401, 403, 403, 403, 204}},
 		{"pick", "PUT", host, with("/v1/host/communities/{community}/picks/{product}", func(e *estate) any {
 			return map[string]any{"reason": "甜" + e.letters(), "rank": 3}
 		}), told{401, 403, 403, 403, 200}},

@@ -751,6 +751,8 @@ func (p *planet) age() {
 			}
 			p.quiet()
 		}
+		p.brandAnswers()
+		p.quiet()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -229,7 +230,26 @@ func (l *life) epilogue() {
 	for range 3 {
 		l.clock.Advance(65 * time.Hour)
 		l.tick(-1)
+		l.brandAnswers()
 		l.quiet()
+	}
+}
+
+// brandAnswers has two of the brand's staff look at every request that waits for the brand: they release those of half the
+// orders, and refuse the others.
+func (p *planet) brandAnswers() {
+	for _, o := range all[order.Order](p, "orders") {
+		for _, r := range o.Refunds {
+			if r.Stage != order.StageRequested || o.BrandAt.IsZero() {
+				continue
+			}
+			for _, by := range []string{"zhou", "fang"} {
+				before := p.troubled()
+				d := order.BrandDecision{Order: o.ID, Refund: r.Number, By: by, Release: o.ID[0]%2 == 0, Words: "看过了"}
+				_, err := p.now.Load().Orders.DecideForBrand(context.Background(), d)
+				p.excused(fmt.Sprintf("brand %s %s %v by %s", o.ID, r.Number, d.Release, by), before, err)
+			}
+		}
 	}
 }
 
@@ -435,8 +455,20 @@ func (p *planet) booksAgree(whole bool) {
 		TaxTables: life.Taxes, Clock: p.clock,
 		Config: crosscheck.Config{Grace: grace},
 	}, nil)
-	if err != nil || !r.Good() {
-		p.fail("crosscheck: %v %+v", err, r)
+	if err != nil {
+		p.fail("crosscheck: %v", err)
+	}
+	if !whole { // days go by at once here: what is owed and has its next step due is on its way
+		moving := map[string]bool{}
+		for _, o := range all[order.Order](p, "orders") {
+			moving[o.ID] = !o.NextAt.IsZero()
+		}
+		r.Differences = slices.DeleteFunc(r.Differences, func(d crosscheck.Difference) bool {
+			return d.Rule == "owed" && moving[d.Subject]
+		})
+	}
+	if !r.Good() {
+		p.fail("crosscheck: %+v", r)
 	}
 }
 
