@@ -60,7 +60,7 @@ func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err er
 		return err
 	}
 	s.disputes, err = docstore.Open[Dispute](ctx, store, docstore.Spec{
-		Name: "disputes", Chained: true,
+		Name: "disputes", Emits: true, Chained: true,
 		Indexes: []docstore.Index{
 			{Name: "state", Fields: []string{"state", "opened_at"}}, {Name: "member", Fields: []string{"member", "opened_at"}},
 		},
@@ -69,7 +69,7 @@ func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err er
 		return err
 	}
 	s.periods, err = docstore.Open[Period](ctx, store, docstore.Spec{
-		Name: "periods", Chained: true, Indexes: []docstore.Index{{Name: "closing", Fields: []string{"closing"}, Sparse: true}},
+		Name: "periods", Emits: true, Chained: true, Indexes: []docstore.Index{{Name: "closing", Fields: []string{"closing"}, Sparse: true}},
 	})
 	if err != nil {
 		return err

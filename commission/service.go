@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"guanxi/commission/internal/lane"
@@ -99,7 +100,9 @@ type Service struct {
 	lease       *lease.Lease // nil: nobody else seals, or it does not matter
 	sealer      sealer
 	settling    settling
-	hook        func(step string) error // tests stop the work at a named step; nil otherwise
+	// nextCheckpoint is when the newest checkpoint may be too old, in nanoseconds.
+	nextCheckpoint atomic.Int64
+	hook           func(step string) error // tests stop the work at a named step; nil otherwise
 }
 
 // New opens the collections and checks the configuration.

@@ -15,7 +15,7 @@ type collections struct {
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.communities, err = docstore.Open[Community](ctx, store, docstore.Spec{
-		Name: "communities", ShardKey: "_id",
+		Name: "communities", Emits: true, ShardKey: "_id",
 		Indexes: []docstore.Index{
 			{Name: "host", Fields: []string{"host", "created_at"}},
 			{Name: "created", Fields: []string{"created_at"}},
@@ -24,7 +24,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.memberships, err = docstore.Open[Membership](ctx, store, docstore.Spec{
-		Name: "memberships", ShardKey: "community",
+		Name: "memberships", Emits: true, ShardKey: "community",
 		Indexes: []docstore.Index{
 			{Name: "community", Fields: []string{"community", "state", "joined_at"}},
 			{Name: "member", Fields: []string{"member", "state", "joined_at"}},
@@ -32,7 +32,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 	}); err != nil {
 		return c, err
 	}
-	if c.gradings, err = docstore.Open[Grading](ctx, store, docstore.Spec{Name: "host_grades", ShardKey: "_id", Chained: true}); err != nil {
+	if c.gradings, err = docstore.Open[Grading](ctx, store, docstore.Spec{Name: "host_grades", Emits: true, ShardKey: "_id", Chained: true}); err != nil {
 		return c, err
 	}
 	c.picks, err = docstore.Open[Pick](ctx, store, docstore.Spec{

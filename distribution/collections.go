@@ -34,7 +34,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.touches, err = docstore.Open[Touch](ctx, store, docstore.Spec{
-		Name: "touches", ShardKey: "_id",
+		Name: "touches", Emits: true, ShardKey: "_id",
 		Indexes: []docstore.Index{
 			{Name: "visitor", Fields: []string{"visitor", "at"}},
 			{Name: "share", Fields: []string{"share", "at"}},
@@ -43,7 +43,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.bonds, err = docstore.Open[Bond](ctx, store, docstore.Spec{
-		Name: "bonds", ShardKey: "_id",
+		Name: "bonds", Emits: true, ShardKey: "_id",
 		Indexes: []docstore.Index{{Name: "holder", Fields: []string{"current.by", "current.since"}, Sparse: true}},
 	}); err != nil {
 		return c, err

@@ -31,7 +31,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 		return c, err
 	}
 	if c.seats, err = docstore.Open[Seat](ctx, store, docstore.Spec{
-		Name: "seats",
+		Name: "seats", Emits: true,
 		Indexes: []docstore.Index{
 			{Name: "order", Fields: []string{"campaign", "order"}, Unique: true},
 			{Name: "number", Fields: []string{"campaign", "number"}},
@@ -49,7 +49,7 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 
 func openCampaigns(ctx context.Context, store *docstore.Store) (*docstore.Collection[Campaign], error) {
 	return docstore.Open[Campaign](ctx, store, docstore.Spec{
-		Name: "campaigns",
+		Name: "campaigns", Emits: true,
 		Indexes: []docstore.Index{
 			{Name: "host", Fields: []string{"host", "drafted_at"}},
 			{Name: "feed", Fields: []string{"feed.in", "feed.rank", "feed.at"}, Sparse: true},

@@ -14,7 +14,7 @@ type collections struct {
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.members, err = docstore.Open[Member](ctx, store, docstore.Spec{
-		Name: "members", // whole on one shard: a phone is one member's, whichever shard the member would be on
+		Name: "members", Emits: true, // whole on one shard: a phone is one member's, whichever shard the member would be on
 		Indexes: []docstore.Index{
 			{Name: "phone", Fields: []string{"phone_key"}, Unique: true, Sparse: true},
 			{Name: "union", Fields: []string{"union_key"}, Sparse: true},
@@ -35,6 +35,6 @@ func openCollections(ctx context.Context, store *docstore.Store) (c collections,
 	}); err != nil {
 		return c, err
 	}
-	c.consents, err = docstore.Open[Consent](ctx, store, docstore.Spec{Name: "consents", ShardKey: "_id", Chained: true})
+	c.consents, err = docstore.Open[Consent](ctx, store, docstore.Spec{Name: "consents", Emits: true, ShardKey: "_id", Chained: true})
 	return c, err
 }

@@ -19,7 +19,7 @@ const (
 
 func openOrders(ctx context.Context, store *docstore.Store) (*docstore.Collection[Order], error) {
 	return docstore.Open[Order](ctx, store, docstore.Spec{
-		Name: "orders",
+		Name: "orders", Emits: true,
 		Indexes: []docstore.Index{
 			{Name: indexMember, Fields: []string{"member", "placed_at"}},
 			{Name: indexCampaign, Fields: []string{"campaign", "state", "placed_at"}},

@@ -23,7 +23,7 @@ type collections struct {
 
 func openCollections(ctx context.Context, store *docstore.Store) (c collections, err error) {
 	if c.runs, err = docstore.Open[Run](ctx, store, docstore.Spec{
-		Name: "reconciliations", ShardKey: "_id", Chained: true,
+		Name: "reconciliations", Emits: true, ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{
 			{Name: indexDue, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexDay, Fields: []string{"statement", "day"}},

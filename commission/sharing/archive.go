@@ -19,7 +19,7 @@ const (
 
 func openSharings(ctx context.Context, store *docstore.Store) (*docstore.Collection[Sharing], error) {
 	return docstore.Open[Sharing](ctx, store, docstore.Spec{
-		Name: "sharings",
+		Name: "sharings", Emits: true,
 		Indexes: []docstore.Index{
 			{Name: indexNext, Fields: []string{"next_at"}, Sparse: true},
 			{Name: indexTrouble, Fields: []string{"trouble_at"}, Sparse: true},

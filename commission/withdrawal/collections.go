@@ -19,7 +19,7 @@ const (
 
 func openWithdrawals(ctx context.Context, store *docstore.Store) (*docstore.Collection[Withdrawal], error) {
 	return docstore.Open[Withdrawal](ctx, store, docstore.Spec{
-		Name: "withdrawals",
+		Name: "withdrawals", Emits: true,
 		Indexes: []docstore.Index{
 			{Name: indexMember, Fields: []string{"member", "asked_at"}},
 			{Name: indexState, Fields: []string{"state", "asked_at"}},

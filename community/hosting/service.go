@@ -40,7 +40,7 @@ func New(ctx context.Context, d Deps) (*Service, error) {
 		return nil, errors.New("hosting: store and clock are required")
 	}
 	hostings, err := docstore.Open[Hosting](ctx, d.Store, docstore.Spec{
-		Name: "hostings", ShardKey: "_id", Chained: true,
+		Name: "hostings", Emits: true, ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "state", Fields: []string{"state", "since"}}},
 	})
 	if err != nil {

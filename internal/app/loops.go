@@ -17,7 +17,7 @@ type Pace struct {
 	Sharings  time.Duration // commission paid out of orders' payments; default 5 s
 	Notices   time.Duration // messages to members; default 1 s
 	Office    time.Duration // vouchers, closing months, checkpoints; default 5 s
-	Tasks     time.Duration // what people must look at: counted, and closed when its cause is gone; default 2 min
+	Tasks     time.Duration // what people must look at: counted, and closed when its cause is gone; default 1 min
 	Facts     time.Duration // what was changed is sealed into the chain of facts, so long after it; default 1 s
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
@@ -39,7 +39,7 @@ func (p Pace) withDefaults() Pace {
 		{&p.Sharings, 5 * time.Second},
 		{&p.Notices, time.Second},
 		{&p.Office, 5 * time.Second},
-		{&p.Tasks, 2 * time.Minute},
+		{&p.Tasks, time.Minute},
 		{&p.Facts, time.Second},
 		{&p.Bills, time.Minute},
 		{&p.Tidy, time.Minute},

@@ -10,7 +10,7 @@ import (
 // How long loops rest at most while nothing is due: with other processes on the store, which may die and leave work, and
 // without.
 const (
-	restShared = 14900 * time.Millisecond
+	restShared = 14 * time.Second
 	restAlone  = time.Minute
 )
 

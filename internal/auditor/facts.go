@@ -194,24 +194,25 @@ func openArchive(ctx context.Context, store *docstore.Store) (*archive, error) {
 	spec := func(name string, indexes ...docstore.Index) docstore.Spec {
 		return docstore.Spec{Name: name, Indexes: indexes}
 	}
+	emits := func(spec docstore.Spec) docstore.Spec { spec.Emits = true; return spec }
 	chained := func(name string, indexes ...docstore.Index) docstore.Spec {
 		return docstore.Spec{Name: name, Indexes: indexes, Chained: true}
 	}
 	a.history, errs[0] = docstore.Open[past](ctx, store, spec(event.HistoryCollection, index("name_at", "name", "at"), index("at", "at")))
 	a.parked, errs[1] = docstore.Open[past](ctx, store, spec(event.ParkedCollection, index("parked_at", "parked_at")))
-	a.orders, errs[2] = docstore.Open[envelope](ctx, store, spec(orders, index("member", "member", "placed_at"),
+	a.orders, errs[2] = docstore.Open[envelope](ctx, store, emits(spec(orders, index("member", "member", "placed_at"),
 		index("campaign", "campaign", "state", "placed_at"), sparse("next", "next_at"), sparse("incident", "incident_at"),
-		sparse("paid", "payment.paid_at"), index("host", "host", "placed_at"), sparse("brand", "brand_at")))
+		sparse("paid", "payment.paid_at"), index("host", "host", "placed_at"), sparse("brand", "brand_at"))))
 	a.policies, errs[3] = docstore.Open[policy](ctx, store, chained("policies"))
 	a.settlements, errs[4] = docstore.Open[settlement](ctx, store, spec("settlements", sparse("due", "due")))
 	a.purses, errs[5] = docstore.Open[purse](ctx, store, spec("purses"))
 	a.entries, errs[6] = docstore.Open[entry](ctx, store, spec("entries", sparse("unsealed", "unsealed")))
 	a.seals, errs[7] = docstore.Open[seal](ctx, store, spec("seals"))
 	a.books, errs[8] = docstore.Open[book](ctx, store, spec("books"))
-	a.withdrawals, errs[9] = docstore.Open[withdrawal](ctx, store, chained("withdrawals", index("member", "member", "asked_at"),
+	a.withdrawals, errs[9] = docstore.Open[withdrawal](ctx, store, emits(chained("withdrawals", index("member", "member", "asked_at"),
 		index("state", "state", "asked_at"), sparse("next", "next_at"), sparse("incident", "incident_at"),
-		sparse("ended", "ended_at")))
+		sparse("ended", "ended_at"))))
 	a.vouchers, errs[10] = docstore.Open[voucher](ctx, store, chained("vouchers", index("state", "state", "made_at"), sparse("unposted", "unposted")))
-	a.sharings, errs[11] = docstore.Open[sharing](ctx, store, spec("sharings", sparse("next", "next_at"), sparse("trouble", "trouble_at"), sparse("paid", "paid_last")))
+	a.sharings, errs[11] = docstore.Open[sharing](ctx, store, emits(spec("sharings", sparse("next", "next_at"), sparse("trouble", "trouble_at"), sparse("paid", "paid_last"))))
 	return a, errors.Join(errs[:]...)
 }

@@ -49,7 +49,7 @@ func newWorld(t testing.TB) *world {
 	c := clock.NewManual(time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC))
 	w := &world{t: t, clock: c, store: docstoretest.NewStore(t, c), rail: &rail{}, refunds: map[string]int{}}
 	var err error
-	w.orders, err = docstore.Open[orderDoc](t.Context(), w.store, docstore.Spec{Name: "orders"})
+	w.orders, err = docstore.Open[orderDoc](t.Context(), w.store, docstore.Spec{Name: "orders", Emits: true})
 	must(t, err)
 	w.ledger, err = commission.New(t.Context(), commission.Deps{Store: w.store, Clock: c, IDs: id.Random{}, Config: commission.Config{
 		Categories: map[string]commission.Window{"生鲜": {}},

@@ -117,6 +117,9 @@ func (c *core) seal(meta *Doc) error {
 	if len(meta.emitted) == 0 {
 		return nil
 	}
+	if !c.spec.Emits {
+		return c.fail("emit "+meta.emitted[0].name, meta.ID, fmt.Errorf("%w: the collection does not declare that it emits", ErrInvalid))
+	}
 	now := c.store.clock.Now()
 	for n, e := range meta.emitted {
 		body, err := c.store.Marshal(e.body)

@@ -118,6 +118,9 @@ type Spec struct {
 	// Chained says that money or law depends on these documents: every change is marked in the same write, so that
 	// package notary can seal it into the chain of facts, and none is ever deleted.
 	Chained bool
+	// Emits says that its documents emit events: without it emitting is refused with ErrInvalid, and nobody looks there
+	// for messages that wait.
+	Emits bool
 }
 
 // Lookup is a top-level field that holds KeyRing.Lookup(Purpose, …) of the Encrypted top-level field Of.
@@ -133,7 +136,7 @@ type Index struct {
 	Sparse bool // documents without the fields are not in the index
 }
 
-// WaitingIndex is the sparse index every collection has over Doc.Waiting.
+// WaitingIndex is the sparse index over Doc.Waiting of every collection that emits.
 const WaitingIndex = "waiting"
 
 // UnprovenIndex is the sparse index every chained collection has over Doc.Unproven.

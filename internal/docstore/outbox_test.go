@@ -25,7 +25,7 @@ func letters(t *testing.T) (*clock.Manual, *docstore.Store, *docstore.Collection
 	t.Helper()
 	c := clock.NewManual(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
 	store := docstoretest.NewStore(t, c)
-	spec := docstore.Spec{Name: "letters", Indexes: []docstore.Index{{Name: "box", Fields: []string{"box"}}}}
+	spec := docstore.Spec{Name: "letters", Emits: true, Indexes: []docstore.Index{{Name: "box", Fields: []string{"box"}}}}
 	collection, err := docstore.Open[letter](t.Context(), store, spec)
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ type desk struct {
 }
 
 var payeeSpec = docstore.Spec{
-	Name: "payees", Lookups: []docstore.Lookup{{Field: "wallet_key", Of: "wallet", Purpose: "wallet"}},
+	Name: "payees", Emits: true, Lookups: []docstore.Lookup{{Field: "wallet_key", Of: "wallet", Purpose: "wallet"}},
 	Indexes: []docstore.Index{{Name: "due", Fields: []string{"due"}}, {Name: "key", Fields: []string{"wallet_key"}}},
 }
 

@@ -91,11 +91,26 @@ func (s *Store) OnCommitted(listen func(collection, id string, messages []Messag
 	s.committed = listen
 }
 
-// Outboxes lists the opened collections for the event relay.
+// Outboxes lists the opened collections that emit, for the event relay.
 func (s *Store) Outboxes() []Outbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.outboxes)
+	return slices.DeleteFunc(slices.Clone(s.outboxes), func(box Outbox) bool {
+		o, ours := box.(outbox)
+		return ours && !o.spec.Emits
+	})
+}
+
+// Collections names the opened collections, in the order of their opening; one that several have opened stands there for
+// each.
+func (s *Store) Collections() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make([]string, len(s.outboxes))
+	for i, box := range s.outboxes {
+		names[i] = box.Name()
+	}
+	return names
 }
 
 // Outbox is the relay's view of a collection.
@@ -158,7 +173,9 @@ func checkSpec(spec *Spec) error {
 	if spec.Chained {
 		spec.Indexes = append(spec.Indexes, Index{Name: UnprovenIndex, Fields: []string{"unproven"}, Sparse: true})
 	}
-	spec.Indexes = append(spec.Indexes, Index{Name: WaitingIndex, Fields: []string{"waiting"}, Sparse: true})
+	if spec.Emits {
+		spec.Indexes = append(spec.Indexes, Index{Name: WaitingIndex, Fields: []string{"waiting"}, Sparse: true})
+	}
 	seen := map[string]bool{}
 	for _, index := range spec.Indexes {
 		if !regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`).MatchString(index.Name) || len(index.Fields) == 0 || seen[index.Name] {

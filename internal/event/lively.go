@@ -21,7 +21,7 @@ type lively struct {
 }
 
 // fullRests is after how many rests also collections are looked at in which this process has never seen anything.
-const fullRests = 20
+const fullRests = 8
 
 // emitted notes that something was stored in an outbox of the collection. It reports whether the sweeper has been at rest.
 func (l *lively) emitted(collection string) (rested bool) {

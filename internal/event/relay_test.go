@@ -55,7 +55,7 @@ func openRoom(t testing.TB, c *clock.Manual, store *docstore.Store) *room {
 	ctx := t.Context()
 	r := &room{t: t, clock: c, store: store}
 	var err error
-	if r.things, err = docstore.Open[thing](ctx, store, docstore.Spec{Name: "things"}); err != nil {
+	if r.things, err = docstore.Open[thing](ctx, store, docstore.Spec{Name: "things", Emits: true}); err != nil {
 		t.Fatal(err)
 	}
 	spec := docstore.Spec{Name: "effects", Indexes: []docstore.Index{{Name: "consumer", Fields: []string{"consumer", "event"}, Unique: true}}}

@@ -58,7 +58,7 @@ func New(ctx context.Context, store *docstore.Store, c clock.Clock) (*Notary, er
 }
 
 // Run takes in what is older than the chain and then seals what is changed, until ctx ends: soon after this process wrote
-// something (delay bounds how soon), and once a minute for what other processes left when they died. Errors are told and
+// something (delay bounds how soon), and every few minutes for what other processes left when they died. Errors are told and
 // tried again.
 func (n *Notary) Run(ctx context.Context, delay time.Duration, failed func(error)) {
 	for wait := delay; ; wait = leftBehind {

@@ -95,7 +95,7 @@ func parcels(t *testing.T, store *docstore.Store) *docstore.Collection[parcel] {
 }
 
 func parcelSpec() docstore.Spec {
-	return docstore.Spec{Name: "parcels", Indexes: []docstore.Index{
+	return docstore.Spec{Name: "parcels", Emits: true, Indexes: []docstore.Index{
 		{Name: "town", Fields: []string{"town", "weight"}},
 		{Name: "when", Fields: []string{"at"}},
 		{Name: "shelf", Fields: []string{"fragile", "inner.shelf"}},
