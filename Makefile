@@ -29,7 +29,7 @@ test: ## set up what the tests need and run every test
 
 .PHONY: hostile
 hostile: ## walk as people who mean harm, against a demo of its own or the one at URL=http://127.0.0.1:8080
-	GUANXI_HOSTILE_URL=$(URL) $(GO) test -count=1 -v ./internal/hostile
+	GUANXI_HOSTILE_URL=$(URL) $(GO) test -count=1 -v ./app/hostile
 
 .PHONY: race
 race: ## run every test of the main module under the race detector

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"guanxi/internal/storytest"
+	"guanxi/internal/goldentest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -57,7 +57,7 @@ func TestEveryFenIsExplainedToItsOwner(t *testing.T) {
 	tell("settled", "alice")
 	must(t, w.ClawBack(ctx, Refund{Order: "o1", Number: "r2", At: w.clock.Now(), Lines: []RefundLine{{1, 9900, 9900}}}))
 	tell("all of line 1 refunded after that", "alice")
-	storytest.Golden(t, "testdata/explained.md", out.String())
+	goldentest.Golden(t, "testdata/explained.md", out.String())
 	for member, entry := range map[string]string{"carol": "accrue/o1", "alice": "accrue/o9"} {
 		if _, err := w.Explain(ctx, member, entry); !errors.Is(err, ErrEntryMissing) {
 			t.Error("another one's entry:", err)
@@ -87,7 +87,7 @@ func TestAnEntryReadsLikeThis(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	storytest.Golden(t, "testdata/entries.txt", out.String())
+	goldentest.Golden(t, "testdata/entries.txt", out.String())
 }
 
 func TestAnyEntryCanBeReadBackFromItsText(t *testing.T) {

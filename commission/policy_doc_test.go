@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"guanxi/internal/fault"
+	"guanxi/internal/goldentest"
 	"guanxi/internal/money"
-	"guanxi/internal/storytest"
 )
 
 // subjectWords says what each kind of rule names, in the order of precedence.
@@ -210,5 +210,5 @@ carries it out; it then stands in nobody's way. Checking a policy is exactly wha
 	} {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", f.Code, f.ZH, f.EN)
 	}
-	storytest.Golden(t, "../docs/commission-policy.md", out.String())
+	goldentest.Golden(t, "../docs/commission-policy.md", out.String())
 }

@@ -13,7 +13,7 @@ import (
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/edge"
-	"guanxi/internal/storytest"
+	"guanxi/internal/goldentest"
 	"guanxi/staff"
 )
 
@@ -110,7 +110,7 @@ func TestEveryPermissionIsUsed(t *testing.T) {
 // TestTheTableIsCommitted keeps docs/console.md equal to the code. GUANXI_UPDATE=1 writes it.
 func TestTheTableIsCommitted(t *testing.T) {
 	t.Parallel()
-	storytest.Golden(t, "../docs/console.md", table(newWorld(t).console.Operations()))
+	goldentest.Golden(t, "../docs/console.md", table(newWorld(t).console.Operations()))
 }
 
 func table(operations []edge.Operation) string {
@@ -158,7 +158,7 @@ func TestTheDescriptionIsCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	now.WriteByte('\n')
-	storytest.Golden(t, "../docs/console.openapi.json", now.String())
+	goldentest.Golden(t, "../docs/console.openapi.json", now.String())
 	served := w.nobody().send("GET", "/console/openapi.json", nil)
 	if served.status != 200 || served.body != string(raw) {
 		t.Errorf("/console/openapi.json says something else: %d", served.status)

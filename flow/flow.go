@@ -25,7 +25,7 @@ import (
 	"guanxi/reconcile"
 )
 
-// Shipping tells the payment platform that goods are on their way (internal/weixin).
+// Shipping tells the payment platform that goods are on their way (platform/weixin).
 type Shipping interface {
 	UploadShipping(ctx context.Context, s Parcel) error
 }

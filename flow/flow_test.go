@@ -6,7 +6,7 @@ import (
 
 	"guanxi/flow"
 	"guanxi/internal/event"
-	"guanxi/internal/storytest"
+	"guanxi/internal/goldentest"
 )
 
 // TestTheTableIsPrinted keeps docs/flow.md equal to the code. GUANXI_UPDATE=1 writes it.
@@ -17,5 +17,5 @@ func TestTheTableIsPrinted(t *testing.T) {
 	if err := event.WriteTable(&now, flow.Table(flow.Deps{})); err != nil {
 		t.Fatal(err)
 	}
-	storytest.Golden(t, "../docs/flow.md", now.String())
+	goldentest.Golden(t, "../docs/flow.md", now.String())
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Platform is who knows people by their code: WeChat (internal/weixin). Adapters wrap ErrPlatformAway when the
+// Platform is who knows people by their code: WeChat (platform/weixin). Adapters wrap ErrPlatformAway when the
 // platform cannot be asked now and ErrCodeRefused when it says no to the code; a cause they attach must hold
 // neither the code nor a number.
 type Platform interface {

@@ -24,7 +24,7 @@ import (
 	"guanxi/outreach"
 )
 
-// Notifications turns what WeChat Pay posts into verified facts, or refuses (internal/weixinpay).
+// Notifications turns what WeChat Pay posts into verified facts, or refuses (platform/weixinpay).
 type Notifications interface {
 	Verify(ctx context.Context, header http.Header, body []byte) (Notice, error)
 }
@@ -41,7 +41,7 @@ type Notice struct {
 // Wallet is what wx.requestMerchantTransfer wants to know beside the package.
 type Wallet struct{ AppID, MchID string }
 
-// CodeImages draws mini-program codes (internal/weixin): a PNG or a JPEG, or ErrPlatformAway.
+// CodeImages draws mini-program codes (platform/weixin): a PNG or a JPEG, or ErrPlatformAway.
 type CodeImages interface {
 	CodeImage(ctx context.Context, scene, page string) (image []byte, err error)
 }

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"guanxi/internal/storytest"
+	"guanxi/internal/goldentest"
 )
 
 func TestOrderMovesAreExactlyTheTable(t *testing.T) {
@@ -25,10 +25,10 @@ func TestOrderMovesAreExactlyTheTable(t *testing.T) {
 			if err := o.move(by); err == nil {
 				to = string(o.State)
 			}
-			b.WriteString(storytest.Pad(string(from), 10) + " + " + storytest.Pad(string(by), 14) + " = " + to + "\n")
+			b.WriteString(goldentest.Pad(string(from), 10) + " + " + goldentest.Pad(string(by), 14) + " = " + to + "\n")
 		}
 	}
-	storytest.Golden(t, "testdata/moves.txt", b.String())
+	goldentest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 func TestRefundStepsAreExactlyTheTable(t *testing.T) {
@@ -43,8 +43,8 @@ func TestRefundStepsAreExactlyTheTable(t *testing.T) {
 			if r := (&Refund{Stage: from}); r.step(to) {
 				answer = "allowed"
 			}
-			b.WriteString(storytest.Pad(string(from), 10) + " → " + storytest.Pad(string(to), 10) + " = " + answer + "\n")
+			b.WriteString(goldentest.Pad(string(from), 10) + " → " + goldentest.Pad(string(to), 10) + " = " + answer + "\n")
 		}
 	}
-	storytest.Golden(t, "testdata/refund_steps.txt", b.String())
+	goldentest.Golden(t, "testdata/refund_steps.txt", b.String())
 }

@@ -8,7 +8,7 @@ import (
 	"guanxi/internal/money"
 )
 
-// What order needs from others during a request. Each interface is joined in internal/app.
+// What order needs from others during a request. Each interface is joined in app.
 
 // Campaigns decides whether a purchase may enter a campaign (groupbuy).
 type Campaigns interface {
@@ -96,7 +96,7 @@ type Hosts interface {
 	MayRun(ctx context.Context, host string) error
 }
 
-// Payments is the platform that takes and returns money (internal/weixinpay).
+// Payments is the platform that takes and returns money (platform/weixinpay).
 // Errors: ErrPaymentsAway (outcome unknown or platform away: ask again with the same number) or
 // ErrPaymentRefused (final, with the platform's code as cause).
 type Payments interface {

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"guanxi/internal/storytest"
+	"guanxi/internal/goldentest"
 )
 
 // TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", its answer, where the order then
 // stands, its refunds and the events it told: the whole is compared.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	storytest.Play(t, 28, func(t *testing.T) func([]string) string {
+	goldentest.Play(t, 28, func(t *testing.T) func([]string) string {
 		s := &story{world: newWorld(t), buyer: "mia"}
 		return func(words []string) string { return s.play(words) + s.stand() }
 	})
@@ -27,7 +27,7 @@ type story struct {
 }
 
 func (s *story) play(words []string) string {
-	ctx, arg := s.t.Context(), func(n int) string { return storytest.Arg(words, n) }
+	ctx, arg := s.t.Context(), func(n int) string { return goldentest.Arg(words, n) }
 	switch words[0] {
 	case "place": // place [key [sku:units …] [buyer]]
 		in := PlaceInput{Key: "k", Member: "mia", Campaign: "spring", Pickup: "gate"}

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"guanxi/internal/storytest"
+	"guanxi/internal/goldentest"
 
 	"pgregory.net/rapid"
 )
@@ -27,7 +27,7 @@ func TestMoves(t *testing.T) {
 			}
 		}
 	}
-	storytest.Golden(t, "testdata/moves.txt", b.String())
+	goldentest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 // TestFields reads testdata/fields.txt: key | value = what is sent; nothing behind "=" does not fit.

@@ -8,7 +8,7 @@ import (
 	"guanxi/internal/money"
 )
 
-// What reconcile needs from others. Each interface is joined in internal/app.
+// What reconcile needs from others. Each interface is joined in app.
 
 // Bills downloads the platform's statements of a business day (2006-01-02, Shanghai). Each is called once per line, in the bill's order;
 // its error ends the download and is returned. The totals are those the bill itself states, not a sum over the

@@ -9,8 +9,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/auditor"
 	"guanxi/internal/docstore"
+	"guanxi/proof/auditor"
 )
 
 func auditCommand() *cobra.Command {

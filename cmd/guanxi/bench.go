@@ -10,7 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/bench"
+	"guanxi/app/bench"
 )
 
 func benchCommand() *cobra.Command {

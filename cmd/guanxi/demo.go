@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/demo"
+	"guanxi/app/demo"
 	"guanxi/internal/telemetry"
 )
 

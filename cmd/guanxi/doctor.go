@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/app"
+	"guanxi/app"
 )
 
 func doctorCommand() *cobra.Command {

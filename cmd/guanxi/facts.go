@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/crosscheck"
 	"guanxi/internal/docstore"
 	"guanxi/internal/notary"
+	"guanxi/proof/crosscheck"
 )
 
 // facts proves the chain of facts, and that it goes through the heads the checkpoints have signed.

@@ -14,7 +14,7 @@ import (
 	"guanxi/commission"
 	"guanxi/internal/clock"
 	"guanxi/internal/id"
-	"guanxi/internal/ledgerexport"
+	"guanxi/proof/ledgerexport"
 )
 
 func ledgerCommand() *cobra.Command {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/app"
+	"guanxi/app"
 	"guanxi/internal/docstore"
 )
 

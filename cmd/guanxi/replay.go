@@ -10,7 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/app"
+	"guanxi/app"
 	"guanxi/internal/event"
 	"guanxi/internal/telemetry"
 )

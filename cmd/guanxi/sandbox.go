@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/app"
-	"guanxi/internal/sandbox"
+	"guanxi/app"
+	"guanxi/platform/sandbox"
 )
 
 func sandboxCommand() *cobra.Command {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"guanxi/internal/app"
+	"guanxi/app"
 )
 
 // What the sandbox writes is what serve takes: the program opens with it, and its keys outlive a restart.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 
-	"guanxi/internal/app"
+	"guanxi/app"
 	"guanxi/internal/telemetry"
 )
 

@@ -10,17 +10,17 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"guanxi/app"
 	"guanxi/commission"
 	"guanxi/commission/sharing"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/groupbuy"
-	"guanxi/internal/app"
 	"guanxi/internal/clock"
-	"guanxi/internal/crosscheck"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 	"guanxi/order"
+	"guanxi/proof/crosscheck"
 )
 
 func verifyCommand() *cobra.Command {

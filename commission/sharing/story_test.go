@@ -10,8 +10,8 @@ import (
 
 	"guanxi/commission"
 	"guanxi/internal/docstore/docstoretest"
+	"guanxi/internal/goldentest"
 	"guanxi/internal/money"
-	"guanxi/internal/storytest"
 )
 
 func TestMovesAreExactlyTheTable(t *testing.T) {
@@ -21,7 +21,7 @@ func TestMovesAreExactlyTheTable(t *testing.T) {
 		for _, by := range causes() {
 			d := &Sharing{State: from}
 			if err := d.move(by); err == nil {
-				b.WriteString(storytest.Pad(string(from), 9) + " + " + storytest.Pad(string(by), 10) + " = " + string(d.State) + "\n")
+				b.WriteString(goldentest.Pad(string(from), 9) + " + " + goldentest.Pad(string(by), 10) + " = " + string(d.State) + "\n")
 			}
 		}
 	}
@@ -29,18 +29,18 @@ func TestMovesAreExactlyTheTable(t *testing.T) {
 	for _, from := range states {
 		for _, to := range states {
 			if (&Part{State: from}).move(to) == nil {
-				b.WriteString("part " + storytest.Pad(string(from), 8) + " → " + string(to) + "\n")
+				b.WriteString("part " + goldentest.Pad(string(from), 8) + " → " + string(to) + "\n")
 			}
 		}
 	}
-	storytest.Golden(t, "testdata/moves.txt", b.String())
+	goldentest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 // TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", where the order then stands and what the
 // purses hold.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	storytest.Play(t, 30, func(t *testing.T) func([]string) string {
+	goldentest.Play(t, 30, func(t *testing.T) func([]string) string {
 		s := &story{world: newWorld(t, docstoretest.Embedded(t), Config{})}
 		s.process = s.start()
 		t.Cleanup(func() {
@@ -60,7 +60,7 @@ type story struct {
 
 func (s *story) play(words []string) string {
 	ctx := context.Background()
-	arg := func(n int) string { return storytest.Arg(words, n) }
+	arg := func(n int) string { return goldentest.Arg(words, n) }
 	if s.setUp(words, arg) {
 		return "ok"
 	}

@@ -11,9 +11,9 @@ import (
 	"guanxi/commission/tax"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/fault"
+	"guanxi/internal/goldentest"
 	"guanxi/internal/id"
 	"guanxi/internal/money"
-	"guanxi/internal/storytest"
 )
 
 func TestMovesAreExactlyTheTable(t *testing.T) {
@@ -23,18 +23,18 @@ func TestMovesAreExactlyTheTable(t *testing.T) {
 		for _, by := range causes() {
 			w := &Withdrawal{State: from}
 			if err := w.move(by); err == nil {
-				b.WriteString(storytest.Pad(string(from), 9) + " + " + storytest.Pad(string(by), 10) + " = " + string(w.State) + "\n")
+				b.WriteString(goldentest.Pad(string(from), 9) + " + " + goldentest.Pad(string(by), 10) + " = " + string(w.State) + "\n")
 			}
 		}
 	}
-	storytest.Golden(t, "testdata/moves.txt", b.String())
+	goldentest.Golden(t, "testdata/moves.txt", b.String())
 }
 
 // TestStories plays testdata/stories/*.txt. A line is a command and, behind "=>", its answer, where the withdrawal then
 // stands and what the purse holds: the whole is compared.
 func TestStories(t *testing.T) {
 	t.Parallel()
-	storytest.Play(t, 34, func(t *testing.T) func([]string) string {
+	goldentest.Play(t, 34, func(t *testing.T) func([]string) string {
 		s := &story{world: newWorld(t, docstoretest.Embedded(t), Config{}), owners: map[string]string{}}
 		s.process = s.start()
 		return s.play
@@ -52,7 +52,7 @@ func (s *story) number(key string) string { return id.Derive("withdrawal", s.own
 
 func (s *story) play(words []string) string {
 	ctx := context.Background()
-	arg := func(n int) string { return storytest.Arg(words, n) }
+	arg := func(n int) string { return goldentest.Arg(words, n) }
 	answer, about := s.setUp(words[0], arg), ""
 	if answer == "" {
 		answer, about = s.act(ctx, words[0], arg), arg(1)
@@ -64,7 +64,7 @@ func (s *story) play(words []string) string {
 		s.process = s.start()
 	}
 	if about != "" && s.owners[about] != "" {
-		answer = storytest.Pad(answer, 4) + s.stand(ctx, about)
+		answer = goldentest.Pad(answer, 4) + s.stand(ctx, about)
 	}
 	return answer
 }

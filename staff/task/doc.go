@@ -11,7 +11,7 @@
 //     again, or its cause comes back later than that.
 //   - Nothing of a task is ever deleted: its turns say who did what, and when.
 //
-// It knows no domain: findings come from flow, and whether a cause is gone is asked through Deps.Gone, joined in internal/app.
+// It knows no domain: findings come from flow, and whether a cause is gone is asked through Deps.Gone, joined in app.
 // It moves no money and changes nothing but its own documents.
 //
 //	tasks, err := task.New(ctx, task.Deps{Store: store, Clock: clock, Gone: gone, Sources: sources})

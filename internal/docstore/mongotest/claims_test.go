@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"guanxi/internal/claim/claimtest"
+	"guanxi/app/claimtest"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/mongotest/wiredouble"
