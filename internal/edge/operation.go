@@ -60,13 +60,13 @@ type Paged struct {
 // for all of them, so a handler is only parse → use case → render.
 func Register[I, O any](e *Edge, op Operation, handle func(ctx context.Context, in *I) (*O, error)) {
 	huma.Register(e.huma, e.declare(op), func(ctx context.Context, in *I) (*O, error) {
-		run := handle
+		run := legibly(handle)
 		if op.Recorded {
 			name := op.ID
 			if op.Open {
 				name = openTo + name
 			}
-			run = recorded(e.answers, name, handle)
+			run = recorded(e.answers, name, run)
 		}
 		out, err := run(ctx, in)
 		if err != nil {
