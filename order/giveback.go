@@ -9,7 +9,6 @@ import (
 
 	"guanxi/internal/clock"
 	"guanxi/internal/fault"
-	"guanxi/internal/money"
 )
 
 // SubmitRefund sends a refund that was asked for to the platform. One number stays with one refund until its outcome is
@@ -272,15 +271,4 @@ func (s *Service) HealRefund(ctx context.Context, order, number string) (RefundS
 		return "", err
 	}
 	return o.refund(number).Stage, nil
-}
-
-// Refundable is what may still be asked back of each line, in units, and its worth if all of it goes.
-func (o *Order) Refundable() (units []int64, worth money.Fen) {
-	units = make([]int64, len(o.Lines))
-	for i, l := range o.Lines {
-		taken, amount := o.taken(i+1, RefundStage.claims)
-		units[i] = l.Units - taken
-		worth += l.Paid - amount
-	}
-	return units, worth
 }

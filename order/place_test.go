@@ -65,7 +65,7 @@ func TestPlaceRefusesWhatCanNeverBePlaced(t *testing.T) {
 	}{
 		"no key":              {func(in *PlaceInput) { in.Key = "" }, ErrBadInput},
 		"key with a space":    {func(in *PlaceInput) { in.Key = "a b" }, ErrBadInput},
-		"long key":            {func(in *PlaceInput) { in.Key = strings.Repeat("k", MaxKey+1) }, ErrBadInput},
+		"long key":            {func(in *PlaceInput) { in.Key = strings.Repeat("k", 81) }, ErrBadInput},
 		"no member":           {func(in *PlaceInput) { in.Member = "" }, ErrBadInput},
 		"strange member":      {func(in *PlaceInput) { in.Member = "a\x00" }, ErrBadInput},
 		"no campaign":         {func(in *PlaceInput) { in.Campaign = "" }, ErrBadInput},

@@ -14,9 +14,8 @@ import (
 // Limits of an order.
 const (
 	MaxLines = 50
-	MaxUnits = 9999      // of one line
-	MaxKey   = id.KeyMax // characters of an idempotency key
-	MaxNote  = 200       // characters of the member's note
+	MaxUnits = 9999 // of one line
+	MaxNote  = 200  // characters of the member's note
 )
 
 // PlaceInput is a purchase. Key is the caller's idempotency key: 1 to 128 visible ASCII characters.

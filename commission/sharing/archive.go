@@ -85,12 +85,3 @@ const spread = 7 * 24 * time.Hour
 func (a *Archive) PaidBetween(ctx context.Context, from, to time.Time, visit func(*Sharing) error) error {
 	return a.sharings.Each(ctx, docstore.By(indexPaid).Between(from, to.Add(spread)), visit)
 }
-
-// InTrouble lists sharings that people should look at, newest first. Error: docstore.ErrPage.
-func (a *Archive) InTrouble(ctx context.Context, p docstore.Paging) (docstore.Page[Sharing], error) {
-	page, err := a.sharings.List(ctx, docstore.By(indexTrouble).Newest(), p)
-	if err != nil {
-		return page, fmt.Errorf("list sharings: %w", err)
-	}
-	return page, nil
-}

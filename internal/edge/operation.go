@@ -42,14 +42,6 @@ func (k Keyed) idempotencyKey() string { return k.Key }
 
 type keyed interface{ idempotencyKey() string }
 
-// KeyOf is the Idempotency-Key of an operation's input, or "".
-func KeyOf(in any) string {
-	if k, ok := in.(keyed); ok {
-		return k.idempotencyKey()
-	}
-	return ""
-}
-
 // Paged is embedded in the input of every list.
 type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"每页条数"`

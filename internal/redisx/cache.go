@@ -111,13 +111,6 @@ func (c *Cache) Drop(ctx context.Context, key string) {
 	c.redis.tell(ctx, "drop", c.config.Space+" "+key)
 }
 
-// Renew lets a dropped key be put again: for values that change rather than end. The value put after it must be
-// newer than the drop.
-func (c *Cache) Renew(ctx context.Context, key string) {
-	c.dropped.drop(key)
-	_ = c.redis.do(ctx, func(ctx context.Context) error { return c.redis.conn().Del(ctx, c.key(key)).Err() })
-}
-
 func (c *Cache) refuses(key string) bool {
 	_, gone := c.dropped.get(key)
 	return gone

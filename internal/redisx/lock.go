@@ -11,7 +11,7 @@ import (
 // Lock keeps several processes from doing the same work at the same time. It is a courtesy: a holder that sleeps longer
 // than its lease is not the only one any more, and without Redis the lock holds inside this process only. Where it
 // matters, write under Lease.Token: tokens of one key only grow, over flushes and restarts of Redis too, so that a
-// writer can be refused who comes after a younger one (Fence).
+// writer can be refused who comes after a younger one.
 type Lock struct {
 	redis *Redis
 	local *memory[held]
@@ -53,10 +53,6 @@ var unlockScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
-var extendScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 0`)
-
 // TryLock takes the lease for ttl unless somebody holds it.
 func (l *Lock) TryLock(ctx context.Context, key string, ttl time.Duration) (*Lease, bool) {
 	ttl = max(ttl, time.Millisecond)
@@ -82,28 +78,6 @@ func (l *Lock) TryLock(ctx context.Context, key string, ttl time.Duration) (*Lea
 	}
 	l.last.change(key, func(old int64, _ bool) (int64, time.Duration) { return max(old, lease.Token), 24 * time.Hour })
 	return lease, true
-}
-
-// Extend holds the lease for another ttl; false: it is lost.
-func (l *Lease) Extend(ctx context.Context, ttl time.Duration) bool {
-	ttl = max(ttl, time.Millisecond)
-	mine := false
-	now := l.lock.redis.config.Clock.Now()
-	l.lock.local.change(l.key, func(h held, ok bool) (held, time.Duration) {
-		if mine = ok && h.owner == l.owner; mine {
-			h.until = now.Add(ttl)
-		}
-		return h, h.until.Sub(now)
-	})
-	if !mine || !l.Shared {
-		return mine
-	}
-	extended := int64(0)
-	err := l.lock.redis.do(ctx, func(ctx context.Context) (err error) {
-		extended, err = extendScript.Run(ctx, l.lock.redis.conn(), []string{l.lock.redis.key("lock", l.key)}, l.owner, ttl.Milliseconds()).Int64()
-		return err
-	})
-	return err == nil && extended == 1
 }
 
 // Release gives the lease back; it never takes it from a later holder.
@@ -133,17 +107,4 @@ func (l *Lock) freeLocal(key, owner string) {
 		}
 		return h, h.until.Sub(now)
 	})
-}
-
-// Fence refuses the writes of holders that came too late. The zero value is ready; it is not safe for concurrent use
-// by itself: keep it beside what it guards.
-type Fence struct{ highest int64 }
-
-// Pass tells whether a writer with this token may write: nobody with a greater one has.
-func (f *Fence) Pass(token int64) bool {
-	if token < f.highest {
-		return false
-	}
-	f.highest = token
-	return true
 }

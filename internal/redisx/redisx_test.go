@@ -274,13 +274,10 @@ func TestCacheForgetsWhatWasDropped(t *testing.T) {
 		one.Put(ctx, "k", []byte("v2"), time.Minute)
 		get(one, "")
 		get(other, "")
-		one.Renew(ctx, "k")
-		one.Put(ctx, "k", []byte("v3"), time.Minute)
-		get(one, "v3")
 		p.flush()
 		get(one, "")
-		one.Put(ctx, "k", []byte{}, time.Minute)
-		if got, ok := one.Get(ctx, "k"); !ok || len(got) != 0 {
+		one.Put(ctx, "empty", []byte{}, time.Minute)
+		if got, ok := one.Get(ctx, "empty"); !ok || len(got) != 0 {
 			t.Error("an empty value is a value")
 		}
 		p.kill()
@@ -433,13 +430,7 @@ func TestLockIsHeldByOne(t *testing.T) {
 		if len(got) != 1 || !got[0].Shared {
 			t.Fatalf("%d holders", len(got))
 		}
-		if !got[0].Extend(ctx, time.Hour) {
-			t.Error("the holder cannot extend")
-		}
 		got[0].Release(ctx)
-		if got[0].Extend(ctx, time.Hour) {
-			t.Error("extended after the release")
-		}
 		next, ok := locks[1].TryLock(ctx, "k", time.Hour)
 		if !ok || next.Token <= got[0].Token {
 			t.Fatalf("next lease: %v", next)
@@ -465,9 +456,6 @@ func TestALeaseEndsByItself(t *testing.T) {
 		if !ok || next.Token <= old.Token {
 			t.Fatal("the lease never ends, or its token does not grow")
 		}
-		var fence Fence
-		equal(t, "the new holder writes", true, fence.Pass(next.Token))
-		equal(t, "the old one is refused", false, fence.Pass(old.Token))
 	})
 }
 
