@@ -3,6 +3,7 @@
 //	floor 5  cmd/guanxi       the one binary and its subcommands
 //	floor 4  app              the program as a struct: joins, adapters, settings, loops
 //	         app/harness      the program and the sandbox, joined on loopback
+//	         app/keeping      copies, backups, restorations of whole stores
 //	         app/demo …       the demo, the bench, hostile walks
 //	floor 3  miniprogram-api  HTTP for shoppers and hosts
 //	         console          HTTP for the brand's staff

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/mongo"
 	"guanxi/internal/docstore/sqlite"
+	"guanxi/internal/docstore/transfer"
 	"guanxi/internal/redisx"
 	"guanxi/platform/weixin"
 	"guanxi/platform/weixinpay"
@@ -49,6 +51,9 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	p.closers = append(p.closers, store.Close)
+	if err := transfer.Whole(ctx, store); err != nil {
+		return nil, err
+	}
 	warn(ctx, log, store)
 	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}, Log: log})
 	if err != nil {
@@ -106,14 +111,29 @@ func ReadStore(ctx context.Context, v Values) (*docstore.Store, error) {
 }
 
 func openStore(ctx context.Context, v Values, reading bool) (*docstore.Store, error) {
+	driver, err := OpenDriver(ctx, v, reading)
+	if err != nil {
+		return nil, err
+	}
+	return v.StoreOn(driver)
+}
+
+// StoreOn is a store on an open driver, with the keys of the settings.
+func (v Values) StoreOn(driver docstore.Driver) (*docstore.Store, error) {
 	keys, err := v.keyRing()
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return nil, errors.Join(fmt.Errorf("keys: %w", err), driver.Close())
 	}
-	var driver docstore.Driver
 	var patience time.Duration
-	if url := v["GUANXI_MONGO_URL"]; url != "" {
+	if v["GUANXI_MONGO_URL"] != "" {
 		patience = 30 * time.Second // an election, and the operation behind it
+	}
+	return docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: keys, Patience: patience})
+}
+
+// OpenDriver opens MongoDB when a URL is set, and the embedded store otherwise.
+func OpenDriver(ctx context.Context, v Values, reading bool) (driver docstore.Driver, err error) {
+	if url := v["GUANXI_MONGO_URL"]; url != "" {
 		driver, err = mongo.Open(ctx, mongo.Options{URL: url, Database: v["GUANXI_MONGO_DATABASE"], ReadOnly: reading})
 	} else {
 		driver, err = sqlite.Open(ctx, sqlite.Options{Dir: v["GUANXI_DIR"], ReadOnly: reading})
@@ -121,7 +141,15 @@ func openStore(ctx context.Context, v Values, reading bool) (*docstore.Store, er
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	return docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: keys, Patience: patience})
+	return driver, nil
+}
+
+// OpenSnapshot looks at the whole store as it is at this moment, while others may serve from it. Error: docstore.ErrAbsent.
+func OpenSnapshot(ctx context.Context, v Values) (docstore.Snapshot, error) {
+	if url := v["GUANXI_MONGO_URL"]; url != "" {
+		return mongo.OpenSnapshot(ctx, mongo.Options{URL: url, Database: v["GUANXI_MONGO_DATABASE"]})
+	}
+	return sqlite.OpenSnapshot(v["GUANXI_DIR"])
 }
 
 // hurry puts Redis and the limit of requests in front of the program.

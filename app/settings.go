@@ -51,6 +51,11 @@ func Settings() []Setting {
 		{Name: "GUANXI_SANDBOX_URL", Words: "development only: the URL on loopback of a running `guanxi sandbox`, in the place of WeChat and WeChat Pay; refused unless GUANXI_PUBLIC_URL is on loopback, too"},
 		{Name: "GUANXI_LOG", Default: "info", Words: "debug, info, warn or error"},
 		{Name: "GUANXI_OTLP_URL", Words: "OTLP/HTTP endpoint for traces; empty = no traces"},
+		{Name: "GUANXI_BACKUP_KEY", Secret: true, Words: "base64 of 32 bytes: encrypts what `guanxi backup` writes; keep a copy of it elsewhere, without it a backup is nothing"},
+		{Name: "GUANXI_BACKUP_S3_URL", Words: "where s3:// is, e.g. https://cos.ap-shanghai.myqcloud.com"},
+		{Name: "GUANXI_BACKUP_S3_REGION", Words: "its region, where it has some"},
+		{Name: "GUANXI_BACKUP_S3_ID", Secret: true, Words: "access key id for s3://"},
+		{Name: "GUANXI_BACKUP_S3_SECRET", Secret: true, Words: "access key secret for s3://"},
 	}, moneySettings()...), noticeSettings()...)
 }
 

@@ -17,7 +17,7 @@ import (
 // idleMegabytes and binaryMegabytes are the goals for memory at rest and the size of the program.
 const (
 	idleMegabytes   = 120
-	binaryMegabytes = 60
+	binaryMegabytes = 70
 )
 
 // runIdle fills a program with about what the demo has, lets everything come to rest and looks at its memory: the load

@@ -44,7 +44,7 @@ func command() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		demoCommand(), serveCommand(), sandboxCommand(), doctorCommand(), verifyCommand(), replayCommand(), benchCommand(),
-		ledgerCommand(), auditCommand(), staffCommand(), rekeyCommand(),
+		ledgerCommand(), auditCommand(), staffCommand(), rekeyCommand(), copyCommand(), backupCommand(), restoreCommand(), sizeCommand(),
 		&cobra.Command{
 			Use: "version", Short: "print the version", Args: cobra.NoArgs,
 			Run: func(c *cobra.Command, _ []string) { fmt.Fprintln(c.OutOrStdout(), version) },

@@ -11,6 +11,7 @@ import (
 func TestCommandsInTheRunbookExist(t *testing.T) {
 	t.Parallel()
 	for file, pattern := range map[string]string{
+		"docs/keeping.md":                   `(?m)^guanxi (.*?)(?:\s+#.*)?$`,
 		"docs/runbook.md":                   `(?m)^guanxi (.*?)(?:\s+#.*)?$`,
 		"deploy/systemd/guanxi.service":     `(?m)^Exec\w+=/usr/local/bin/guanxi (.*)$`,
 		"deploy/kubernetes/deployment.yaml": `args: \["(.*)"\]`,

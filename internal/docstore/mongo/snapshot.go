@@ -62,7 +62,7 @@ func (s *snapshot) Page(ctx context.Context, name, after string, limit int) (rec
 	if after != "" {
 		filter = bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}}
 	}
-	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit + 1))
+	o := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetHint("_id_").SetLimit(int64(limit)).SetBatchSize(int32(limit + 1))
 	err = mongo.WithSession(ctx, s.session, func(ctx mongo.SessionContext) error {
 		records, err = collect(ctx, &collection{Collection: s.database.Collection(name)}, filter, o)
 		return err

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
 // cursors hold what has not been fetched yet.
@@ -60,14 +61,21 @@ func (s *Server) OpenCursors() int {
 }
 
 func (s *Server) find(r *request) (bson.D, *failure) {
-	if level, _ := r.body.Lookup("readConcern", "level").StringValueOK(); level != "majority" {
-		return nil, fail(2, "BadValue", "reads here must ask for majority-committed data")
+	level, _ := r.body.Lookup("readConcern", "level").StringValueOK()
+	if level != "majority" && level != "snapshot" {
+		return nil, fail(2, "BadValue", "reads here must ask for majority-committed data, or for one moment")
 	}
 	conditions, f := parseFilter(r.document("filter"))
 	if f != nil {
 		return nil, f
 	}
-	c := s.collection(r)
+	var c *collection
+	var at primitive.Timestamp
+	if level == "majority" {
+		c = s.collection(r)
+	} else if c, at, f = s.frozen(r); f != nil {
+		return nil, f
+	}
 	c.mu.Lock()
 	docs, examined, f := c.search(r, conditions)
 	c.mu.Unlock()
@@ -80,7 +88,11 @@ func (s *Server) find(r *request) (bson.D, *failure) {
 			return nil, f
 		}
 	}
-	return s.page(r, "firstBatch", docs, r.number("batchSize", 101)), nil
+	reply := s.page(r, "firstBatch", docs, r.number("batchSize", 101))
+	if level == "snapshot" {
+		reply = stamped(reply, at)
+	}
+	return reply, nil
 }
 
 func (s *Server) getMore(r *request) (bson.D, *failure) {

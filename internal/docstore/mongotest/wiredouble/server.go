@@ -22,11 +22,12 @@ import (
 
 // Server is one running double. Its documents survive Stop and Start.
 type Server struct {
-	config  Config
-	faults  faults
-	clock   clusterClock
-	retries retries
-	cursors cursors
+	config    Config
+	faults    faults
+	clock     clusterClock
+	retries   retries
+	cursors   cursors
+	snapshots snapshots
 
 	mu          sync.Mutex
 	address     string
