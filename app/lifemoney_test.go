@@ -458,14 +458,19 @@ func (p *planet) booksAgree(whole bool) {
 	if err != nil {
 		p.fail("crosscheck: %v", err)
 	}
-	if !whole { // days go by at once here: what is owed and has its next step due is on its way
-		moving := map[string]bool{}
-		for _, o := range all[order.Order](p, "orders") {
-			moving[o.ID] = !o.NextAt.IsZero()
+	owed := map[string]bool{}
+	r.Differences = slices.DeleteFunc(r.Differences, func(d crosscheck.Difference) bool {
+		owed[d.Subject] = owed[d.Subject] || d.Rule == "owed"
+		return d.Rule == "owed"
+	})
+	for _, o := range all[order.Order](p, "orders") {
+		stuck := slices.ContainsFunc(o.Refunds, func(r order.Refund) bool { return r.Stage == order.StageAbnormal })
+		switch {
+		case stuck && !owed[o.ID]:
+			p.fail("order %s: the platform cannot return a refund, and nobody calls it owed", o.ID)
+		case owed[o.ID] && !stuck && (whole || o.NextAt.IsZero()): // else: days go by at once here, and its next step is due
+			p.fail("order %s: money is owed, and nothing is under way: %+v", o.ID, o.Refunds)
 		}
-		r.Differences = slices.DeleteFunc(r.Differences, func(d crosscheck.Difference) bool {
-			return d.Rule == "owed" && moving[d.Subject]
-		})
 	}
 	if !r.Good() {
 		p.fail("crosscheck: %+v", r)
