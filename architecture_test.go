@@ -52,7 +52,7 @@ var (
 	}
 	domainsMayImport = []string{ // of internal/
 		"guanxi/internal/docstore", "guanxi/internal/event", "guanxi/internal/money", "guanxi/internal/fault", "guanxi/internal/id",
-		"guanxi/internal/clock", "guanxi/internal/lease", "guanxi/internal/claim", "guanxi/internal/text",
+		"guanxi/internal/clock", "guanxi/internal/fsm", "guanxi/internal/lease", "guanxi/internal/claim", "guanxi/internal/text",
 	}
 	// sandboxKnowers are the packages that may import the sandbox: what stands beside the program, never what is in it.
 	sandboxKnowers = []string{"guanxi/app/harness", "guanxi/app/demo", "guanxi/app/bench", "guanxi/cmd/guanxi"}

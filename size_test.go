@@ -66,6 +66,7 @@ var testedOnly = map[string]string{
 	"BrandAccounts": "tests of the export count every account",
 	"HowHost":       "a stored value of orders from before codes",
 	"Stays":         "docs/stays.md",
+	"Machines":      "docs/states.md",
 	"SweepOnce":     "tests with a clock of their own",
 	"Replay":        "ReplayWith without progress",
 	"WriteEnv":      "deploy/guanxi.env.example",

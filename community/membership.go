@@ -5,6 +5,7 @@ import (
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
+	"guanxi/internal/fsm"
 )
 
 // State is where a membership stands.
@@ -31,11 +32,22 @@ const (
 
 // transitions is every allowed move. A step that is missing here is refused; one that leads to where the
 // membership is already changes nothing.
-var transitions = map[State]map[Step]State{
-	Never:   {StepJoin: Active},
-	Active:  {StepJoin: Active, StepLeave: Gone, StepRemove: Removed, StepReadmit: Active},
-	Gone:    {StepJoin: Active, StepLeave: Gone, StepRemove: Removed},
-	Removed: {StepRemove: Removed, StepReadmit: Active},
+var transitions = fsm.Table[State, Step]{
+	{Never, StepJoin, Active},
+	{Active, StepJoin, Active},
+	{Active, StepLeave, Gone},
+	{Active, StepRemove, Removed},
+	{Active, StepReadmit, Active},
+	{Gone, StepJoin, Active},
+	{Gone, StepLeave, Gone},
+	{Gone, StepRemove, Removed},
+	{Removed, StepRemove, Removed},
+	{Removed, StepReadmit, Active},
+}
+
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{transitions.Draw("membership")}
 }
 
 // refusal is the fault of a step that is not in the table.
@@ -72,7 +84,7 @@ const MaxMoves = 50
 
 // move carries out a step; changed is false when there is nothing to do.
 func (m *Membership) move(made Move) (changed bool, err error) {
-	next, allowed := transitions[m.State][made.Step]
+	next, allowed := transitions.Move(m.State, made.Step)
 	if !allowed {
 		return false, refusal(m.State, made.Step)
 	}

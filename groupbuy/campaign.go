@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fsm"
 	"guanxi/internal/money"
 )
 
@@ -37,15 +38,26 @@ const (
 )
 
 // moves is every allowed move and where it leads.
-var moves = map[move]map[State]State{
-	moveEdit:    {Draft: Draft, Scheduled: Scheduled},
-	movePublish: {Draft: Scheduled},
-	moveOpen:    {Scheduled: Open},
-	moveForm:    {Open: Open, Closed: Closed, Settled: Settled}, // settled empty, then a payment was heard of late
-	moveClose:   {Open: Closed},
-	moveSettle:  {Closed: Settled},
-	moveFail:    {Closed: Failed},
-	moveCancel:  {Draft: Cancelled, Scheduled: Cancelled, Open: Cancelled, Closed: Cancelled},
+var moves = fsm.Table[State, move]{
+	{Draft, moveEdit, Draft},
+	{Scheduled, moveEdit, Scheduled},
+	{Draft, movePublish, Scheduled},
+	{Scheduled, moveOpen, Open},
+	{Open, moveForm, Open},
+	{Closed, moveForm, Closed},
+	{Settled, moveForm, Settled}, // settled empty, then a payment was heard of late
+	{Open, moveClose, Closed},
+	{Closed, moveSettle, Settled},
+	{Closed, moveFail, Failed},
+	{Draft, moveCancel, Cancelled},
+	{Scheduled, moveCancel, Cancelled},
+	{Open, moveCancel, Cancelled},
+	{Closed, moveCancel, Cancelled},
+}
+
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("campaign")}
 }
 
 // Item is one thing a campaign offers, as it was known when the campaign was last edited or published.
@@ -101,7 +113,7 @@ const settleLag = 3 * time.Second
 
 // move changes the state if the table allows it.
 func (c *Campaign) move(m move, now time.Time) bool {
-	to, ok := moves[m][c.State]
+	to, ok := moves.Move(c.State, m)
 	if !ok {
 		return false
 	}

@@ -1,5 +1,7 @@
 package order
 
+import "guanxi/internal/fsm"
+
 // State is where an order stands.
 type State string
 
@@ -34,11 +36,7 @@ const (
 )
 
 // moves is the whole state machine: what is not in this table does not happen. Partial refunds move nothing.
-var moves = [...]struct {
-	from State
-	by   cause
-	to   State
-}{
+var moves = fsm.Table[State, cause]{
 	{StatePlaced, byPayment, StatePaid},
 	{StatePlaced, byGivingUp, StateClosing},
 	{StateClosing, byPayment, StatePaid},
@@ -56,15 +54,19 @@ var moves = [...]struct {
 	{StateRefunding, byFullyReturned, StateRefunded},
 }
 
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("order"), stages.Draw("refund")}
+}
+
 // move carries out the one move the table allows, or answers ErrWrongState.
 func (o *Order) move(by cause) error {
-	for _, m := range moves {
-		if m.from == o.State && m.by == by {
-			o.State = m.to
-			return nil
-		}
+	to, ok := moves.Move(o.State, by)
+	if !ok {
+		return ErrWrongState
 	}
-	return ErrWrongState
+	o.State = to
+	return nil
 }
 
 // RefundStage is where a refund stands.
@@ -84,36 +86,34 @@ const (
 )
 
 // stages is the state machine of one refund.
-var stages = [...]struct{ from, to RefundStage }{
-	{StageRequested, StageAsked},
-	{StageRequested, StageRefused},
-	{StageRequested, StageReplaced},
-	{StageAsked, StageSubmitted},
-	{StageAsked, StageProcessing},
-	{StageAsked, StageDone},
-	{StageAsked, StageAbnormal},
-	{StageAsked, StageClosed},
-	{StageSubmitted, StageProcessing},
-	{StageSubmitted, StageDone},
-	{StageSubmitted, StageAbnormal},
-	{StageSubmitted, StageClosed},
-	{StageProcessing, StageDone},
-	{StageProcessing, StageAbnormal},
-	{StageProcessing, StageClosed},
-	{StageAbnormal, StageProcessing},
-	{StageAbnormal, StageDone},
-	{StageAbnormal, StageClosed},
+var stages = fsm.Table[RefundStage, string]{
+	{StageRequested, "", StageAsked},
+	{StageRequested, "", StageRefused},
+	{StageRequested, "", StageReplaced},
+	{StageAsked, "", StageSubmitted},
+	{StageAsked, "", StageProcessing},
+	{StageAsked, "", StageDone},
+	{StageAsked, "", StageAbnormal},
+	{StageAsked, "", StageClosed},
+	{StageSubmitted, "", StageProcessing},
+	{StageSubmitted, "", StageDone},
+	{StageSubmitted, "", StageAbnormal},
+	{StageSubmitted, "", StageClosed},
+	{StageProcessing, "", StageDone},
+	{StageProcessing, "", StageAbnormal},
+	{StageProcessing, "", StageClosed},
+	{StageAbnormal, "", StageProcessing},
+	{StageAbnormal, "", StageDone},
+	{StageAbnormal, "", StageClosed},
 }
 
 // step carries out an allowed change of stage and tells whether it was one.
 func (r *Refund) step(to RefundStage) bool {
-	for _, s := range stages {
-		if s.from == r.Stage && s.to == to {
-			r.Stage = to
-			return true
-		}
+	if !stages.Leads(r.Stage, to) {
+		return false
 	}
-	return false
+	r.Stage = to
+	return true
 }
 
 // claims tells whether the refund's units are spoken for.

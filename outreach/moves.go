@@ -1,6 +1,10 @@
 package outreach
 
-import "errors"
+import (
+	"errors"
+
+	"guanxi/internal/fsm"
+)
 
 // State is where a notice stands.
 type State string
@@ -54,11 +58,7 @@ func causes() []cause {
 
 // moves is the whole state machine: what is not in this table does not happen. Only failing leads back, and nothing leads
 // from the other ends of sending to another sending.
-var moves = [...]struct {
-	from State
-	by   cause
-	to   State
-}{
+var moves = fsm.Table[State, cause]{
 	{Planned, bySending, Sending},
 	{Planned, byDropping, Unsent},
 	{Sending, byFailing, Planned},
@@ -67,18 +67,22 @@ var moves = [...]struct {
 	{Sending, bySilence, Unsent},
 }
 
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("notice")}
+}
+
 // errWrongState ends a change whose notice has moved on meanwhile.
 var errWrongState = errors.New("outreach: the state does not allow this")
 
 // move carries out the one move the table allows.
 func (n *Notice) move(by cause) error {
-	for _, m := range moves {
-		if m.from == n.State && m.by == by {
-			n.State = m.to
-			return nil
-		}
+	to, ok := moves.Move(n.State, by)
+	if !ok {
+		return errWrongState
 	}
-	return errWrongState
+	n.State = to
+	return nil
 }
 
 // Ended tells whether the notice's fate is sealed.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fsm"
 	"guanxi/internal/money"
 )
 
@@ -34,11 +35,7 @@ const (
 )
 
 // moves is the whole state machine of a run: what is not in this table does not happen.
-var moves = [...]struct {
-	from State
-	by   cause
-	to   State
-}{
+var moves = fsm.Table[State, cause]{
 	{Waiting, byStart, Matching},
 	{Waiting, byAge, Lost},
 	{Matching, byStart, Matching}, // the process before died
@@ -51,6 +48,11 @@ var moves = [...]struct {
 	{Differing, byLook, Waiting},
 	{Resolved, byLook, Waiting},
 	{Waiting, byLook, Waiting},
+}
+
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("day of a bill"), taskMoves.Draw("difference of a bill")}
 }
 
 // Run is one statement of one business day. Its id is <statement>/<day>.
@@ -161,13 +163,12 @@ func (r *Run) tellOverdue(now time.Time) {
 
 // move carries out the one move the table allows, or answers ErrWrongState.
 func (r *Run) move(by cause) error {
-	for _, m := range moves {
-		if m.from == r.State && m.by == by {
-			r.State = m.to
-			return nil
-		}
+	to, ok := moves.Move(r.State, by)
+	if !ok {
+		return ErrWrongState
 	}
-	return ErrWrongState
+	r.State = to
+	return nil
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fsm"
 	"guanxi/internal/id"
 )
 
@@ -54,12 +55,12 @@ const (
 )
 
 // taskMoves is the state machine of a task.
-var taskMoves = [...]struct{ from, to TaskState }{
-	{"", TaskOpen},
-	{TaskOpen, TaskResolved},
-	{TaskOpen, TaskHealed},
-	{TaskResolved, TaskOpen}, // asked for again and it still differs
-	{TaskHealed, TaskOpen},   // it is back
+var taskMoves = fsm.Table[TaskState, string]{
+	{"", "", TaskOpen},
+	{TaskOpen, "", TaskResolved},
+	{TaskOpen, "", TaskHealed},
+	{TaskResolved, "", TaskOpen}, // asked for again and it still differs
+	{TaskHealed, "", TaskOpen},   // it is back
 }
 
 // MaxLines bounds the bill lines kept with one task.
@@ -117,13 +118,11 @@ func taskID(run string, d Difference, m Movement, number string) string {
 }
 
 func (t *Task) move(to TaskState) error {
-	for _, m := range taskMoves {
-		if m.from == t.State && m.to == to {
-			t.State = to
-			return nil
-		}
+	if !taskMoves.Leads(t.State, to) {
+		return ErrWrongState
 	}
-	return ErrWrongState
+	t.State = to
+	return nil
 }
 
 // see brings a task up to what a run has just found: a new one opens, a healed one opens again, a resolved one

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fsm"
 	"guanxi/internal/id"
 	"guanxi/internal/text"
 )
@@ -35,12 +36,21 @@ const (
 )
 
 // moves is every allowed move: from which state, into which. What is not here is refused (STF_STATE).
-var moves = map[move]map[State]State{
-	disable: {Active: Disabled, Disabled: Disabled}, // again changes nothing
-	enable:  {Disabled: Active, Active: Active},
-	reset:   {Active: Active},
-	assign:  {Active: Active, Disabled: Disabled},
-	link:    {Active: Active, Disabled: Disabled},
+var moves = fsm.Table[State, move]{
+	{Active, disable, Disabled},
+	{Disabled, disable, Disabled}, // again changes nothing
+	{Disabled, enable, Active},
+	{Active, enable, Active},
+	{Active, reset, Active},
+	{Active, assign, Active},
+	{Disabled, assign, Disabled},
+	{Active, link, Active},
+	{Disabled, link, Disabled},
+}
+
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("staff's account")}
 }
 
 // Operator is one account. Its id is derived from the login name.
@@ -70,7 +80,7 @@ func IDOf(login string) string { return id.Derive("operator", login) }
 
 // take makes a move of the table.
 func (o *Operator) take(m move) error {
-	next, ok := moves[m][o.State]
+	next, ok := moves.Move(o.State, m)
 	if !ok {
 		return ErrMove
 	}

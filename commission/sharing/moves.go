@@ -1,5 +1,7 @@
 package sharing
 
+import "guanxi/internal/fsm"
+
 // State is where the sharing of an order stands.
 type State string
 
@@ -33,11 +35,7 @@ func causes() []cause {
 }
 
 // moves is the whole state machine: what is not in this table does not happen.
-var moves = [...]struct {
-	from State
-	by   cause
-	to   State
-}{
+var moves = fsm.Table[State, cause]{
 	{Waiting, byPlanning, Planned},
 	{Waiting, byNothing, Finished},
 	{Planned, byReserving, Reserved},
@@ -48,15 +46,19 @@ var moves = [...]struct {
 	{Finished, byFreeing, Unfrozen},
 }
 
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("sharing"), partMoves.Draw("part of a sharing")}
+}
+
 // move carries out the one move the table allows, or answers errWrongState.
 func (d *Sharing) move(by cause) error {
-	for _, m := range moves {
-		if m.from == d.State && m.by == by {
-			d.State, d.Tries = m.to, 0
-			return nil
-		}
+	to, ok := moves.Move(d.State, by)
+	if !ok {
+		return errWrongState
 	}
-	return errWrongState
+	d.State, d.Tries = to, 0
+	return nil
 }
 
 // PartState is where one member's part stands.
@@ -73,23 +75,21 @@ const (
 )
 
 // partMoves is the whole life of a part.
-var partMoves = [...]struct{ from, to PartState }{
-	{PartPlanned, PartReserved},
-	{PartPlanned, PartLeft},
-	{PartReserved, PartSent},
-	{PartReserved, PartClosed},
-	{PartSent, PartPaid},
-	{PartSent, PartClosed},
+var partMoves = fsm.Table[PartState, string]{
+	{PartPlanned, "", PartReserved},
+	{PartPlanned, "", PartLeft},
+	{PartReserved, "", PartSent},
+	{PartReserved, "", PartClosed},
+	{PartSent, "", PartPaid},
+	{PartSent, "", PartClosed},
 }
 
 func (p *Part) move(to PartState) error {
-	for _, m := range partMoves {
-		if m.from == p.State && m.to == to {
-			p.State = to
-			return nil
-		}
+	if !partMoves.Leads(p.State, to) {
+		return errWrongState
 	}
-	return errWrongState
+	p.State = to
+	return nil
 }
 
 // Ended tells whether the part's fate is sealed.

@@ -333,8 +333,8 @@ func (m *machine) checkMoves(w *Withdrawal) {
 	reach := []State{before}
 	for i := 0; i < len(reach); i++ {
 		for _, move := range moves {
-			if move.from == reach[i] && !slices.Contains(reach, move.to) {
-				reach = append(reach, move.to)
+			if move.From == reach[i] && !slices.Contains(reach, move.To) {
+				reach = append(reach, move.To)
 			}
 		}
 	}

@@ -1,5 +1,7 @@
 package withdrawal
 
+import "guanxi/internal/fsm"
+
 // State is where a withdrawal stands.
 type State string
 
@@ -55,11 +57,7 @@ func causes() []cause {
 }
 
 // moves is the whole state machine: what is not in this table does not happen.
-var moves = [...]struct {
-	from State
-	by   cause
-	to   State
-}{
+var moves = fsm.Table[State, cause]{
 	{Asked, byRefusal, Refused},
 	{Asked, byHolding, Held},
 	{Asked, byPassing, Approved},
@@ -82,15 +80,19 @@ var moves = [...]struct {
 	{Paid, byReturn, Returned},
 }
 
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("withdrawal")}
+}
+
 // move carries out the one move the table allows, or answers ErrWrongState.
 func (w *Withdrawal) move(by cause) error {
-	for _, m := range moves {
-		if m.from == w.State && m.by == by {
-			w.State = m.to
-			return nil
-		}
+	to, ok := moves.Move(w.State, by)
+	if !ok {
+		return ErrWrongState
 	}
-	return ErrWrongState
+	w.State = to
+	return nil
 }
 
 // Ended tells whether nothing more happens by itself.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fsm"
 )
 
 // State is where a member stands as a host.
@@ -37,13 +38,31 @@ const (
 
 // transitions is every allowed move; what is not here is refused. A step that leads to where the hosting is already
 // changes nothing.
-var transitions = map[State]map[Step]State{
-	None:     {StepApply: Applied, StepCarry: Carried},
-	Applied:  {StepApply: Applied, StepApprove: Approved, StepRefuse: Refused, StepCarry: Applied},
-	Refused:  {StepApply: Applied, StepRefuse: Refused, StepCarry: Refused},
-	Approved: {StepApprove: Approved, StepReinstate: Approved, StepRevoke: Revoked, StepCarry: Approved},
-	Carried:  {StepApprove: Approved, StepRevoke: Revoked, StepCarry: Carried},
-	Revoked:  {StepRevoke: Revoked, StepReinstate: Approved, StepCarry: Revoked},
+var transitions = fsm.Table[State, Step]{
+	{None, StepApply, Applied},
+	{None, StepCarry, Carried},
+	{Applied, StepApply, Applied},
+	{Applied, StepApprove, Approved},
+	{Applied, StepRefuse, Refused},
+	{Applied, StepCarry, Applied},
+	{Refused, StepApply, Applied},
+	{Refused, StepRefuse, Refused},
+	{Refused, StepCarry, Refused},
+	{Approved, StepApprove, Approved},
+	{Approved, StepReinstate, Approved},
+	{Approved, StepRevoke, Revoked},
+	{Approved, StepCarry, Approved},
+	{Carried, StepApprove, Approved},
+	{Carried, StepRevoke, Revoked},
+	{Carried, StepCarry, Carried},
+	{Revoked, StepRevoke, Revoked},
+	{Revoked, StepReinstate, Approved},
+	{Revoked, StepCarry, Revoked},
+}
+
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{transitions.Draw("hosting")}
 }
 
 // Hosting is one member's standing as a host; its id is the member's.
@@ -83,7 +102,7 @@ func (h *Hosting) Reason() string {
 
 // move carries out a step; changed is false when there is nothing to do.
 func (h *Hosting) move(m Move) (changed bool, err error) {
-	next, allowed := transitions[h.State][m.Step]
+	next, allowed := transitions.Move(h.State, m.Step)
 	if !allowed {
 		return false, ErrState
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"guanxi/internal/docstore"
+	"guanxi/internal/fsm"
 	"guanxi/internal/id"
 	"guanxi/staff"
 )
@@ -22,12 +23,17 @@ const (
 func (s State) Known() bool { return s == Open || s == Resolved || s == Healed }
 
 // moves is the state machine of a task.
-var moves = [...]struct{ from, to State }{
-	{"", Open},
-	{Open, Resolved},
-	{Open, Healed},
-	{Resolved, Open}, // somebody asks for it, or the cause came back
-	{Healed, Open},   // the cause is back
+var moves = fsm.Table[State, string]{
+	{"", "", Open},
+	{Open, "", Resolved},
+	{Open, "", Healed},
+	{Resolved, "", Open}, // somebody asks for it, or the cause came back
+	{Healed, "", Open},   // the cause is back
+}
+
+// Machines draws the state machines, for docs/states.md.
+func Machines() []fsm.Drawing {
+	return []fsm.Drawing{moves.Draw("task")}
 }
 
 // Bounds of a task.
@@ -101,13 +107,11 @@ type Finding struct {
 func (f *Finding) ID() string { return id.Derive("task", f.Kind, f.Subject, f.Detail) }
 
 func (t *Task) move(to State) error {
-	for _, m := range moves {
-		if m.from == t.State && m.to == to {
-			t.State = to
-			return nil
-		}
+	if !moves.Leads(t.State, to) {
+		return ErrWrongState
 	}
-	return ErrWrongState
+	t.State = to
+	return nil
 }
 
 func (t *Task) turn(now time.Time, turn Turn) {
