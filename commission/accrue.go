@@ -51,7 +51,7 @@ func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict 
 	if err != nil || stored == nil {
 		return errors.Join(err, conflict)
 	}
-	older := sale.without(stored)
+	older := without(&sale, stored)
 	if stored.Policy == tried && !older {
 		return conflict
 	}

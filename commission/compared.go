@@ -121,16 +121,16 @@ func (t *tallies) refund(e, was *Entry, would []Posting) {
 	t.Refunds++
 	for i := range was.Postings {
 		p := &was.Postings[i]
-		t.add(p, was, Compared{Old: -e.takes(p)}, 0)
+		t.add(p, was, Compared{Old: -takes(e, p)}, 0)
 	}
 	for i := range would {
 		p := &would[i]
-		t.add(p, was, Compared{New: -e.takes(p)}, 0)
+		t.add(p, was, Compared{New: -takes(e, p)}, 0)
 	}
 }
 
 // takes is what a claw-back takes of a posting of the accrual.
-func (e *Entry) takes(p *Posting) (sum money.Fen) {
+func takes(e *Entry, p *Posting) (sum money.Fen) {
 	for _, l := range e.Refunded {
 		if l.Line == p.Line {
 			sum += kept(p.Amount, l.From, l.Paid) - kept(p.Amount, l.To, l.Paid)
@@ -154,11 +154,11 @@ func (t *tallies) add(p *Posting, accrual *Entry, amount Compared, sale int64) {
 	if role := slices.Index(compareRoles[:], p.Role); role >= 0 {
 		person.roles[role].count(amount, sale)
 	}
-	t.products.row(accrual.product(p.Line)).count(amount, sale)
+	t.products.row(product(accrual, p.Line)).count(amount, sale)
 	t.rules.row(p.Rule).count(amount, sale)
 }
 
-func (e *Entry) product(line int) string {
+func product(e *Entry, line int) string {
 	if line >= 1 && line <= len(e.Lines) && e.Lines[line-1].Line == line {
 		return e.Lines[line-1].Product
 	}

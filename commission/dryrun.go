@@ -160,8 +160,8 @@ func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 	return r.refunds(ctx, t, &again, refunds)
 }
 
-// sale is the sale an accrual was made from.
-func (e *Entry) sale() Sale {
+// saleOf is the sale an accrual was made from.
+func saleOf(e *Entry) Sale {
 	return Sale{
 		Order: e.Order, At: e.At, Buyer: e.Buyer, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
 		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,

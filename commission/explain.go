@@ -58,7 +58,7 @@ func (s *Service) Explain(ctx context.Context, member, entryID string) (Explanat
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain: %w", err)
 	}
-	if e == nil || !e.concerns(member) {
+	if e == nil || !concerns(e, member) {
 		return Explanation{}, ErrEntryMissing
 	}
 	x, err := s.explain(ctx, member, e)
@@ -78,7 +78,7 @@ func (s *Service) explain(ctx context.Context, member string, e *Entry) (Explana
 		Policy: accrual.Policy, Referral: accrual.Referral, Parts: parts(member, accrual, settlement, policy),
 	}
 	line := e.lineOf(member)
-	x.Change, x.Sentence = line.Change, line.words()
+	x.Change, x.Sentence = line.Change, words(&line)
 	x.Steps = x.derive(e, accrual)
 	x.NotYet = x.waiting(settlement)
 	return x, nil
@@ -107,7 +107,7 @@ func (s *Service) background(ctx context.Context, e *Entry) (*Entry, *Settlement
 	return accrual, settlement, policy, err
 }
 
-func (e *Entry) concerns(member string) bool {
+func concerns(e *Entry, member string) bool {
 	return slices.ContainsFunc(e.Postings, func(p Posting) bool {
 		owner, _, ok := p.Account.Member()
 		return ok && owner == member

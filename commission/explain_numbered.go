@@ -43,7 +43,7 @@ var noteWords = []struct{ key, words string }{
 func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) (Explanation, error) {
 	line := e.lineOf(member)
 	x := Explanation{
-		Entry: e.ID, Kind: e.Kind, Number: e.Number, Notes: e.Notes, At: e.At, Change: line.Change, Sentence: line.words(), Sealed: e.Seal,
+		Entry: e.ID, Kind: e.Kind, Number: e.Number, Notes: e.Notes, At: e.At, Change: line.Change, Sentence: words(&line), Sealed: e.Seal,
 	}
 	ids := []string{e.ID}
 	if voucherSides[e.Kind] == nil {
@@ -63,12 +63,12 @@ func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) 
 		if err != nil {
 			return Explanation{}, err
 		}
-		if !told.concerns(member) {
+		if !concerns(told, member) {
 			continue
 		}
 		part := told.lineOf(member)
-		x.Steps = append(x.Steps, moment(told.At)+" "+part.words())
-		x.Steps = append(x.Steps, told.noted()...)
+		x.Steps = append(x.Steps, moment(told.At)+" "+words(&part))
+		x.Steps = append(x.Steps, noted(told)...)
 	}
 	if e.Kind == Withdraw && docs[numberID(Confirm, e.Number)] == nil {
 		x.NotYet = "提现正在处理：付款结果以微信支付的最终答复为准，未成功的金额会自动退回可提现"
@@ -83,7 +83,7 @@ func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) 
 	return x, nil
 }
 
-func (e *Entry) noted() []string {
+func noted(e *Entry) []string {
 	var steps []string
 	for _, n := range noteWords {
 		if value := e.Note(n.key); value != "" {
@@ -123,7 +123,7 @@ func (s *Service) FindEntries(ctx context.Context, what string) ([]EntryView, er
 			return nil, fmt.Errorf("find entries: %w", err)
 		}
 		views[i] = EntryView{Entry: e, Text: doc.Text}
-		for _, member := range e.members() {
+		for _, member := range members(e) {
 			x, err := s.explain(ctx, member, e)
 			if err != nil {
 				return nil, fmt.Errorf("find entries: %w", err)

@@ -47,7 +47,7 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 		docs = append(docs, doc)
 	}
 	slices.SortFunc(docs, func(a, b *entryDoc) int {
-		return cmp.Or(strings.Compare(a.at(), b.at()), strings.Compare(a.ID, b.ID))
+		return cmp.Or(strings.Compare(momentOf(a), momentOf(b)), strings.Compare(a.ID, b.ID))
 	})
 	return docs[:min(len(docs), maxFound)], nil
 }
@@ -67,15 +67,15 @@ func (s *Service) Entries(ctx context.Context, ids []string) (map[string]*Entry,
 	return entries, nil
 }
 
-// at is the entry's moment as its text has it: moments in this form sort like times.
-func (d *entryDoc) at() string {
+// momentOf is the moment of an entry as its text has it: moments in this form sort like times.
+func momentOf(d *entryDoc) string {
 	_, rest, _ := strings.Cut(d.Text, "\nat ")
 	moment, _, _ := strings.Cut(rest, "\n")
 	return moment
 }
 
 // members lists whom the entry moves, in order of appearance.
-func (e *Entry) members() []string {
+func members(e *Entry) []string {
 	var all []string
 	for i := range e.Postings {
 		if member, _, ok := e.Postings[i].Account.Member(); ok && !slices.Contains(all, member) {

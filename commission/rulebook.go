@@ -106,6 +106,6 @@ type reckoner struct {
 
 // postings are what the rulebook gives for the sale of an accrual, until they are asked for again.
 func (r *reckoner) postings(e *Entry) (postings []Posting, capped bool, limit money.Fen) {
-	r.sale, r.work.like = e.sale(), e.Postings
+	r.sale, r.work.like = saleOf(e), e.Postings
 	return r.work.work(r.book.policy, &r.sale, r.book.find)
 }

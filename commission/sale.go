@@ -112,7 +112,7 @@ func (s Sale) check() error {
 
 // without leaves away what a stored accrual does not tell although the sale does, and says whether there was any.
 // Releases before these facts were told wrote accruals without them.
-func (s *Sale) without(stored *Entry) (any bool) {
+func without(s *Sale, stored *Entry) (any bool) {
 	for _, fact := range []struct {
 		told   *string
 		stored string

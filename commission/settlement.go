@@ -85,7 +85,7 @@ func (s *Settlement) line(number int) *SettlementLine {
 // here: ErrRefundForeign.
 func (s *Settlement) adopt(accrual *Entry, config *Config) error {
 	for _, l := range s.Lines {
-		if !accrual.sold(l.Line, l.Paid) {
+		if !sold(accrual, l.Line, l.Paid) {
 			return ErrRefundForeign
 		}
 	}
@@ -184,7 +184,7 @@ func (s *Settlement) refund(r Refund, accrual *Entry) error {
 	}
 	record := refundRecord{Number: r.Number, At: r.At, Asked: asked}
 	for _, l := range r.Lines {
-		if accrual != nil && !accrual.sold(l.Line, l.Paid) {
+		if accrual != nil && !sold(accrual, l.Line, l.Paid) {
 			return ErrRefundForeign
 		}
 		mine := s.line(l.Line)
@@ -228,7 +228,7 @@ func (s *Settlement) settle(now time.Time) {
 }
 
 // sold tells whether the sale had this line at this price.
-func (e *Entry) sold(line int, paid money.Fen) bool {
+func sold(e *Entry, line int, paid money.Fen) bool {
 	return slices.ContainsFunc(e.Lines, func(l SaleLine) bool { return l.Line == line && l.Paid == paid })
 }
 
@@ -254,15 +254,15 @@ func (s *Settlement) settled(accrual *Entry) []*Entry {
 	return all
 }
 
-// child begins an entry that follows from this accrual.
-func (e *Entry) child(kind Kind, id string, at time.Time) *Entry {
+// child begins an entry that follows from an accrual.
+func child(e *Entry, kind Kind, id string, at time.Time) *Entry {
 	return &Entry{ID: id, Book: e.Book, Kind: kind, Order: e.Order, At: at, rooted: e.Seal != 0}
 }
 
 // clawBackEntry takes back from every beneficiary of the refunded lines the same share the buyer got back. Shares are
 // cumulative and rounded toward zero, so the pieces of a line refunded in any number of parts end at exactly all of it.
 func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
-	e := accrual.child(ClawBack, clawBackID(accrual.Order, r.Number), r.At)
+	e := child(accrual, ClawBack, clawBackID(accrual.Order, r.Number), r.At)
 	e.Refund = r.Number
 	var taken []Posting
 	for _, l := range r.Lines {
@@ -298,7 +298,7 @@ func settleEntry(accrual *Entry, step *settleStep) *Entry {
 	if !step.Whole {
 		line = step.Lines[0].Line
 	}
-	e := accrual.child(Settle, settleID(accrual.Order, line), step.At)
+	e := child(accrual, Settle, settleID(accrual.Order, line), step.At)
 	for _, l := range step.Lines {
 		for i := range accrual.Postings {
 			p := &accrual.Postings[i]
@@ -306,7 +306,7 @@ func settleEntry(accrual *Entry, step *settleStep) *Entry {
 			if !ok || p.Line != l.Line {
 				continue
 			}
-			if amount := kept(p.Amount, l.Refunded, accrual.paid(l.Line)); amount != 0 {
+			if amount := kept(p.Amount, l.Refunded, paidFor(accrual, l.Line)); amount != 0 {
 				e.Postings = append(e.Postings,
 					Posting{Account: Pending.Of(member), Amount: -amount, Line: p.Line, Role: p.Role},
 					Posting{Account: Available.Of(member), Amount: amount, Line: p.Line, Role: p.Role})
@@ -316,7 +316,7 @@ func settleEntry(accrual *Entry, step *settleStep) *Entry {
 	return e
 }
 
-func (e *Entry) paid(line int) money.Fen {
+func paidFor(e *Entry, line int) money.Fen {
 	for _, l := range e.Lines {
 		if l.Line == line {
 			return l.Paid

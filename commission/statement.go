@@ -89,7 +89,7 @@ func (s *Service) statement(ctx context.Context, doc *purseDoc, size int, below 
 	statement := Statement{Lines: make([]Line, 0, size)}
 	for _, l := range slices.Backward(all) {
 		if l.No <= below && l.No > from {
-			l.Reason = l.words()
+			l.Reason = words(&l)
 			statement.Lines = append(statement.Lines, l)
 		}
 	}

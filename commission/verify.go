@@ -226,7 +226,7 @@ func (v *verification) unsealed(ctx context.Context) error {
 			v.differ(d.Rule, d.Subject, "%s", d.Text)
 		}
 		c.found = c.found[:0]
-		if readable && c.entry.derived() {
+		if readable && derived(c.entry) {
 			v.later.toggle(c.entry.ID)
 		}
 		return nil

@@ -10,7 +10,7 @@ import (
 
 // inverted names inversions within one seal, of what follows from sales. Those of withdrawals are found along the chain.
 func (c *sealCheck) inverted(i int, e *Entry) {
-	if !e.derived() {
+	if !derived(e) {
 		return
 	}
 	if c.place == nil {

@@ -115,18 +115,18 @@ func (c *sealCheck) take(i int, doc *entryDoc) {
 	if e.Seal != c.number || c.number > c.v.cleared {
 		c.marks = append(c.marks, sealMark{e.ID, e.Seal})
 	}
-	if e.derived() {
+	if derived(e) {
 		c.later.toggle(e.ID)
 	}
 	c.inverted(i, e)
 	c.move(e)
-	if e.Kind != Accrue && !e.derived() {
+	if e.Kind != Accrue && !derived(e) {
 		c.office, c.entry = append(c.office, e), &Entry{}
 	}
 }
 
 // derived tells whether the entry follows from a refund or a receipt.
-func (e *Entry) derived() bool { return e.Kind == Settle || e.Kind == ClawBack }
+func derived(e *Entry) bool { return e.Kind == Settle || e.Kind == ClawBack }
 
 // move adds an entry's lines and what it does to the brand's accounts.
 func (c *sealCheck) move(e *Entry) {
@@ -186,8 +186,8 @@ func (c *sealCheck) check(doc *entryDoc) bool {
 	if !known {
 		c.differ("entry", doc.ID, "it posts to an account that does not exist")
 	}
-	if !e.named() {
-		c.differ("entry", doc.ID, "its content says it is "+e.naturalID())
+	if !rightlyNamed(e) {
+		c.differ("entry", doc.ID, "its content says it is "+naturalID(e))
 	}
 	if e.Kind == Accrue && !c.computes(e) {
 		c.differ("accrual", doc.ID, "policy version "+fmt.Sprint(e.Policy)+" gives other postings for this sale")
@@ -213,18 +213,18 @@ func (a Account) known() bool {
 	return ok && slices.Contains(pots, pot) || !ok && slices.Contains(brandAccounts, a)
 }
 
-// named tells whether the entry has the id its content asks for.
-func (e *Entry) named() bool {
+// rightlyNamed tells whether the entry has the id its content asks for.
+func rightlyNamed(e *Entry) bool {
 	if e.Kind == Accrue {
 		first, order, _ := strings.Cut(e.ID, "/")
 		return first == string(Accrue) && order == e.Order && len(e.ID) == len(first)+1+len(order)
 	}
-	want := e.naturalID()
+	want := naturalID(e)
 	return e.ID == want || e.Kind == Settle && strings.HasPrefix(e.ID, want+"/")
 }
 
 // naturalID is the id the content asks for; a partial settlement adds its first line.
-func (e *Entry) naturalID() string {
+func naturalID(e *Entry) string {
 	switch e.Kind {
 	case Accrue:
 		return accrueID(e.Order)

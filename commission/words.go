@@ -35,13 +35,13 @@ var ruleWords = map[string]string{
 	"community": "按社群", "grade": "按团长等级", defaultRule: "通用规则",
 }
 
-func (l *Line) words() string {
+func words(l *Line) string {
 	roles := make([]string, 0, len(l.Roles))
 	for _, r := range l.Roles {
 		roles = append(roles, roleWords[r])
 	}
 	if l.Number != "" {
-		return l.numbered()
+		return numberedWords(l)
 	}
 	what := strings.Join(roles, "、")
 	if what == "" {
@@ -53,13 +53,13 @@ func (l *Line) words() string {
 	case Settle:
 		return "订单 " + l.Order + " 售后期已满，" + what + " " + l.Change.Available.Yuan() + " 元转为可提现"
 	case ClawBack:
-		return "订单 " + l.Order + " 退款，按退款比例扣回" + what + " " + (-l.Change.total()).Yuan() + " 元" + takenFrom(l.Change)
+		return "订单 " + l.Order + " 退款，按退款比例扣回" + what + " " + (-sumOf(l.Change)).Yuan() + " 元" + takenFrom(l.Change)
 	}
 	return "订单 " + l.Order + " " + what
 }
 
-// numbered words what belongs to no sale.
-func (l *Line) numbered() string {
+// numberedWords words what belongs to no sale.
+func numberedWords(l *Line) string {
 	switch l.Kind {
 	case Withdraw:
 		return "申请提现 " + l.Change.Withdrawing.Yuan() + " 元，转入提现中（提现单 " + l.Number + "）"
@@ -76,7 +76,7 @@ func (l *Line) numbered() string {
 	case Incentive:
 		return "员工激励 " + l.Change.Available.Yuan() + " 元（凭证 " + l.Number + "）"
 	}
-	return "账务变动 " + signed(l.Change.total()) + " 元（" + l.Number + "）"
+	return "账务变动 " + signed(sumOf(l.Change)) + " 元（" + l.Number + "）"
 }
 
 func takenFrom(c Balance) string {
@@ -86,7 +86,7 @@ func takenFrom(c Balance) string {
 	return "（从待结算中扣回）"
 }
 
-func (b Balance) total() money.Fen { return b.Pending + b.Available + b.Withdrawing + b.Withdrawn }
+func sumOf(b Balance) money.Fen { return b.Pending + b.Available + b.Withdrawing + b.Withdrawn }
 
 func percent(bp money.BasisPoints) string {
 	text := strconv.FormatInt(int64(bp)/100, 10)
