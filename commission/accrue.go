@@ -47,7 +47,7 @@ func wrap(what string, err error) error {
 // recompute forgives a conflict that comes only from another policy, or from facts that were not told when the sale was
 // accrued by an older release: the stored entry counts.
 func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict error) error {
-	stored, err := s.entry(ctx, accrueID(sale.Order))
+	stored, err := s.book.entry(ctx, accrueID(sale.Order))
 	if err != nil || stored == nil {
 		return errors.Join(err, conflict)
 	}
@@ -165,7 +165,7 @@ func (s *Service) ReleaseLines(ctx context.Context, order, refund string) error 
 // decide changes an order's settlement and posts what follows from it. When the accrual was not there before the
 // change, it is looked for once more after it: see Settlement.
 func (s *Service) decide(ctx context.Context, order string, change func(*Settlement, *Entry) error) error {
-	accrual, err := s.entry(ctx, accrueID(order))
+	accrual, err := s.book.entry(ctx, accrueID(order))
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (s *Service) decide(ctx context.Context, order string, change func(*Settlem
 	if accrual != nil {
 		return s.postAll(ctx, settlement.entries(accrual))
 	}
-	if accrual, err = s.entry(ctx, accrueID(order)); err != nil || accrual == nil {
+	if accrual, err = s.book.entry(ctx, accrueID(order)); err != nil || accrual == nil {
 		return err
 	}
 	return s.follow(ctx, accrual)

@@ -7,28 +7,12 @@ import (
 	"guanxi/internal/docstore"
 )
 
-// open opens what the ledger keeps. Indexes are few on purpose: every one of them is paid for with every posting.
+// open opens what the ledger keeps.
 func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
 	if s.policies, err = docstore.Open[Policy](ctx, store, docstore.Spec{Name: "policies", Chained: true}); err != nil {
 		return err
 	}
-	s.entries, err = docstore.Open[entryDoc](ctx, store, docstore.Spec{
-		Name: "entries", ShardKey: "_id",
-		Indexes: []docstore.Index{{Name: "unsealed", Fields: []string{"unsealed"}, Sparse: true}},
-	})
-	if err != nil {
-		return err
-	}
-	if s.seals, err = docstore.Open[sealDoc](ctx, store, docstore.Spec{Name: "seals", ShardKey: "_id"}); err != nil {
-		return err
-	}
-	if s.books, err = docstore.Open[bookDoc](ctx, store, docstore.Spec{Name: "books"}); err != nil {
-		return err
-	}
-	if s.purses, err = docstore.Open[purseDoc](ctx, store, docstore.Spec{Name: "purses", ShardKey: "_id"}); err != nil {
-		return err
-	}
-	if s.pages, err = docstore.Open[pageDoc](ctx, store, docstore.Spec{Name: "purse_pages", ShardKey: "_id"}); err != nil {
+	if s.book, err = openBook(ctx, store, s.config.Book); err != nil {
 		return err
 	}
 	s.settlements, err = docstore.Open[Settlement](ctx, store, docstore.Spec{
@@ -78,9 +62,5 @@ func (s *Service) openOffice(ctx context.Context, store *docstore.Store) (err er
 		Name: "period_statements", ShardKey: "_id", Chained: true,
 		Indexes: []docstore.Index{{Name: "member", Fields: []string{"member", "month"}}},
 	})
-	if err != nil {
-		return err
-	}
-	s.checkpoints, err = docstore.Open[Checkpoint](ctx, store, docstore.Spec{Name: "checkpoints"})
 	return err
 }

@@ -2,7 +2,6 @@ package commission
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -139,13 +138,3 @@ func legible(words string, least, most int) bool {
 	_, ok := text.Words(words, least, most)
 	return ok
 }
-
-func pageFault(what string, err error) error {
-	if errors.Is(err, docstore.ErrPage) {
-		return ErrPageInvalid
-	}
-	return wrap(what, err)
-}
-
-// noID tells an id no document can have.
-func noID(err error) bool { return errors.Is(err, docstore.ErrInvalid) }

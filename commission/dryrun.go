@@ -80,7 +80,7 @@ type dryRun struct {
 }
 
 func (r *dryRun) span(ctx context.Context, from, to time.Time) error {
-	book, err := r.bookmark(ctx)
+	book, err := r.book.bookmark(ctx)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (r *dryRun) span(ctx context.Context, from, to time.Time) error {
 		return err
 	}
 	for n := max(r.first, book.Cleared+1); n <= r.last; n++ {
-		seal, err := r.loadSeal(ctx, n)
+		seal, err := r.book.loadSeal(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ type comparedSeal struct {
 
 func (r *dryRun) readSeal(ctx context.Context, n int64) comparedSeal {
 	part := comparedSeal{number: n, tallies: newTallies(maxTallies)}
-	seal, err := r.loadSeal(ctx, n)
+	seal, err := r.book.loadSeal(ctx, n)
 	if err == nil && seal == nil {
 		err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, r.config.Book)
 	}
@@ -139,7 +139,7 @@ func (r *dryRun) readSeal(ctx context.Context, n int64) comparedSeal {
 // read counts accruals and claw-backs.
 func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 	again, e, refunds := reckoner{book: r.draft}, &Entry{}, []*Entry(nil)
-	err := r.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
+	err := r.book.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
 		if doc == nil {
 			return seal.without(i)
 		}
@@ -175,7 +175,7 @@ func (r *dryRun) refunds(ctx context.Context, t *tallies, again *reckoner, refun
 		ids[i] = accrueID(e.Order)
 	}
 	accrual := &Entry{}
-	return r.eachEntry(ctx, ids, func(i int, doc *entryDoc) error {
+	return r.book.eachEntry(ctx, ids, func(i int, doc *entryDoc) error {
 		if doc == nil {
 			return fmt.Errorf("%w: %s", errGone, ids[i])
 		}

@@ -167,7 +167,7 @@ func TestADryRunCountsWhatItSees(t *testing.T) {
 		}
 	}
 	for _, r := range b.refunds {
-		e, err := b.entry(t.Context(), clawBackID(r.Order, r.Number))
+		e, err := b.book.entry(t.Context(), clawBackID(r.Order, r.Number))
 		must(t, err)
 		switch {
 		case e == nil: // less than a fen for anybody
@@ -205,10 +205,10 @@ func (b *book) everything(t *testing.T) map[string]int64 {
 	t.Helper()
 	all := map[string]int64{}
 	must(t, errors.Join(
-		b.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { all["entry "+d.ID] = d.Version; return nil }),
-		b.seals.Each(t.Context(), docstore.All(), func(d *sealDoc) error { all["seal "+d.ID] = d.Version; return nil }),
-		b.books.Each(t.Context(), docstore.All(), func(d *bookDoc) error { all["book "+d.ID] = d.Version; return nil }),
-		b.purses.Each(t.Context(), docstore.All(), func(d *purseDoc) error { all["purse "+d.ID] = d.Version; return nil }),
+		b.book.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { all["entry "+d.ID] = d.Version; return nil }),
+		b.book.seals.Each(t.Context(), docstore.All(), func(d *sealDoc) error { all["seal "+d.ID] = d.Version; return nil }),
+		b.book.books.Each(t.Context(), docstore.All(), func(d *bookDoc) error { all["book "+d.ID] = d.Version; return nil }),
+		b.book.purses.Each(t.Context(), docstore.All(), func(d *purseDoc) error { all["purse "+d.ID] = d.Version; return nil }),
 		b.policies.Each(t.Context(), docstore.All(), func(d *Policy) error { all["policy "+d.ID] = d.Doc.Version; return nil }),
 		b.settlements.Each(t.Context(), docstore.All(), func(d *Settlement) error { all["settlement "+d.ID] = d.Version; return nil }),
 	))

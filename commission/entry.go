@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"guanxi/internal/docstore"
@@ -30,81 +29,6 @@ const (
 	Incentive Kind = "incentive" // staff's reward: brand's staff incentive → the staff member's available
 	Transfer  Kind = "transfer"  // between accounts of the brand
 )
-
-// Account is a named account of a book. The brand's are fixed; a member has one per Pot, and so has a person of staff.
-type Account string
-
-// The brand's accounts. Money leaves an account with a negative amount and arrives with a positive one.
-const (
-	CommissionExpense Account = "brand:commission-expense" // what is spent on members' commission
-	StaffIncentive    Account = "brand:staff-incentive"    // what is spent on staff's share of sales and on rewards
-	TaxPayable        Account = "brand:tax-payable"        // withheld, owed to the tax office
-	TaxPaid           Account = "brand:tax-paid"           // handed over to the tax office
-	Adjustment        Account = "brand:adjustment"         // corrections
-	MerchantBalance   Account = "brand:merchant-balance"   // money at the payment platform
-	Bank              Account = "brand:bank"               // money at the bank
-	Payroll           Account = "brand:payroll"            // paid to staff with their wages
-)
-
-// BrandAccounts lists the brand's accounts, as the trial balance shows them.
-func BrandAccounts() []Account { return slices.Clone(brandAccounts) }
-
-var brandAccounts = []Account{
-	CommissionExpense, StaffIncentive, TaxPayable, TaxPaid, Adjustment, MerchantBalance, Bank, Payroll,
-}
-
-// Pot is one of a member's accounts.
-type Pot string
-
-// The pots of a member.
-const (
-	Pending     Pot = "pending"     // earned, waiting for the after-sale window
-	Available   Pot = "available"   // can be withdrawn; negative after a late refund, later earnings fill it first
-	Withdrawing Pot = "withdrawing" // on its way out
-	Withdrawn   Pot = "withdrawn"   // paid out
-)
-
-// staffPrefix marks the purse of a person of staff: their id among purses is "staff:<id>".
-const staffPrefix = "staff:"
-
-// Staff names the purse of a person of staff.
-func Staff(id string) string { return staffPrefix + id }
-
-// Of names the account of a member, or of a person of staff.
-func (p Pot) Of(member string) Account {
-	if strings.HasPrefix(member, staffPrefix) {
-		return Account(member + ":" + string(p))
-	}
-	return Account("member:" + member + ":" + string(p))
-}
-
-// is tells whether a is p.Of(member), without making it.
-func (a Account) is(p Pot, member string) bool {
-	rest := a
-	if !strings.HasPrefix(member, staffPrefix) {
-		if !strings.HasPrefix(string(a), "member:") {
-			return false
-		}
-		rest = a[len("member:"):]
-	}
-	n := len(member)
-	return len(rest) == n+1+len(p) && string(rest[:n]) == member && rest[n] == ':' && string(rest[n+1:]) == string(p)
-}
-
-// Member splits the account of a member or of a person of staff; ok is false for the brand's.
-func (a Account) Member() (member string, pot Pot, ok bool) {
-	rest, ok := strings.CutPrefix(string(a), "member:")
-	if !ok {
-		if rest = string(a); !strings.HasPrefix(rest, staffPrefix) {
-			return "", "", false
-		}
-	}
-	i := strings.LastIndexByte(rest, ':')
-	if i < 1 {
-		return "", "", false
-	}
-	return rest[:i], Pot(rest[i+1:]), true
-}
 
 // Posting is one line of an entry. Amount is signed; the amounts of an entry sum to zero.
 type Posting struct {
@@ -221,4 +145,29 @@ func (e *Entry) Balanced() bool {
 		sum += p.Amount
 	}
 	return sum == 0
+}
+
+// follows lists the entries that have to be sealed before this one, when they exist.
+func (e *Entry) follows() []string {
+	switch e.Kind {
+	case Settle, ClawBack:
+		return []string{accrueID(e.Order)}
+	case Confirm, Fail:
+		return []string{numberID(Withdraw, e.Number)}
+	case TaxWithheld:
+		return []string{numberID(Confirm, e.Number)}
+	case Return:
+		return []string{numberID(Confirm, e.Number), numberID(TaxWithheld, e.Number)}
+	}
+	return nil
+}
+
+// moves tells whether the entry moves exactly this much on this account.
+func (e *Entry) moves(account Account, amount money.Fen) bool {
+	return slices.ContainsFunc(e.Postings, func(p Posting) bool { return p.Account == account && p.Amount == amount })
+}
+
+// kept is what remains of a posting when refunded of paid has been given back.
+func kept(amount, refunded, paid money.Fen) money.Fen {
+	return amount - amount.Share(refunded, paid)
 }

@@ -1,6 +1,10 @@
 package commission
 
-import "strconv"
+import (
+	"strconv"
+
+	"guanxi/internal/docstore"
+)
 
 // The text of an entry is its canonical form: one fact per line, words parted by one space, values escaped so that
 // they hold neither spaces nor line ends. What is hashed is what a person can read in the database:
@@ -137,4 +141,10 @@ func appendWord(b []byte, key, value string) []byte {
 		b = append(b, c)
 	}
 	return b
+}
+
+func (e *Entry) doc(unsealed string) *entryDoc {
+	text := e.text()
+	e.Hash = hashOf(e.ID, text)
+	return &entryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed, Rooted: e.rooted}
 }

@@ -54,7 +54,7 @@ func (s *Service) Explain(ctx context.Context, member, entryID string) (Explanat
 	if !named(member) {
 		return Explanation{}, ErrMemberInvalid
 	}
-	e, err := s.entry(ctx, entryID)
+	e, err := s.book.entry(ctx, entryID)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain: %w", err)
 	}
@@ -89,7 +89,7 @@ func (s *Service) background(ctx context.Context, e *Entry) (*Entry, *Settlement
 	accrual := e
 	if e.Kind != Accrue {
 		var err error
-		if accrual, err = s.entry(ctx, accrueID(e.Order)); err != nil {
+		if accrual, err = s.book.entry(ctx, accrueID(e.Order)); err != nil {
 			return nil, nil, nil, err
 		}
 		if accrual == nil {

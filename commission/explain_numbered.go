@@ -6,18 +6,6 @@ import (
 	"strings"
 )
 
-// lineOf is what the entry did to the member.
-func (e *Entry) lineOf(member string) Line {
-	line := Line{Entry: e.ID, Kind: e.Kind, Order: e.Order, Number: e.Number, At: e.At}
-	for _, p := range e.Postings {
-		if owner, pot, ok := p.Account.Member(); ok && owner == member {
-			*line.Change.pot(pot) += p.Amount
-			line.Roles = withRole(line.Roles, p.Role)
-		}
-	}
-	return line
-}
-
 // noteWords names the notes of withdrawals and vouchers, in the order they are told.
 var noteWords = []struct{ key, words string }{
 	{"reason", "原因"},
@@ -51,7 +39,7 @@ func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) 
 			numberID(Withdraw, e.Number), numberID(Confirm, e.Number), numberID(TaxWithheld, e.Number), numberID(Return, e.Number),
 		}
 	}
-	docs, err := s.entries.GetMany(ctx, ids)
+	docs, err := s.book.entries.GetMany(ctx, ids)
 	if err != nil {
 		return Explanation{}, err
 	}

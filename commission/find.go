@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -25,13 +26,13 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 			ids = append(ids, numberID(kind, what))
 		}
 	}
-	known, err := s.entries.GetWhole(ctx, ids)
+	known, err := s.book.entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	if named(what) {
 		for _, at := range []string{clawBackID(what, ""), settleID(what, 0)} {
-			page, err := s.entries.Find(ctx, docstore.All().Between(at, strings.TrimSuffix(at, "/")+"0").First(maxFound))
+			page, err := s.book.entries.Find(ctx, docstore.All().Between(at, strings.TrimSuffix(at, "/")+"0").First(maxFound))
 			if err != nil {
 				return nil, err
 			}
@@ -54,7 +55,7 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 
 // Entries loads the entries that exist by id, sealed or not, at most docstore.MaxLimit at once.
 func (s *Service) Entries(ctx context.Context, ids []string) (map[string]*Entry, error) {
-	docs, err := s.entries.GetWhole(ctx, ids)
+	docs, err := s.book.entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("entries: %w", err)
 	}
@@ -83,4 +84,15 @@ func members(e *Entry) []string {
 		}
 	}
 	return all
+}
+
+// StreamEntries gives the entries of seals from … to (0: the newest that is folded) in the order of the chain. Seals are
+// read side by side; visit is called by one goroutine. An error of visit ends it.
+func (s *Service) StreamEntries(ctx context.Context, from, to int64, visit func(*Seal, []*Entry) error) error {
+	return s.book.StreamEntries(ctx, from, to, visit)
+}
+
+// SealAt gives the number of the last seal made before t; 0 when there is none.
+func (s *Service) SealAt(ctx context.Context, t time.Time) (int64, error) {
+	return s.book.SealAt(ctx, t)
 }

@@ -10,47 +10,6 @@ import (
 	"guanxi/internal/docstore"
 )
 
-// readTogether is how many entries are loaded at once by who reads a whole seal: few enough to stay near the processor.
-const readTogether = 500
-
-// eachEntry visits the documents of a seal's entries, in its order; nil is one that is gone. They are the visitor's.
-func (s *Service) eachEntry(ctx context.Context, ids []string, visit func(i int, doc *entryDoc) error) error {
-	for from := 0; from < len(ids); from += readTogether {
-		part := ids[from:min(from+readTogether, len(ids))]
-		docs, err := s.entries.GetMany(ctx, part)
-		if err != nil {
-			return err
-		}
-		for i, id := range part {
-			if err := visit(from+i, docs[id]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// entriesOf loads the entries of a seal, in its order.
-func (s *Service) entriesOf(ctx context.Context, seal *Seal) ([]*Entry, error) {
-	entries := make([]*Entry, len(seal.Entries))
-	err := s.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) (err error) {
-		if doc == nil {
-			return seal.without(i)
-		}
-		entries[i], err = parseEntry(doc)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return entries, nil
-}
-
-// without says that an entry is gone.
-func (s *Seal) without(i int) error {
-	return fmt.Errorf("%w: entry %s of seal %d is gone", errSeal, s.Entries[i], s.Number)
-}
-
 // errEpoch: the purses are being rebuilt since we looked at the bookmark.
 var errEpoch = errors.New("commission: the purses were rebuilt in between")
 
@@ -74,7 +33,7 @@ func (s *Service) folded(ctx context.Context, epoch, number int64) error {
 	if err := s.step("folded"); err != nil {
 		return err
 	}
-	_, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+	_, err := s.book.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
 		if b.Epoch != epoch {
 			return errEpoch
 		}
@@ -109,7 +68,7 @@ func (s *Service) foldPurses(ctx context.Context, f *folding) error {
 		if err != nil {
 			return err
 		}
-		err = s.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
+		err = s.book.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
 			f.take(p)
 			p.shed(written)
 			p.spill(pages)
@@ -134,7 +93,7 @@ func (s *Service) pagesFirst(ctx context.Context, members []string, f *folding) 
 		}
 	}
 	pages := map[string]*pageDoc{}
-	purses, err := s.purses.GetWhole(ctx, busy)
+	purses, err := s.book.purses.GetWhole(ctx, busy)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +118,12 @@ func (s *Service) writePages(ctx context.Context, pages map[string]*pageDoc, aga
 				return err
 			}
 		}
-		stored, err := s.pages.GetMany(ctx, ids)
+		stored, err := s.book.pages.GetMany(ctx, ids)
 		if err != nil {
 			return err
 		}
 		ids = slices.DeleteFunc(ids, func(id string) bool { return stored[id] != nil && stored[id].Lines == pages[id].Lines })
-		err = s.pages.UpsertMany(ctx, ids, func(p *pageDoc) error {
+		err = s.book.pages.UpsertMany(ctx, ids, func(p *pageDoc) error {
 			p.Lines = pages[p.ID].Lines
 			return nil
 		})
@@ -181,7 +140,7 @@ func (s *Service) newPages(ctx context.Context, pages map[string]*pageDoc, ids [
 	for i, id := range ids {
 		docs[i] = pages[id]
 	}
-	for i, err := range s.pages.InsertMany(ctx, docs) {
+	for i, err := range s.book.pages.InsertMany(ctx, docs) {
 		switch {
 		case docstore.Exists(err):
 			exist = append(exist, ids[i])
@@ -195,12 +154,12 @@ func (s *Service) newPages(ctx context.Context, pages map[string]*pageDoc, ids [
 // clear writes the seal's number into the entries of the oldest uncleared seals, at most limit of them, and returns how
 // many seals it did.
 func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
-	book, err := s.bookmark(ctx)
+	book, err := s.book.bookmark(ctx)
 	if err != nil {
 		return 0, err
 	}
 	for number := book.Cleared + 1; number <= book.Folded && n < limit; number++ {
-		seal, err := s.loadSeal(ctx, number)
+		seal, err := s.book.loadSeal(ctx, number)
 		if err != nil {
 			return n, err
 		}
@@ -213,7 +172,7 @@ func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
 		if err := s.step("cleared"); err != nil {
 			return n, err
 		}
-		_, err = s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+		_, err = s.book.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
 			b.Cleared = max(b.Cleared, number)
 			return nil
 		})
@@ -226,8 +185,6 @@ func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
 	return n, nil
 }
 
-var errGone = errors.New("commission: a sealed entry is gone")
-
 func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
 	mark := func(d *entryDoc) error {
 		if d.Fresh() {
@@ -237,7 +194,7 @@ func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
 		return nil
 	}
 	for ids := range slices.Chunk(seal.Entries, 500) {
-		err := s.entries.UpsertMany(ctx, ids, mark)
+		err := s.book.entries.UpsertMany(ctx, ids, mark)
 		if errors.Is(err, errGone) { // somebody deleted it behind our back: Verify names it, the rest goes on
 			err = s.clearPresent(ctx, ids, mark)
 		}
@@ -252,11 +209,11 @@ func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
 }
 
 func (s *Service) clearPresent(ctx context.Context, ids []string, mark func(*entryDoc) error) error {
-	present, err := s.entries.GetMany(ctx, ids)
+	present, err := s.book.entries.GetMany(ctx, ids)
 	if err != nil {
 		return err
 	}
-	return s.entries.UpsertMany(ctx, slices.Sorted(maps.Keys(present)), mark)
+	return s.book.entries.UpsertMany(ctx, slices.Sorted(maps.Keys(present)), mark)
 }
 
 // tidy clears one seal, when there is one to clear.

@@ -111,11 +111,11 @@ func payoutOf(caller, n int) Payout {
 
 // ended tells whether an earlier process has finished a withdrawal.
 func ended(ctx context.Context, s *Service, p Payout) bool {
-	outcome, err := s.entry(ctx, numberID(Confirm, p.Number))
+	outcome, err := s.book.entry(ctx, numberID(Confirm, p.Number))
 	if err != nil || outcome == nil || outcome.Kind == Fail || p.Tax == 0 {
 		return outcome != nil
 	}
-	tax, err := s.entry(ctx, numberID(TaxWithheld, p.Number))
+	tax, err := s.book.entry(ctx, numberID(TaxWithheld, p.Number))
 	return err == nil && tax != nil
 }
 
@@ -232,11 +232,11 @@ func TestKilledWhileItPaysOutTheLedgerKnowsEveryWithdrawalOnce(t *testing.T) {
 		want, open := Balance{Available: 300 * 800}, false
 		for n := range 1500 {
 			p := payoutOf(caller, n)
-			asked, err := s.entry(t.Context(), numberID(Withdraw, p.Number))
+			asked, err := s.book.entry(t.Context(), numberID(Withdraw, p.Number))
 			must(t, err)
-			outcome, err := s.entry(t.Context(), numberID(Confirm, p.Number))
+			outcome, err := s.book.entry(t.Context(), numberID(Confirm, p.Number))
 			must(t, err)
-			tax, err := s.entry(t.Context(), numberID(TaxWithheld, p.Number))
+			tax, err := s.book.entry(t.Context(), numberID(TaxWithheld, p.Number))
 			must(t, err)
 			if acknowledged["reserved "+p.Number] && asked == nil || acknowledged["ended "+p.Number] && outcome == nil ||
 				acknowledged["ended "+p.Number] && n%5 != 4 && p.Tax > 0 && tax == nil {
@@ -279,7 +279,7 @@ func TestKilledWhileItPaysOutTheLedgerKnowsEveryWithdrawalOnce(t *testing.T) {
 				err = errors.Join(err, s.ConfirmPayout(t.Context(), p))
 			}
 			must(t, err)
-			if outcome, _ := s.entry(t.Context(), numberID(Withdraw, payoutOf(caller, n+1).Number)); outcome == nil {
+			if outcome, _ := s.book.entry(t.Context(), numberID(Withdraw, payoutOf(caller, n+1).Number)); outcome == nil {
 				break
 			}
 		}

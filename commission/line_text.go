@@ -32,9 +32,6 @@ func appendShare(b []byte, change Balance, roles []Role) []byte {
 	return append(b, '\n')
 }
 
-// pots is the order of pots everywhere.
-var pots = []Pot{Pending, Available, Withdrawing, Withdrawn}
-
 // parseLines reads stored lines; first is the number of the first one, from 0.
 func parseLines(text string, first int64) ([]Line, error) {
 	lines := make([]Line, 0, strings.Count(text, "\n"))

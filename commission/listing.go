@@ -78,7 +78,7 @@ func (l *listing) look(ctx context.Context) error {
 
 // lane lists the first lane in a stretch of the index, and gives the place behind it.
 func (l *listing) lane(ctx context.Context, from, to string) (behind string, err error) {
-	page, err := l.entries.Find(ctx, docstore.By("unsealed").Between(from, to).First(1))
+	page, err := l.book.entries.Find(ctx, docstore.By("unsealed").Between(from, to).First(1))
 	if err != nil || len(page.Items) == 0 {
 		return to, err
 	}
@@ -119,7 +119,7 @@ func (l *listing) list(ctx context.Context, from, to string) error {
 	m := &l.sealer
 	q := docstore.By("unsealed").Between(from, to).First(min(l.config.SealBatch, listPage))
 	for len(l.batch) < l.config.SealBatch {
-		page, err := l.entries.Find(ctx, q)
+		page, err := l.book.entries.Find(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -163,21 +163,6 @@ func (s *sealer) note(book, key string, seal int64) {
 	}
 }
 
-// follows lists the entries that have to be sealed before this one, when they exist.
-func (e *Entry) follows() []string {
-	switch e.Kind {
-	case Settle, ClawBack:
-		return []string{accrueID(e.Order)}
-	case Confirm, Fail:
-		return []string{numberID(Withdraw, e.Number)}
-	case TaxWithheld:
-		return []string{numberID(Confirm, e.Number)}
-	case Return:
-		return []string{numberID(Confirm, e.Number), numberID(TaxWithheld, e.Number)}
-	}
-	return nil
-}
-
 // ordered puts a batch in an order in which nothing stands before what it follows from, whatever the clocks and the speed of
 // the processes that posted it. What the batch follows from and is not sealed yet joins it: neither the memory nor a listing
 // can tell that it is not there, for it may have come late, or into a lane that was passed. Only what is sealed never comes
@@ -193,7 +178,7 @@ func (s *Service) ordered(ctx context.Context, batch []unsealedEntry) ([]unseale
 	for looked := 0; looked < len(o.batch); {
 		want := o.wanted(looked, s.sealer.known)
 		looked = len(o.batch)
-		docs, err := s.entries.GetMany(ctx, want)
+		docs, err := s.book.entries.GetMany(ctx, want)
 		if err != nil {
 			return nil, err
 		}

@@ -625,7 +625,7 @@ func (p *pure) withdraw() {
 	amount := 1 + p.d.Int64N(max(2*max(free, 0), 10))
 	p.serial++
 	number := fmt.Sprint("W", p.serial)
-	err := purse.hold(number, money.Fen(amount))
+	err := holdIn(purse, number, money.Fen(amount))
 	if full := len(p.held[member]) >= maxHolds; (err == nil) != (amount <= free && !full) {
 		p.fatal("%s asked for %d of %d: %v", member, amount, free, err)
 	}
@@ -636,7 +636,7 @@ func (p *pure) withdraw() {
 		p.held[member] = map[string]int64{}
 	}
 	p.held[member][number] = amount
-	if err := purse.hold(number, money.Fen(amount)); err != nil || int64(purse.Available-purse.held()) != free-amount {
+	if err := holdIn(purse, number, money.Fen(amount)); err != nil || int64(purse.Available-purse.held()) != free-amount {
 		p.fatal("asked again: %v, %d free", err, purse.Available-purse.held())
 	}
 	pay := Payout{Member: member, Number: number, Amount: money.Fen(amount), Tax: money.Fen(p.d.Int64N(amount)), At: p.now}

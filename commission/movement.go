@@ -105,3 +105,15 @@ func withRole(roles []Role, role Role) []Role {
 	}
 	return append(roles, role)
 }
+
+// lineOf is what the entry did to the member.
+func (e *Entry) lineOf(member string) Line {
+	line := Line{Entry: e.ID, Kind: e.Kind, Order: e.Order, Number: e.Number, At: e.At}
+	for _, p := range e.Postings {
+		if owner, pot, ok := p.Account.Member(); ok && owner == member {
+			*line.Change.pot(pot) += p.Amount
+			line.Roles = withRole(line.Roles, p.Role)
+		}
+	}
+	return line
+}

@@ -29,7 +29,7 @@ func aPayout(t *testing.T, s *Service, number string) {
 func waiting(t *testing.T, s *Service) map[string]unsealedEntry {
 	t.Helper()
 	found := map[string]unsealedEntry{}
-	must(t, s.entries.Each(t.Context(), docstore.By("unsealed"), func(doc *entryDoc) error {
+	must(t, s.book.entries.Each(t.Context(), docstore.By("unsealed"), func(doc *entryDoc) error {
 		e, err := parseEntry(doc)
 		found[doc.ID] = unsealedEntry{e, doc.Unsealed}
 		return err
@@ -268,7 +268,7 @@ func TestEntriesOfAVersionWithoutLanesAreSealed(t *testing.T) {
 	for n := range 3 {
 		e := Compute(p, sale(fmt.Sprintf("old%d", n), 10000))
 		e.Book = "main"
-		must(t, w.entries.Insert(t.Context(), e.doc(fmt.Sprintf("main/%d", int64(1e14)+start.UnixMilli()+int64(n)))))
+		must(t, w.book.entries.Insert(t.Context(), e.doc(fmt.Sprintf("main/%d", int64(1e14)+start.UnixMilli()+int64(n)))))
 		must(t, w.Accrue(t.Context(), sale(fmt.Sprintf("new%d", n), 10000)))
 		_, err := w.SealOnce(t.Context())
 		must(t, err)

@@ -93,7 +93,7 @@ func (f *family) seal(s *Service) {
 func (f *family) older(s *Service, e *Entry, n int64) {
 	f.t.Helper()
 	e.Book = "main"
-	must(f.t, s.entries.Insert(f.t.Context(), e.doc(fmt.Sprintf("main/%d", int64(1e14)+n))))
+	must(f.t, s.book.entries.Insert(f.t.Context(), e.doc(fmt.Sprintf("main/%d", int64(1e14)+n))))
 }
 
 // stopped accrues an order in a goroutine that stands still when the store has the accrual and the process does not know.
@@ -240,7 +240,7 @@ func TestALateEntryOfABusyProcessIsSealedWithTheNext(t *testing.T) {
 	must(t, s.CatchUp(t.Context()))
 	e := Compute(f.policy, sale("o1", 10000))
 	e.Book = "main"
-	must(t, s.entries.Insert(t.Context(), e.doc(e.Book+"/p"+s.lane.Name()+"/000000000000900")))
+	must(t, s.book.entries.Insert(t.Context(), e.doc(e.Book+"/p"+s.lane.Name()+"/000000000000900")))
 	must(t, s.Accrue(t.Context(), sale("o1", 10000)))
 	must(t, s.Accrue(t.Context(), sale("o2", 10000)))
 	if n, err := s.SealOnce(t.Context()); n != 2 || err != nil {
@@ -265,7 +265,7 @@ func TestASettlementOfAClearedAccrualReadsNothingMore(t *testing.T) {
 		}
 		verified(t, two)
 		must(t, two.Tidy(t.Context()))
-		must(t, two.entries.Each(t.Context(), docstore.All(), func(doc *entryDoc) error {
+		must(t, two.book.entries.Each(t.Context(), docstore.All(), func(doc *entryDoc) error {
 			if doc.Unsealed != "" || doc.Seal == 0 || doc.Rooted {
 				t.Error(doc.ID, doc.Seal, doc.Unsealed, doc.Rooted)
 			}

@@ -291,3 +291,9 @@ func forbidden(role Role) *fault.Fault {
 	}
 	return nil
 }
+
+// The rails a policy can pay on.
+const (
+	RailWithdrawal    = ""               // members withdraw what is available
+	RailProfitSharing = "profit-sharing" // paid out of the order's own payment, once everything of it has settled
+)

@@ -25,7 +25,7 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 		e.unsealed = lane.Key(e.Book, s.lane.Name(), numbers[i])
 		docs[i] = e.doc(e.unsealed)
 	}
-	results := s.entries.InsertMany(ctx, docs)
+	results := s.book.entries.InsertMany(ctx, docs)
 	for i, err := range results {
 		switch {
 		case err == nil && s.config.Alone:
@@ -41,15 +41,9 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	return results
 }
 
-func (e *Entry) doc(unsealed string) *entryDoc {
-	text := e.text()
-	e.Hash = hashOf(e.ID, text)
-	return &entryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed, Rooted: e.rooted}
-}
-
 // compare tells a repeated posting from a contradicting one.
 func (s *Service) compare(ctx context.Context, e *Entry) error {
-	stored, err := s.entries.Get(ctx, e.ID)
+	stored, err := s.book.entries.Get(ctx, e.ID)
 	if err != nil {
 		return fmt.Errorf("post %s: %w", e.ID, err)
 	}
@@ -58,20 +52,6 @@ func (s *Service) compare(ctx context.Context, e *Entry) error {
 	}
 	return same(stored, e)
 }
-
-// entry loads one entry, or nil when there is none.
-func (s *Service) entry(ctx context.Context, id string) (*Entry, error) {
-	doc, err := s.entries.Get(ctx, id)
-	if missing(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseEntry(doc)
-}
-
-func unsealedEnd(book string) string { return book + "0" } // "0" follows "/"
 
 // fresh keeps what this process has posted until the sealer takes it.
 type fresh struct {

@@ -1,6 +1,7 @@
 package commission
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,15 +12,6 @@ import (
 
 // pageLines is the number of statement lines on one page.
 const pageLines = 32
-
-// Purse is a member's commission account at this moment.
-type Purse struct {
-	Member string
-	Balance
-	Held   money.Fen // of Available: withdrawals whose entries are not folded yet
-	Lines  int64     // statement lines so far
-	Newest []Line    // the newest lines, newest first; at most 32
-}
 
 // Balance is what stands in the four pots. Available may be negative: a refund came after the money had become
 // available; later earnings fill it first.
@@ -209,4 +201,37 @@ func (b *Balance) pot(p Pot) *money.Fen {
 		return &b.Withdrawn
 	}
 	return nil
+}
+
+// purseHold keeps a withdrawal's money out of the next withdrawal's reach until its entry is folded.
+type purseHold struct {
+	Number string    `bson:"number"`
+	Amount money.Fen `bson:"amount"`
+}
+
+// The bounds of what a purse remembers of withdrawals. A number that fell out of Spent is still known by its entry; Spent
+// only bridges the moment between looking for the entry and holding the money.
+const (
+	maxHolds = 64
+	maxSpent = 64
+)
+
+// spend lets a hold go: its entry is in Available now.
+func (p *purseDoc) spend(number string) {
+	p.Holds = slices.DeleteFunc(p.Holds, func(h purseHold) bool { return h.Number == number })
+	if slices.Contains(p.Spent, number) {
+		return
+	}
+	if len(p.Spent) >= maxSpent {
+		p.Spent = p.Spent[len(p.Spent)-maxSpent+1:]
+	}
+	p.Spent = append(p.Spent, number)
+}
+
+func (p *purseDoc) held() money.Fen {
+	sum := money.Fen(0)
+	for _, h := range p.Holds {
+		sum += h.Amount
+	}
+	return sum
 }

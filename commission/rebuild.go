@@ -12,7 +12,7 @@ import (
 // interrupted at any point. While it runs, purses show less than the truth
 // and nothing can be reserved for withdrawal.
 func (s *Service) Rebuild(ctx context.Context) error {
-	book, err := s.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+	book, err := s.book.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
 		b.Epoch, b.Target, b.Folded = b.Epoch+1, max(b.Target, b.Folded), 0
 		return nil
 	})
@@ -30,11 +30,11 @@ func (s *Service) Rebuild(ctx context.Context) error {
 
 // dropStrangers empties the purses no seal has touched: nothing in the ledger stands behind them.
 func (s *Service) dropStrangers(ctx context.Context, epoch int64) error {
-	return s.purses.Each(ctx, docstore.All(), func(p *purseDoc) error {
+	return s.book.purses.Each(ctx, docstore.All(), func(p *purseDoc) error {
 		if p.Epoch >= epoch {
 			return nil
 		}
-		_, err := s.purses.Update(ctx, p.ID, func(p *purseDoc) error {
+		_, err := s.book.purses.Update(ctx, p.ID, func(p *purseDoc) error {
 			p.fold(s.config.Book, epoch, 0, nil)
 			return nil
 		})
@@ -65,7 +65,7 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 		err     error
 	}
 	read := func(ctx context.Context, n int64) (p part) {
-		seal, err := s.loadSeal(ctx, n)
+		seal, err := s.book.loadSeal(ctx, n)
 		if err == nil && seal == nil {
 			err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, s.config.Book)
 		}
@@ -73,7 +73,7 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 			return part{err: err}
 		}
 		m, e := moves{of: map[string]*movement{}}, &Entry{}
-		err = s.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
+		err = s.book.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
 			if doc == nil {
 				return seal.without(i)
 			}

@@ -34,19 +34,6 @@ type Spendable struct {
 	Free money.Fen // Available - Held; negative when refunds took more than there was
 }
 
-// purseHold keeps a withdrawal's money out of the next withdrawal's reach until its entry is folded.
-type purseHold struct {
-	Number string    `bson:"number"`
-	Amount money.Fen `bson:"amount"`
-}
-
-// The bounds of what a purse remembers of withdrawals. A number that fell out of Spent is still known by its entry; Spent
-// only bridges the moment between looking for the entry and holding the money.
-const (
-	maxHolds = 64
-	maxSpent = 64
-)
-
 // Reserve takes the amount out of available, so that nobody can ask for it again: the only posting that is refused when
 // there is not enough. The purse is a fold that lags by a moment, so the money is first held inside the purse's document
 // (one compare-and-swap), then posted as entry withdraw/<number>; the fold that takes the entry lets the hold go. A
@@ -61,7 +48,7 @@ func (s *Service) Reserve(ctx context.Context, h Hold) error {
 		ID: numberID(Withdraw, h.Number), Book: s.config.Book, Kind: Withdraw, Number: h.Number, At: h.At, Notes: h.Notes,
 		Postings: []Posting{{Account: Available.Of(h.Member), Amount: -h.Amount}, {Account: Withdrawing.Of(h.Member), Amount: h.Amount}},
 	}
-	stored, err := s.entries.Get(ctx, e.ID)
+	stored, err := s.book.entries.Get(ctx, e.ID)
 	if err == nil {
 		return wrap("reserve", same(stored, e))
 	}
@@ -78,25 +65,25 @@ func (s *Service) Reserve(ctx context.Context, h Hold) error {
 }
 
 func (s *Service) hold(ctx context.Context, h Hold) error {
-	book, err := s.bookmark(ctx)
+	book, err := s.book.bookmark(ctx)
 	if err != nil {
 		return err
 	}
 	if book.rebuilding() {
 		return ErrPurseBusy
 	}
-	_, err = s.purses.Upsert(ctx, h.Member, func(p *purseDoc) error {
+	_, err = s.book.purses.Upsert(ctx, h.Member, func(p *purseDoc) error {
 		if p.Epoch > book.Epoch {
 			return ErrPurseBusy
 		}
 		p.begin(book.Epoch) // a purse no seal of this epoch has touched is empty
-		return p.hold(h.Number, h.Amount)
+		return holdIn(p, h.Number, h.Amount)
 	})
 	return err
 }
 
-// hold keeps the amount, once per number.
-func (p *purseDoc) hold(number string, amount money.Fen) error {
+// holdIn keeps the amount, once per number.
+func holdIn(p *purseDoc, number string, amount money.Fen) error {
 	if i := slices.IndexFunc(p.Holds, func(h purseHold) bool { return h.Number == number }); i >= 0 {
 		if p.Holds[i].Amount != amount { // what is held must cover what will be posted
 			return ErrEntryConflict
@@ -116,29 +103,9 @@ func (p *purseDoc) hold(number string, amount money.Fen) error {
 	return nil
 }
 
-// spend lets a hold go: its entry is in Available now.
-func (p *purseDoc) spend(number string) {
-	p.Holds = slices.DeleteFunc(p.Holds, func(h purseHold) bool { return h.Number == number })
-	if slices.Contains(p.Spent, number) {
-		return
-	}
-	if len(p.Spent) >= maxSpent {
-		p.Spent = p.Spent[len(p.Spent)-maxSpent+1:]
-	}
-	p.Spent = append(p.Spent, number)
-}
-
-func (p *purseDoc) held() money.Fen {
-	sum := money.Fen(0)
-	for _, h := range p.Holds {
-		sum += h.Amount
-	}
-	return sum
-}
-
 // Spendable tells what a member could ask for. Code: COM_MEMBER_INVALID.
 func (s *Service) Spendable(ctx context.Context, member string) (Spendable, error) {
-	doc, err := s.purse(ctx, member)
+	doc, err := s.book.purse(ctx, member)
 	if err != nil {
 		return Spendable{}, err
 	}
@@ -180,7 +147,7 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 	if err := s.reserved(ctx, &p); err != nil {
 		return fmt.Errorf("return payout: %w", err)
 	}
-	paid, err := s.entry(ctx, numberID(Confirm, p.Number))
+	paid, err := s.book.entry(ctx, numberID(Confirm, p.Number))
 	if err != nil {
 		return fmt.Errorf("return payout: %w", err)
 	}
@@ -208,7 +175,7 @@ func (s *Service) reserved(ctx context.Context, p *Payout) error {
 		p.At.IsZero() || !validNotes(p.Notes) {
 		return ErrPayoutInvalid
 	}
-	asked, err := s.entry(ctx, numberID(Withdraw, p.Number))
+	asked, err := s.book.entry(ctx, numberID(Withdraw, p.Number))
 	if err != nil {
 		return err
 	}
@@ -216,11 +183,6 @@ func (s *Service) reserved(ctx context.Context, p *Payout) error {
 		return ErrPayoutUnknown
 	}
 	return nil
-}
-
-// moves tells whether the entry moves exactly this much on this account.
-func (e *Entry) moves(account Account, amount money.Fen) bool {
-	return slices.ContainsFunc(e.Postings, func(p Posting) bool { return p.Account == account && p.Amount == amount })
 }
 
 func (p *Payout) entry(kind Kind, postings []Posting) *Entry {
@@ -253,8 +215,6 @@ func same(stored *entryDoc, e *Entry) error {
 	}
 	return nil
 }
-
-func payable(f money.Fen) bool { return f > 0 && f <= money.Max }
 
 // payoutNumber tells whether the payment platform would accept it as a number.
 func payoutNumber(s string) bool {

@@ -268,12 +268,12 @@ func TestTooManyReservationsAtOnceAreBusyNotShort(t *testing.T) {
 	p := &purseDoc{}
 	p.Available = 1_000_000
 	for i := range maxHolds {
-		must(t, p.hold(fmt.Sprint("W", i), 1))
+		must(t, holdIn(p, fmt.Sprint("W", i), 1))
 	}
-	if err := p.hold("W999", 1); !errors.Is(err, ErrPurseBusy) {
+	if err := holdIn(p, "W999", 1); !errors.Is(err, ErrPurseBusy) {
 		t.Error(err)
 	}
-	if err := p.hold("W998", 2_000_000); !errors.Is(err, ErrPurseShort) {
+	if err := holdIn(p, "W998", 2_000_000); !errors.Is(err, ErrPurseShort) {
 		t.Error(err)
 	}
 }

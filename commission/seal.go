@@ -103,3 +103,8 @@ func parseSeal(d *sealDoc) (*Seal, error) {
 	}
 	return s, nil
 }
+
+// without says that an entry is gone.
+func (s *Seal) without(i int) error {
+	return fmt.Errorf("%w: entry %s of seal %d is gone", errSeal, s.Entries[i], s.Number)
+}

@@ -107,7 +107,7 @@ func (s *Service) sealNext(ctx context.Context, thorough bool) (int, error) {
 // for a rebuild, when it is all of them: see refold.
 func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 	for {
-		book, err := s.bookmark(ctx)
+		book, err := s.book.bookmark(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -120,11 +120,11 @@ func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 			}
 			continue
 		}
-		next, err := s.loadSeal(ctx, book.Folded+1)
+		next, err := s.book.loadSeal(ctx, book.Folded+1)
 		if err != nil || next == nil {
 			return book, err
 		}
-		entries, err := s.entriesOf(ctx, next)
+		entries, err := s.book.entriesOf(ctx, next)
 		if err != nil {
 			return nil, err
 		}
@@ -132,27 +132,6 @@ func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 			return nil, err
 		}
 	}
-}
-
-func (s *Service) bookmark(ctx context.Context) (*bookDoc, error) {
-	book, err := s.books.Get(ctx, s.config.Book)
-	if missing(err) {
-		return &bookDoc{}, nil
-	}
-	return book, err
-}
-
-func missing(err error) bool { return errors.Is(err, docstore.ErrNotFound) }
-
-func (s *Service) loadSeal(ctx context.Context, number int64) (*Seal, error) {
-	doc, err := s.seals.Get(ctx, sealID(s.config.Book, number))
-	if missing(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseSeal(doc)
 }
 
 // learn brings the memory up to the bookmark: forgets what others have cleared, reads what others have sealed.
@@ -168,7 +147,7 @@ func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 	}
 	m.fresh.lose() // somebody else sealed: what we remember may be in it
 	for n := max(m.number, book.Cleared) + 1; n <= book.Folded; n++ {
-		seal, err := s.loadSeal(ctx, n)
+		seal, err := s.book.loadSeal(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -178,7 +157,7 @@ func (s *Service) learn(ctx context.Context, book *bookDoc) error {
 		m.remember(seal)
 	}
 	if m.number < book.Folded { // all of them are cleared: only the hash is needed
-		seal, err := s.loadSeal(ctx, book.Folded)
+		seal, err := s.book.loadSeal(ctx, book.Folded)
 		if err != nil {
 			return err
 		}
@@ -241,7 +220,7 @@ func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry
 	if err := s.step("before seal"); err != nil {
 		return err
 	}
-	if err := s.seals.Insert(ctx, seal.doc()); err != nil {
+	if err := s.book.seals.Insert(ctx, seal.doc()); err != nil {
 		return err
 	}
 	if err := s.step("sealed"); err != nil {

@@ -80,12 +80,8 @@ type Service struct {
 	ids    id.Source
 	config Config
 
+	book        *Store
 	policies    *docstore.Collection[Policy]
-	entries     *docstore.Collection[entryDoc]
-	seals       *docstore.Collection[sealDoc]
-	books       *docstore.Collection[bookDoc]
-	purses      *docstore.Collection[purseDoc]
-	pages       *docstore.Collection[pageDoc]
 	settlements *docstore.Collection[Settlement]
 	rounds      *docstore.Collection[settleRound]
 	vouchers    *docstore.Collection[Voucher]
@@ -93,7 +89,6 @@ type Service struct {
 	disputes    *docstore.Collection[Dispute]
 	periods     *docstore.Collection[Period]
 	statements  *docstore.Collection[PeriodStatement]
-	checkpoints *docstore.Collection[Checkpoint]
 
 	policyCache policyCache
 	lane        *lane.Poster

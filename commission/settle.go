@@ -124,7 +124,7 @@ func (s *Service) settleEntries(ctx context.Context, round *settleRound, settlem
 	for i, order := range round.Orders {
 		ids[i] = accrueID(order)
 	}
-	accruals, err := s.entries.GetWhole(ctx, ids)
+	accruals, err := s.book.entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}

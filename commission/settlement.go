@@ -287,11 +287,6 @@ func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
 	return e
 }
 
-// kept is what remains of a posting when refunded of paid has been given back.
-func kept(amount, refunded, paid money.Fen) money.Fen {
-	return amount - amount.Share(refunded, paid)
-}
-
 // settleEntry moves what remains of the settled lines from pending to available.
 func settleEntry(accrual *Entry, step *settleStep) *Entry {
 	line := 0

@@ -10,12 +10,6 @@ import (
 	"guanxi/internal/money"
 )
 
-// The rails a policy can pay on.
-const (
-	RailWithdrawal    = ""               // members withdraw what is available
-	RailProfitSharing = "profit-sharing" // paid out of the order's own payment, once everything of it has settled
-)
-
 // Plan is what an order's commission comes to, for whoever pays it out.
 type Plan struct {
 	Order  string
@@ -42,7 +36,7 @@ func (s *Service) ShareOut(ctx context.Context, order string) (Plan, error) {
 	if !named(order) {
 		return plan, ErrSaleInvalid
 	}
-	accrual, err := s.entry(ctx, accrueID(order))
+	accrual, err := s.book.entry(ctx, accrueID(order))
 	if err != nil || accrual == nil {
 		return plan, wrap("share out", err)
 	}

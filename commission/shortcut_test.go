@@ -147,7 +147,7 @@ func monthOfEntries(t *testing.T) (docs []*entryDoc) {
 	dir := t.TempDir()
 	monthOnDisk(t, dir)
 	s, store := ledgerIn(t, dir, clock.NewManual(start))
-	must(t, s.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { docs = append(docs, d); return nil }))
+	must(t, s.book.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { docs = append(docs, d); return nil }))
 	must(t, store.Close())
 	return docs
 }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
+
+	"guanxi/internal/money"
 )
 
 // Page asks for a part of a list.
@@ -25,7 +26,7 @@ const maxPage = 200
 // Purse gives a member's purse with its newest lines. A member nobody ever paid has an empty one.
 // Code: COM_MEMBER_INVALID.
 func (s *Service) Purse(ctx context.Context, member string) (*Purse, error) {
-	doc, err := s.purse(ctx, member)
+	doc, err := s.book.purse(ctx, member)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (s *Service) Statement(ctx context.Context, member string, page Page) (Stat
 	if page.Size < 1 || page.Size > maxPage {
 		return Statement{}, ErrPageInvalid
 	}
-	doc, err := s.purse(ctx, member)
+	doc, err := s.book.purse(ctx, member)
 	if err != nil {
 		return Statement{}, err
 	}
@@ -64,25 +65,10 @@ func (s *Service) Statement(ctx context.Context, member string, page Page) (Stat
 	return statement, nil
 }
 
-func (s *Service) purse(ctx context.Context, member string) (*purseDoc, error) {
-	if !named(member) {
-		return nil, ErrMemberInvalid
-	}
-	doc, err := s.purses.Get(ctx, member)
-	if missing(err) {
-		return &purseDoc{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("purse: %w", err)
-	}
-	doc.ID = member
-	return doc, nil
-}
-
 // statement gives the lines number below, below-1 … of a purse.
 func (s *Service) statement(ctx context.Context, doc *purseDoc, size int, below int64) (Statement, error) {
 	from := max(below-int64(size), 0)
-	all, err := s.linesFrom(ctx, doc, from, below)
+	all, err := s.book.linesFrom(ctx, doc, from, below)
 	if err != nil {
 		return Statement{}, err
 	}
@@ -99,45 +85,11 @@ func (s *Service) statement(ctx context.Context, doc *purseDoc, size int, below 
 	return statement, nil
 }
 
-// linesFrom gives at least the lines after number from up to below, from the tail and from full pages.
-func (s *Service) linesFrom(ctx context.Context, doc *purseDoc, from, below int64) ([]Line, error) {
-	var ids []string
-	first := doc.first()
-	for n := from / pageLines; n*pageLines < min(first, below); n++ {
-		ids = append(ids, pageID(doc.ID, n))
-	}
-	var all []Line
-	if len(ids) > 0 {
-		pages, err := s.pages.GetMany(ctx, ids)
-		if err != nil {
-			return nil, err
-		}
-		for i, id := range ids {
-			if pages[id] == nil {
-				return nil, fmt.Errorf("%w: statement page %s", errGone, id)
-			}
-			lines, err := linesBetween(pages[id].Lines, (from/pageLines+int64(i))*pageLines, from, below)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, lines...)
-		}
-	}
-	if below <= first {
-		return all, nil
-	}
-	tail, err := linesBetween(doc.Tail, first, from, below)
-	return append(all, tail...), err
-}
-
-// linesBetween reads of a text that begins behind line number first what lies after from and up to below.
-func linesBetween(text string, first, from, below int64) ([]Line, error) {
-	for ; first < from && text != ""; first++ {
-		_, text, _ = strings.Cut(text, "\n")
-	}
-	rest := text
-	for n := first; n < below && rest != ""; n++ {
-		_, rest, _ = strings.Cut(rest, "\n")
-	}
-	return parseLines(text[:len(text)-len(rest)], first)
+// Purse is a member's commission account at this moment.
+type Purse struct {
+	Member string
+	Balance
+	Held   money.Fen // of Available: withdrawals whose entries are not folded yet
+	Lines  int64     // statement lines so far
+	Newest []Line    // the newest lines, newest first; at most 32
 }

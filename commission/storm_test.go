@@ -678,7 +678,7 @@ func (s *storm) checkOrder(o *stormOrder) {
 }
 
 func (s *storm) checkPurse(member string) {
-	p, err := s.procs[0].purse(context.Background(), member)
+	p, err := s.procs[0].book.purse(context.Background(), member)
 	must(s.t, err)
 	want := fourPots{}
 	if sum := s.w.inSeals[member]; sum != nil {

@@ -10,8 +10,8 @@ import (
 
 // StreamEntries gives the entries of seals from … to (0: the newest that is folded) in the order of the chain. Seals are
 // read side by side; visit is called by one goroutine. An error of visit ends it.
-func (s *Service) StreamEntries(ctx context.Context, from, to int64, visit func(*Seal, []*Entry) error) error {
-	book, err := s.bookmark(ctx)
+func (b *Store) StreamEntries(ctx context.Context, from, to int64, visit func(*Seal, []*Entry) error) error {
+	book, err := b.bookmark(ctx)
 	if err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
@@ -24,14 +24,14 @@ func (s *Service) StreamEntries(ctx context.Context, from, to int64, visit func(
 		err     error
 	}
 	return wrap("stream", inOrder(ctx, max(from, 1), to, func(ctx context.Context, n int64) (p part) {
-		if p.seal, p.err = s.loadSeal(ctx, n); p.err != nil {
+		if p.seal, p.err = b.loadSeal(ctx, n); p.err != nil {
 			return p
 		}
 		if p.seal == nil {
-			p.err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, s.config.Book)
+			p.err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, b.name)
 			return p
 		}
-		p.entries, p.err = s.entriesOf(ctx, p.seal)
+		p.entries, p.err = b.entriesOf(ctx, p.seal)
 		return p
 	}, func(p part) error {
 		if p.err != nil {
@@ -66,8 +66,8 @@ func inOrder[T any](ctx context.Context, from, to int64, read func(context.Conte
 }
 
 // SealAt gives the number of the last seal made before t; 0 when there is none.
-func (s *Service) SealAt(ctx context.Context, t time.Time) (int64, error) {
-	book, err := s.bookmark(ctx)
+func (b *Store) SealAt(ctx context.Context, t time.Time) (int64, error) {
+	book, err := b.bookmark(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("seal at: %w", err)
 	}
@@ -77,7 +77,7 @@ func (s *Service) SealAt(ctx context.Context, t time.Time) (int64, error) {
 			return true
 		}
 		var seal *sealDoc
-		if seal, err = s.seals.Get(ctx, sealID(s.config.Book, int64(i)+1)); err != nil {
+		if seal, err = b.seals.Get(ctx, sealID(b.name, int64(i)+1)); err != nil {
 			return true
 		}
 		return !seal.At.Before(t)

@@ -97,7 +97,7 @@ func (s *Service) Verify(ctx context.Context, progress func(Progress)) (*Report,
 
 // VerifyAgainst is Verify, and holds the chain against checkpoints that were kept outside of the store.
 func (s *Service) VerifyAgainst(ctx context.Context, anchors []Checkpoint, progress func(Progress)) (*Report, error) {
-	book, err := s.bookmark(ctx)
+	book, err := s.book.bookmark(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
@@ -132,7 +132,7 @@ func (v *verification) differ(rule, subject, format string, args ...any) {
 
 // seals walks the chain up to the bookmark. Seals are read and checked side by side, and joined in order.
 func (v *verification) seals(ctx context.Context) error {
-	book, err := v.bookmark(ctx)
+	book, err := v.book.bookmark(ctx)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (v *verification) checkOnce(m *sealMark, number int64) {
 func (v *verification) unsealed(ctx context.Context) error {
 	q := docstore.By("unsealed").Between(v.config.Book+"/", unsealedEnd(v.config.Book))
 	c := v.newSealCheck(0)
-	return v.entries.Each(ctx, q, func(doc *entryDoc) error {
+	return v.book.entries.Each(ctx, q, func(doc *entryDoc) error {
 		if v.open[doc.ID] != 0 {
 			return nil
 		}

@@ -103,7 +103,7 @@ func (v *verification) hashPages(ctx context.Context, member string, from, to in
 	for n := from; n < to; n++ {
 		ids = append(ids, pageID(member, n))
 	}
-	pages, err := v.pages.GetMany(ctx, ids)
+	pages, err := v.book.pages.GetMany(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +122,12 @@ func (v *verification) hashPages(ctx context.Context, member string, from, to in
 // firstWrongLine looks for the line a clerk should look at.
 func (v *verification) firstWrongLine(ctx context.Context, p *purseDoc) string {
 	const most = 10_000
-	lines, err := v.linesFrom(ctx, p, 0, min(p.Lines, most))
+	lines, err := v.book.linesFrom(ctx, p, 0, min(p.Lines, most))
 	if err != nil {
 		return ": they cannot be read"
 	}
 	for _, l := range lines {
-		e, err := v.entry(ctx, l.Entry)
+		e, err := v.book.entry(ctx, l.Entry)
 		if err != nil {
 			return ""
 		}

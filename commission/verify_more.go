@@ -10,12 +10,12 @@ import (
 // count finds entries that are neither sealed nor waiting for a seal. While postings go on, counts taken at different
 // moments disagree; then the search is left to the scan, which looks at each entry by itself.
 func (v *verification) count(ctx context.Context) error {
-	total, err := v.entries.Count(ctx, docstore.All(), 0)
+	total, err := v.book.entries.Count(ctx, docstore.All(), 0)
 	if err != nil || int64(total) == v.report.Entries {
 		return err
 	}
 	seals := map[int64]map[string]bool{} // of the seals strangers claim to be in
-	return v.entries.Each(ctx, docstore.All(), func(doc *entryDoc) error {
+	return v.book.entries.Each(ctx, docstore.All(), func(doc *entryDoc) error {
 		if doc.Unsealed != "" || doc.Seal > v.folded {
 			return nil // waits, or was sealed since
 		}
@@ -36,7 +36,7 @@ func (v *verification) count(ctx context.Context) error {
 }
 
 func (v *verification) membersOf(ctx context.Context, number int64) (map[string]bool, error) {
-	seal, err := v.loadSeal(ctx, number)
+	seal, err := v.book.loadSeal(ctx, number)
 	if err != nil || seal == nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 	for i, d := range settlements {
 		ids[i] = accrueID(d.ID)
 	}
-	accruals, err := v.entries.GetMany(ctx, ids)
+	accruals, err := v.book.entries.GetMany(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 			wanted[e.ID], from[e.ID], order = e, doc, append(order, e.ID)
 		}
 	}
-	stored, err := v.entries.GetMany(ctx, order)
+	stored, err := v.book.entries.GetMany(ctx, order)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func ruleOf(id string) string {
 
 // lookAgain gives what was decided while Verify ran time to arrive in the ledger.
 func (v *verification) lookAgain(ctx context.Context) error {
-	stored, err := v.entries.GetMany(ctx, v.undone)
+	stored, err := v.book.entries.GetMany(ctx, v.undone)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (v *verification) lookAgain(ctx context.Context) error {
 func (v *verification) nameStrays(ctx context.Context) error {
 	for _, kind := range []Kind{ClawBack, Settle} {
 		q := docstore.All().Between(string(kind)+"/", string(kind)+"0")
-		err := v.entries.Each(ctx, q, func(doc *entryDoc) error {
+		err := v.book.entries.Each(ctx, q, func(doc *entryDoc) error {
 			e, err := parseEntry(doc)
 			if err != nil {
 				return nil //nolint:nilerr // named before
@@ -164,7 +164,7 @@ func (v *verification) nameStray(ctx context.Context, e *Entry) error {
 	if err != nil && !missing(err) {
 		return err
 	}
-	accrual, err := v.entry(ctx, accrueID(e.Order))
+	accrual, err := v.book.entry(ctx, accrueID(e.Order))
 	if err != nil {
 		return err
 	}

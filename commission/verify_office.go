@@ -95,7 +95,7 @@ func (v *verification) payoutsEnd(ctx context.Context) error {
 		}
 	}
 	for _, number := range v.office.returns {
-		paid, err := v.entry(ctx, numberID(Confirm, number))
+		paid, err := v.book.entry(ctx, numberID(Confirm, number))
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (v *verification) payoutsEnd(ctx context.Context) error {
 
 // askedLater forgives a reservation that two processes let be sealed after its outcome.
 func (v *verification) askedLater(ctx context.Context, number string) error {
-	asked, err := v.entry(ctx, numberID(Withdraw, number))
+	asked, err := v.book.entry(ctx, numberID(Withdraw, number))
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (v *verification) askedLater(ctx context.Context, number string) error {
 
 // taxComing forgives a tax entry that was posted while Verify ran.
 func (v *verification) taxComing(ctx context.Context, number string, t *payoutTrace) error {
-	tax, err := v.entry(ctx, numberID(TaxWithheld, number))
+	tax, err := v.book.entry(ctx, numberID(TaxWithheld, number))
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (v *verification) vouchersFollow(ctx context.Context) error {
 		if voucher.State != VoucherApproved || voucher.Unposted != "" || posted[voucher.ID] {
 			return nil
 		}
-		e, err := v.entry(ctx, numberID(voucher.Kind, voucher.ID))
+		e, err := v.book.entry(ctx, numberID(voucher.Kind, voucher.ID))
 		if err == nil && e == nil {
 			v.differ("voucher", voucher.ID, "was approved, but is not in the ledger")
 		}
@@ -180,7 +180,7 @@ func (v *verification) landmarks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = v.Service.checkpoints.Each(ctx, all, func(c *Checkpoint) error {
+	err = v.Service.book.checkpoints.Each(ctx, all, func(c *Checkpoint) error {
 		v.office.marks = append(v.office.marks, c)
 		return nil
 	})
@@ -286,7 +286,7 @@ func (v *verification) ahead(ctx context.Context, number int64, hash []byte) (bo
 	if number <= v.folded {
 		return true, nil
 	}
-	seal, err := v.loadSeal(ctx, number)
+	seal, err := v.book.loadSeal(ctx, number)
 	if errors.Is(err, errSeal) {
 		return false, nil
 	}

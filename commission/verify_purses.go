@@ -15,7 +15,7 @@ func (v *verification) purses(ctx context.Context) error {
 	var later []string
 	seen, q := 0, docstore.All().First(500)
 	for {
-		page, err := v.Service.purses.Find(ctx, q)
+		page, err := v.Service.book.purses.Find(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (v *verification) recheck(ctx context.Context, members []string) (later []s
 	if err := v.seals(ctx); err != nil {
 		return nil, err
 	}
-	docs, err := v.Service.purses.GetMany(ctx, members)
+	docs, err := v.Service.book.purses.GetMany(ctx, members)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (c *checkedPurse) check(ctx context.Context, v *verification) error {
 
 func (v *verification) nameMissing(ctx context.Context) error {
 	for member := range v.fold {
-		_, err := v.Service.purses.Get(ctx, member)
+		_, err := v.Service.book.purses.Get(ctx, member)
 		if missing(err) {
 			v.differ("purse", member, "is gone")
 			continue

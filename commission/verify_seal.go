@@ -63,7 +63,7 @@ func (v *verification) readSeal(ctx context.Context, n int64) checkedSeal {
 }
 
 func (c *sealCheck) read(ctx context.Context) error {
-	doc, err := c.v.Service.seals.Get(ctx, sealID(c.v.config.Book, c.number))
+	doc, err := c.v.Service.book.seals.Get(ctx, sealID(c.v.config.Book, c.number))
 	if missing(err) {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (c *sealCheck) read(ctx context.Context) error {
 		c.differ("seal", doc.ID, "its content does not match its hash")
 	}
 	c.twice = repeats(c.seal.Entries)
-	return c.v.eachEntry(ctx, c.seal.Entries, func(i int, doc *entryDoc) error {
+	return c.v.book.eachEntry(ctx, c.seal.Entries, func(i int, doc *entryDoc) error {
 		c.take(i, doc)
 		return nil
 	})
@@ -206,11 +206,6 @@ func (c *sealCheck) computes(e *Entry) bool {
 	}
 	postings, capped, limit := c.again.postings(e)
 	return slices.Equal(postings, e.Postings) && capped == e.Capped && limit == e.Cap
-}
-
-func (a Account) known() bool {
-	_, pot, ok := a.Member()
-	return ok && slices.Contains(pots, pot) || !ok && slices.Contains(brandAccounts, a)
 }
 
 // rightlyNamed tells whether the entry has the id its content asks for.

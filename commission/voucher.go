@@ -76,13 +76,6 @@ var voucherSides = map[Kind]func(from, to Account) bool{
 	},
 }
 
-func (a Account) available() bool {
-	member, pot, ok := a.Member()
-	return ok && pot == Available && named(member)
-}
-
-func (a Account) staff() bool { return strings.HasPrefix(string(a), staffPrefix) && a.available() }
-
 const maxReason = 500 // characters
 
 func (in *VoucherInput) check() error {
@@ -277,7 +270,7 @@ func (s *Service) mayPropose(ctx context.Context, v *Voucher) error {
 func (s *Service) paidTo(ctx context.Context, v *Voucher) (paid *money.Fen, purse *purseDoc, err error) {
 	var corrected *Entry
 	if v.Corrects != "" {
-		if corrected, err = s.entry(ctx, v.Corrects); err != nil {
+		if corrected, err = s.book.entry(ctx, v.Corrects); err != nil {
 			return nil, nil, err
 		}
 		if corrected == nil {
@@ -288,7 +281,7 @@ func (s *Service) paidTo(ctx context.Context, v *Voucher) (paid *money.Fen, purs
 	if !ok {
 		return nil, nil, nil
 	}
-	if purse, err = s.purse(ctx, member); err != nil {
+	if purse, err = s.book.purse(ctx, member); err != nil {
 		return nil, nil, err
 	}
 	purse.ID = member
@@ -320,7 +313,7 @@ func (s *Service) take(ctx context.Context, v *Voucher, checker string) error {
 	}
 	folded := map[string]bool{}
 	for _, one := range open {
-		e, err := s.entry(ctx, numberID(v.Kind, one))
+		e, err := s.book.entry(ctx, numberID(v.Kind, one))
 		if err != nil {
 			return wrap("approve voucher", err)
 		}
