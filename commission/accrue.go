@@ -37,13 +37,6 @@ func (s *Service) Accrue(ctx context.Context, sale Sale) error {
 	return wrap("accrue", s.follow(ctx, e))
 }
 
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}
-
 // recompute forgives a conflict that comes only from another policy, or from facts that were not told when the sale was
 // accrued by an older release: the stored entry counts.
 func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict error) error {

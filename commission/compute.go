@@ -150,7 +150,7 @@ func (w *workings) fullShares(policy *Policy, sale *Sale, find finder) {
 			continue
 		}
 		for _, pay := range rule.pays {
-			member := sale.beneficiary(pay.Role, policy)
+			member := beneficiary(sale, pay.Role, policy)
 			amount := pay.full(line)
 			if member != "" && amount > 0 {
 				w.shares = append(w.shares, share{member, line.Line, pay.Role, rule.name, amount})
@@ -173,13 +173,13 @@ func portion(f money.Fen, bp money.BasisPoints) money.Fen {
 }
 
 // beneficiary is whom a policy pays in a role for this sale; "" is nobody.
-func (s *Sale) beneficiary(role Role, policy *Policy) string {
+func beneficiary(s *Sale, role Role, policy *Policy) string {
 	buyer := s.Buyer
 	if buyer == "" && s.Referral.Why == whySelf { // an accrual older than the telling
 		buyer = s.Referral.Direct
 	}
 	whole := policy.NoSelfPurchase && policy.Edition > 0
-	member := s.stands(role, policy, policy.NoSelfPurchase && s.Referral.Why == whySelf || whole && buyer != "" && s.Referral.Direct == buyer)
+	member := stands(s, role, policy, policy.NoSelfPurchase && s.Referral.Why == whySelf || whole && buyer != "" && s.Referral.Direct == buyer)
 	if whole && member == buyer {
 		return ""
 	}
@@ -188,7 +188,7 @@ func (s *Sale) beneficiary(role Role, policy *Policy) string {
 
 // stands is who stands in a role. Nobody is paid as upline of himself; own says that the credited member bought himself
 // and that this pays nobody.
-func (s *Sale) stands(role Role, policy *Policy, own bool) string {
+func stands(s *Sale, role Role, policy *Policy, own bool) string {
 	switch role {
 	case Direct:
 		if !own {

@@ -7,16 +7,11 @@ import (
 
 // What commission refuses.
 var (
-	ErrSaleInvalid   = fault.Define("COM_SALE_INVALID", fault.Invalid, "这笔销售的数据不完整或不正确。", "The sale is incomplete or not valid.")
 	ErrRefundInvalid = fault.Define("COM_REFUND_INVALID", fault.Invalid, "退款数据不完整或不正确。", "The refund is incomplete or not valid.")
 	ErrRefundReused  = fault.Define("COM_REFUND_CONFLICT", fault.Conflict, "同一退款单号已登记了不同的内容。", "This refund number is known with another content.")
 	ErrRefundForeign = fault.Define("COM_REFUND_MISMATCH", fault.Conflict, "退款行与该订单的佣金记录对不上。", "The refunded lines do not belong to the sale as it was accrued.")
 	ErrRefundMany    = fault.Define("COM_REFUND_TOO_MANY", fault.Conflict, "该订单的退款次数超过上限。", "The order has reached the limit of refunds.")
-	ErrEntryConflict = fault.Define("COM_ENTRY_CONFLICT", fault.Conflict, "同一笔账已按不同内容入账。", "This entry is already in the ledger with another content.")
-	ErrEntryMissing  = fault.Define("COM_ENTRY_NOT_FOUND", fault.NotFound, "找不到这笔账。", "There is no such entry, or it is not yours.")
 	ErrWindowInvalid = fault.Define("COM_WINDOW_INVALID", fault.Invalid, "收货数据不完整或不正确。", "The order or the time of receipt is not valid.")
-	ErrMemberInvalid = fault.Define("COM_MEMBER_INVALID", fault.Invalid, "会员编号不正确。", "Not a member id.")
-	ErrPageInvalid   = fault.Define("COM_PAGE_INVALID", fault.Invalid, "翻页参数不正确。", "The page cursor or size is not valid.")
 
 	ErrPayoutInvalid = fault.Define("COM_PAYOUT_INVALID", fault.Invalid, "提现数据不完整或不正确。", "The payout is incomplete or not valid.")
 	ErrPayoutUnknown = fault.Define("COM_PAYOUT_UNKNOWN", fault.Conflict, "账上没有这样一笔提现。", "The ledger knows no such payout.")
@@ -57,9 +52,9 @@ var (
 
 // Faults lists every refusal of this package, for the catalogue.
 func Faults() []*fault.Fault {
-	return append(voucher.Faults(),
-		ErrSaleInvalid, ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany, ErrEntryConflict,
-		ErrEntryMissing, ErrWindowInvalid, ErrMemberInvalid, ErrPageInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
+	return append(append(bookFaults(), voucher.Faults()...),
+		ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany,
+		ErrWindowInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
 		ErrPurseShort, ErrPurseBusy, ErrVoucherInvalid, ErrVoucherReused, ErrVoucherMissing, ErrVoucherOwn, ErrVoucherBenefit, ErrVoucherDecided,
 		ErrDisputeInvalid, ErrDisputeMissing, ErrDisputeDecided, ErrPeriodInvalid, ErrPeriodOpen, ErrPeriodOrder, ErrPolicyMissing, ErrPolicyInvalid,
 		ErrPolicyAmbiguous, ErrPolicyFar, ErrPolicyRole, ErrPolicyNobody, ErrPolicyInForce, ErrPolicyOwn, ErrPolicyPast, ErrPolicyRaced, ErrPolicySecondLevel, ErrPolicyDepth, ErrPolicyRecruiting,

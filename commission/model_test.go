@@ -31,7 +31,7 @@ const (
 
 type fourPots [4]int64
 
-func (b Balance) pots() fourPots {
+func potsOf(b Balance) fourPots {
 	return fourPots{int64(b.Pending), int64(b.Available), int64(b.Withdrawing), int64(b.Withdrawn)}
 }
 
@@ -357,7 +357,7 @@ func TestAMillionOperationsOfThePureLedgerAgreeWithTheModel(t *testing.T) {
 		sum += amount
 	}
 	for _, purse := range p.purses {
-		b := purse.Balance.pots()
+		b := potsOf(purse.Balance)
 		sum += b[0] + b[1] + b[2] + b[3]
 	}
 	if sum != 0 {
@@ -705,7 +705,7 @@ func (p *pure) foldBatch() {
 				p.take(purse, p.seal-int64(len(p.past))+int64(back), old)
 			}
 		}
-		if is := purse.Balance.pots(); is != *p.model[member] || purse.Lines != p.lines[member] {
+		if is := potsOf(purse.Balance); is != *p.model[member] || purse.Lines != p.lines[member] {
 			p.fatal("%s has %v in %d lines, want %v in %d", member, is, purse.Lines, *p.model[member], p.lines[member])
 		}
 		p.checkTail(purse)

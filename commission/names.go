@@ -2,6 +2,7 @@ package commission
 
 import (
 	"errors"
+	"fmt"
 
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -38,3 +39,10 @@ func noID(err error) bool { return errors.Is(err, docstore.ErrInvalid) }
 func unsealedEnd(book string) string { return book + "0" } // "0" follows "/"
 
 var errGone = errors.New("commission: a sealed entry is gone")
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -108,3 +108,18 @@ func (l SaleLine) wrong() string {
 	}
 	return ""
 }
+
+// Role is in which capacity a member is paid.
+type Role string
+
+// Everybody a policy can pay. There is no role for a third level and none for recruiting: what the law forbids
+// cannot be written down.
+const (
+	Direct Role = "direct" // who is credited for the buyer: the first paid level
+	Upline Role = "upline" // who is credited for Direct: the second and last paid level, off by default
+	Host   Role = "host"   // who runs the campaign
+	Pickup Role = "pickup" // who keeps the pickup point
+
+	HelpSell  Role = "help-sell" // the host who sold another host's campaign to an own community
+	StaffRole Role = "staff"     // the person of the brand's staff who looks after the buyer
+)

@@ -684,7 +684,7 @@ func (s *storm) checkPurse(member string) {
 	if sum := s.w.inSeals[member]; sum != nil {
 		want = *sum
 	}
-	if is := p.Balance.pots(); is != want || p.Lines != s.w.lines[member] {
+	if is := potsOf(p.Balance); is != want || p.Lines != s.w.lines[member] {
 		s.fatal("%s has %v in %d lines, its sealed entries make %v in %d", member, is, p.Lines, want, s.w.lines[member])
 	}
 }
@@ -776,7 +776,7 @@ func (s *storm) statements() map[string][]string {
 			st, err := s.procs[1].Statement(context.Background(), member, page)
 			must(s.t, err)
 			for _, l := range st.Lines {
-				is[member] = append(is[member], fmt.Sprint(l.No, " ", l.Entry, " ", l.Change.pots()))
+				is[member] = append(is[member], fmt.Sprint(l.No, " ", l.Entry, " ", potsOf(l.Change)))
 			}
 			if page.After = st.Next; page.After == "" {
 				break
@@ -1006,7 +1006,7 @@ func (s *storm) checkMonth(n int, end time.Time) {
 	for member, closing := range all {
 		d, err := s.procs[2].PeriodStatement(context.Background(), member, p.Month)
 		must(s.t, err)
-		if d.Closing.pots() != *closing {
+		if potsOf(d.Closing) != *closing {
 			s.fatal("%s: %s closes with %v, want %v", p.Month, member, d.Closing, *closing)
 		}
 	}
