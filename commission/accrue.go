@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 )
 
@@ -17,7 +18,7 @@ import (
 // belong to this sale; the sale is accrued).
 func (s *Service) Accrue(ctx context.Context, sale Sale) error {
 	sale.At = clock.Milli(sale.At)
-	if err := sale.check(); err != nil {
+	if err := sale.Check(); err != nil {
 		return err
 	}
 	policy, err := s.PolicyAt(ctx, sale.At)
@@ -40,7 +41,7 @@ func (s *Service) Accrue(ctx context.Context, sale Sale) error {
 // recompute forgives a conflict that comes only from another policy, or from facts that were not told when the sale was
 // accrued by an older release: the stored entry counts.
 func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict error) error {
-	stored, err := s.book.entry(ctx, accrueID(sale.Order))
+	stored, err := s.book.Entry(ctx, book.AccrueID(sale.Order))
 	if err != nil || stored == nil {
 		return errors.Join(err, conflict)
 	}
@@ -54,7 +55,7 @@ func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict 
 	}
 	again := s.compute(policy, &sale)
 	again.Book = stored.Book
-	if hashOf(again.ID, again.text()) != stored.Hash {
+	if book.HashOf(again.ID, again.Text()) != stored.Hash {
 		return conflict
 	}
 	return nil
@@ -63,7 +64,7 @@ func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict 
 // follow carries out what was recorded about the order before its accrual was there.
 func (s *Service) follow(ctx context.Context, accrual *Entry) error {
 	_, err := s.settlements.Get(ctx, accrual.Order)
-	if missing(err) {
+	if book.Missing(err) {
 		return nil
 	}
 	if err != nil {
@@ -97,7 +98,7 @@ func (s *Service) postAll(ctx context.Context, entries []*Entry) error {
 // counts; repeating is harmless, and it may come before the accrual.
 // Code: COM_WINDOW_INVALID.
 func (s *Service) StartWindow(ctx context.Context, order string, receivedAt, afterSaleEnds time.Time) error {
-	if !named(order) || receivedAt.IsZero() || afterSaleEnds.Sub(receivedAt) > 366*day {
+	if !book.Named(order) || receivedAt.IsZero() || afterSaleEnds.Sub(receivedAt) > 366*day {
 		return ErrWindowInvalid
 	}
 	at, ends := clock.Milli(receivedAt), clock.Milli(afterSaleEnds)
@@ -126,8 +127,8 @@ func (s *Service) ClawBack(ctx context.Context, r Refund) error {
 // before it was told to be open; it may come before the accrual and before the receipt.
 // Codes: COM_REFUND_INVALID, COM_REFUND_TOO_MANY.
 func (s *Service) HoldLines(ctx context.Context, order, refund string, lines []int) error {
-	wrong := func(line int) bool { return line < 1 || line > maxLine }
-	if !named(order) || !named(refund) || len(lines) == 0 || len(lines) > MaxLines || slices.ContainsFunc(lines, wrong) {
+	wrong := func(line int) bool { return line < 1 || line > book.MaxLine }
+	if !book.Named(order) || !book.Named(refund) || len(lines) == 0 || len(lines) > MaxLines || slices.ContainsFunc(lines, wrong) {
 		return ErrRefundInvalid
 	}
 	err := s.decide(ctx, order, func(d *Settlement, _ *Entry) error { return d.hold(refund, lines) })
@@ -138,7 +139,7 @@ func (s *Service) HoldLines(ctx context.Context, order, refund string, lines []i
 // needs no release: ClawBack ends its case in the same write.
 // Codes: COM_REFUND_INVALID, COM_REFUND_TOO_MANY.
 func (s *Service) ReleaseLines(ctx context.Context, order, refund string) error {
-	if !named(order) || !named(refund) {
+	if !book.Named(order) || !book.Named(refund) {
 		return ErrRefundInvalid
 	}
 	now := s.clock.Now()
@@ -158,7 +159,7 @@ func (s *Service) ReleaseLines(ctx context.Context, order, refund string) error 
 // decide changes an order's settlement and posts what follows from it. When the accrual was not there before the
 // change, it is looked for once more after it: see Settlement.
 func (s *Service) decide(ctx context.Context, order string, change func(*Settlement, *Entry) error) error {
-	accrual, err := s.book.entry(ctx, accrueID(order))
+	accrual, err := s.book.Entry(ctx, book.AccrueID(order))
 	if err != nil {
 		return err
 	}
@@ -180,7 +181,7 @@ func (s *Service) decide(ctx context.Context, order string, change func(*Settlem
 	if accrual != nil {
 		return s.postAll(ctx, settlement.entries(accrual))
 	}
-	if accrual, err = s.book.entry(ctx, accrueID(order)); err != nil || accrual == nil {
+	if accrual, err = s.book.Entry(ctx, book.AccrueID(order)); err != nil || accrual == nil {
 		return err
 	}
 	return s.follow(ctx, accrual)

@@ -74,7 +74,7 @@ func benchBare(b *testing.B, callers int) {
 	must(b, err)
 	p := testPolicy()
 	e := Compute(&p, sale("o1", 12345))
-	d := e.doc(lane.Key("main", "abcdefghijkl", 1))
+	d := e.Doc(lane.Key("main", "abcdefghijkl", 1))
 	body, err := store.Marshal(d)
 	must(b, err)
 	b.ReportMetric(float64(len(body)), "bytes")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -105,7 +106,7 @@ func TestOneByteChangedOnDiskIsFoundAndNamed(t *testing.T) {
 	s, store := ledgerIn(t, dir, c)
 	clean := verified(t, s)
 	sums := map[string]string{}
-	must(t, s.book.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { sums[d.ID] = d.Text; return nil }))
+	must(t, s.book.Entries.Each(t.Context(), docstore.All(), func(d *book.EntryDoc) error { sums[d.ID] = d.Text; return nil }))
 	must(t, store.Close())
 	good, err := os.ReadFile(path)
 	must(t, err)
@@ -151,7 +152,7 @@ func TestOneByteChangedOnDiskIsFoundAndNamed(t *testing.T) {
 // changedEntry finds the entry whose stored text is not what it was.
 func changedEntry(t *testing.T, s *Service, was map[string]string) (id string) {
 	t.Helper()
-	must(t, s.book.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error {
+	must(t, s.book.Entries.Each(t.Context(), docstore.All(), func(d *book.EntryDoc) error {
 		if d.Text != was[d.ID] {
 			id = d.ID
 		}

@@ -3,6 +3,7 @@ package commission
 import (
 	"context"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/voucher"
 	"guanxi/internal/docstore"
 )
@@ -12,7 +13,7 @@ func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
 	if s.policies, err = docstore.Open[Policy](ctx, store, docstore.Spec{Name: "policies", Chained: true}); err != nil {
 		return err
 	}
-	if s.book, err = openBook(ctx, store, s.config.Book); err != nil {
+	if s.book, err = book.Open(ctx, store, s.config.Book); err != nil {
 		return err
 	}
 	s.settlements, err = docstore.Open[Settlement](ctx, store, docstore.Spec{

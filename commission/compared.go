@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -133,7 +134,7 @@ func (t *tallies) refund(e, was *Entry, would []Posting) {
 func takes(e *Entry, p *Posting) (sum money.Fen) {
 	for _, l := range e.Refunded {
 		if l.Line == p.Line {
-			sum += kept(p.Amount, l.From, l.Paid) - kept(p.Amount, l.To, l.Paid)
+			sum += book.Kept(p.Amount, l.From, l.Paid) - book.Kept(p.Amount, l.To, l.Paid)
 		}
 	}
 	return sum

@@ -1,6 +1,7 @@
 package commission
 
 import (
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -28,12 +29,12 @@ func Compute(policy *Policy, sale Sale) *Entry { return compute(policy, &sale, p
 
 func compute(policy *Policy, sale *Sale, find finder) *Entry {
 	e := &Entry{
-		ID: accrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
+		ID: book.AccrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
 		Buyer: sale.Buyer, Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
 		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
 	if sale.Digest != "" {
-		e.Notes = []Note{{NoteDigest, sale.Digest}}
+		e.Notes = []Note{{Key: NoteDigest, Value: sale.Digest}}
 	}
 	var w workings
 	e.Postings, e.Capped, e.Cap = w.work(policy, sale, find)
@@ -74,7 +75,7 @@ func (w *workings) work(policy *Policy, sale *Sale, find finder) (postings []Pos
 		}
 		s := &w.shares[i]
 		p := Posting{Amount: paid[i], Line: s.line, Role: s.role, Rule: s.rule}
-		if at := len(w.postings); at < len(w.like) && w.like[at].Account.is(Pending, s.member) {
+		if at := len(w.postings); at < len(w.like) && w.like[at].Account.Is(Pending, s.member) {
 			p.Account = w.like[at].Account
 		} else {
 			p.Account = Pending.Of(s.member)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 	"guanxi/internal/text"
@@ -81,7 +82,7 @@ func (s *Service) OpenDispute(ctx context.Context, in DisputeInput) (*Dispute, e
 // Codes: COM_DISPUTE_INVALID, COM_DISPUTE_NOT_FOUND, COM_DISPUTE_DECIDED, COM_VOUCHER_NOT_FOUND.
 func (s *Service) AnswerDispute(ctx context.Context, a DisputeAnswer) (*Dispute, error) {
 	a.Words = text.Plain(a.Words)
-	if !legible(a.Words, 2, maxWords) || !named(a.By) || a.State != DisputeUpheld && a.State != DisputeDeclined {
+	if !legible(a.Words, 2, maxWords) || !book.Named(a.By) || a.State != DisputeUpheld && a.State != DisputeDeclined {
 		return nil, ErrDisputeInvalid.With("words", "请写明答复与结论 / words and a verdict are needed")
 	}
 	if a.Voucher != "" {
@@ -102,7 +103,7 @@ func (s *Service) AnswerDispute(ctx context.Context, a DisputeAnswer) (*Dispute,
 		})
 		return nil
 	})
-	if missing(err) || noID(err) {
+	if book.Missing(err) || book.NoID(err) {
 		return nil, ErrDisputeMissing
 	}
 	return d, wrap("answer dispute", err)
@@ -111,7 +112,7 @@ func (s *Service) AnswerDispute(ctx context.Context, a DisputeAnswer) (*Dispute,
 // Dispute gives one dispute. Code: COM_DISPUTE_NOT_FOUND.
 func (s *Service) Dispute(ctx context.Context, dispute string) (*Dispute, error) {
 	d, err := s.disputes.Get(ctx, dispute)
-	if missing(err) || noID(err) {
+	if book.Missing(err) || book.NoID(err) {
 		return nil, ErrDisputeMissing
 	}
 	return d, wrap("dispute", err)
@@ -120,16 +121,16 @@ func (s *Service) Dispute(ctx context.Context, dispute string) (*Dispute, error)
 // Disputes lists disputes of a state, newest first. Code: COM_PAGE_INVALID.
 func (s *Service) Disputes(ctx context.Context, state DisputeState, page docstore.Paging) (docstore.Page[Dispute], error) {
 	list, err := s.disputes.List(ctx, docstore.By("state", string(state)).Newest(), page)
-	return list, pageFault("disputes", err)
+	return list, book.PageFault("disputes", err)
 }
 
 // DisputesOf lists a member's disputes. Codes: COM_MEMBER_INVALID, COM_PAGE_INVALID.
 func (s *Service) DisputesOf(ctx context.Context, member string, page docstore.Paging) (docstore.Page[Dispute], error) {
-	if !named(member) {
+	if !book.Named(member) {
 		return docstore.Page[Dispute]{}, ErrMemberInvalid
 	}
 	list, err := s.disputes.List(ctx, docstore.By("member", member).Newest(), page)
-	return list, pageFault("disputes", err)
+	return list, book.PageFault("disputes", err)
 }
 
 // legible tells whether a person could have written the words: so many characters that can be seen, and nothing hidden

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) DryRun(ctx context.Context, draft Policy, from, to time.Time, 
 	if err := run.span(ctx, from, to); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
 	}
-	err := inOrder(ctx, run.first, run.last, run.readSeal, func(p comparedSeal) error {
+	err := book.InOrder(ctx, run.first, run.last, run.readSeal, func(p comparedSeal) error {
 		if p.err != nil {
 			return p.err
 		}
@@ -80,7 +81,7 @@ type dryRun struct {
 }
 
 func (r *dryRun) span(ctx context.Context, from, to time.Time) error {
-	book, err := r.book.bookmark(ctx)
+	mark, err := r.book.Bookmark(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,13 +93,13 @@ func (r *dryRun) span(ctx context.Context, from, to time.Time) error {
 	if r.last, err = r.SealAt(ctx, to); err != nil {
 		return err
 	}
-	for n := max(r.first, book.Cleared+1); n <= r.last; n++ {
-		seal, err := r.book.loadSeal(ctx, n)
+	for n := max(r.first, mark.Cleared+1); n <= r.last; n++ {
+		seal, err := r.book.LoadSeal(ctx, n)
 		if err != nil {
 			return err
 		}
 		if seal == nil {
-			return fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, r.config.Book)
+			return fmt.Errorf("%w: seal %d of book %s is gone", book.ErrSeal, n, r.config.Book)
 		}
 		for _, entry := range seal.Entries {
 			if strings.HasPrefix(entry, string(Accrue)+"/") {
@@ -118,9 +119,9 @@ type comparedSeal struct {
 
 func (r *dryRun) readSeal(ctx context.Context, n int64) comparedSeal {
 	part := comparedSeal{number: n, tallies: newTallies(maxTallies)}
-	seal, err := r.book.loadSeal(ctx, n)
+	seal, err := r.book.LoadSeal(ctx, n)
 	if err == nil && seal == nil {
-		err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, r.config.Book)
+		err = fmt.Errorf("%w: seal %d of book %s is gone", book.ErrSeal, n, r.config.Book)
 	}
 	if err != nil {
 		part.err = err
@@ -139,11 +140,11 @@ func (r *dryRun) readSeal(ctx context.Context, n int64) comparedSeal {
 // read counts accruals and claw-backs.
 func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 	again, e, refunds := reckoner{book: r.draft}, &Entry{}, []*Entry(nil)
-	err := r.book.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
+	err := r.book.EachEntry(ctx, seal.Entries, func(i int, doc *book.EntryDoc) error {
 		if doc == nil {
-			return seal.without(i)
+			return seal.Without(i)
 		}
-		if err := e.read(doc); err != nil {
+		if err := e.Read(doc); err != nil {
 			return err
 		}
 		if e.Kind == ClawBack {
@@ -172,14 +173,14 @@ func saleOf(e *Entry) Sale {
 func (r *dryRun) refunds(ctx context.Context, t *tallies, again *reckoner, refunds []*Entry) error {
 	ids := make([]string, len(refunds))
 	for i, e := range refunds {
-		ids[i] = accrueID(e.Order)
+		ids[i] = book.AccrueID(e.Order)
 	}
 	accrual := &Entry{}
-	return r.book.eachEntry(ctx, ids, func(i int, doc *entryDoc) error {
+	return r.book.EachEntry(ctx, ids, func(i int, doc *book.EntryDoc) error {
 		if doc == nil {
-			return fmt.Errorf("%w: %s", errGone, ids[i])
+			return fmt.Errorf("%w: %s", book.ErrGone, ids[i])
 		}
-		if err := accrual.read(doc); err != nil {
+		if err := accrual.Read(doc); err != nil {
 			return err
 		}
 		if in := accrual.Seal; in != 0 && (in < r.first || in > r.last) || in == 0 && !r.open[ids[i]] {

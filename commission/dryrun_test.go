@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
 
-// book is two months of sales, some refunded, all sealed, some not cleared.
-type book struct {
+// ledgerBook is two months of sales, some refunded, all sealed, some not cleared.
+type ledgerBook struct {
 	*world
 	sales    []Sale
 	refunds  []Refund
@@ -25,9 +26,9 @@ type book struct {
 	middle   time.Time
 }
 
-func newBook(t testing.TB, sales int) *book {
+func newBook(t testing.TB, sales int) *ledgerBook {
 	t.Helper()
-	b := &book{world: newWorld(t, Config{SealBatch: 7}), accrued: map[string]time.Time{}, refunded: map[string]time.Time{}}
+	b := &ledgerBook{world: newWorld(t, Config{SealBatch: 7}), accrued: map[string]time.Time{}, refunded: map[string]time.Time{}}
 	b.publish(t)
 	r := rand.New(rand.NewPCG(5, 5))
 	who := func() string { return fmt.Sprintf("m%d", r.IntN(9)) }
@@ -65,7 +66,7 @@ func newBook(t testing.TB, sales int) *book {
 
 // byHand compares sale by sale, without the ledger: what everybody gets for the sales of a period, less what their
 // refunds of that period take.
-func (b *book) byHand(t testing.TB, old, draft *Policy, from, to time.Time) (total Compared, people map[string]Compared) {
+func (b *ledgerBook) byHand(t testing.TB, old, draft *Policy, from, to time.Time) (total Compared, people map[string]Compared) {
 	t.Helper()
 	people = map[string]Compared{}
 	in := func(at time.Time) bool { return !at.Before(from) && at.Before(to) }
@@ -87,7 +88,7 @@ func (b *book) byHand(t testing.TB, old, draft *Policy, from, to time.Time) (tot
 				if !ok {
 					continue
 				}
-				left := kept(posting.Amount, last[posting.Line], s.Lines[posting.Line-1].Paid)
+				left := book.Kept(posting.Amount, last[posting.Line], s.Lines[posting.Line-1].Paid)
 				c := people[member]
 				if isNew == 1 {
 					c.New, total.New = c.New+left, total.New+left
@@ -167,7 +168,7 @@ func TestADryRunCountsWhatItSees(t *testing.T) {
 		}
 	}
 	for _, r := range b.refunds {
-		e, err := b.book.entry(t.Context(), clawBackID(r.Order, r.Number))
+		e, err := b.book.Entry(t.Context(), book.ClawBackID(r.Order, r.Number))
 		must(t, err)
 		switch {
 		case e == nil: // less than a fen for anybody
@@ -201,14 +202,14 @@ func TestADryRunWritesNothing(t *testing.T) {
 }
 
 // everything lists every document of the ledger with its version.
-func (b *book) everything(t *testing.T) map[string]int64 {
+func (b *ledgerBook) everything(t *testing.T) map[string]int64 {
 	t.Helper()
 	all := map[string]int64{}
 	must(t, errors.Join(
-		b.book.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { all["entry "+d.ID] = d.Version; return nil }),
-		b.book.seals.Each(t.Context(), docstore.All(), func(d *sealDoc) error { all["seal "+d.ID] = d.Version; return nil }),
-		b.book.books.Each(t.Context(), docstore.All(), func(d *bookDoc) error { all["book "+d.ID] = d.Version; return nil }),
-		b.book.purses.Each(t.Context(), docstore.All(), func(d *purseDoc) error { all["purse "+d.ID] = d.Version; return nil }),
+		b.book.Entries.Each(t.Context(), docstore.All(), func(d *book.EntryDoc) error { all["entry "+d.ID] = d.Version; return nil }),
+		b.book.Seals.Each(t.Context(), docstore.All(), func(d *book.SealDoc) error { all["seal "+d.ID] = d.Version; return nil }),
+		b.book.Books.Each(t.Context(), docstore.All(), func(d *book.Bookmark) error { all["book "+d.ID] = d.Version; return nil }),
+		b.book.Purses.Each(t.Context(), docstore.All(), func(d *book.PurseDoc) error { all["purse "+d.ID] = d.Version; return nil }),
 		b.policies.Each(t.Context(), docstore.All(), func(d *Policy) error { all["policy "+d.ID] = d.Doc.Version; return nil }),
 		b.settlements.Each(t.Context(), docstore.All(), func(d *Settlement) error { all["settlement "+d.ID] = d.Version; return nil }),
 	))

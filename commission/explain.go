@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -51,10 +52,10 @@ type Part struct {
 // Explain tells a member why an entry moved the purse by exactly that much.
 // Codes: COM_MEMBER_INVALID, COM_ENTRY_NOT_FOUND (also when the entry concerns others only).
 func (s *Service) Explain(ctx context.Context, member, entryID string) (Explanation, error) {
-	if !named(member) {
+	if !book.Named(member) {
 		return Explanation{}, ErrMemberInvalid
 	}
-	e, err := s.book.entry(ctx, entryID)
+	e, err := s.book.Entry(ctx, entryID)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain: %w", err)
 	}
@@ -77,7 +78,7 @@ func (s *Service) explain(ctx context.Context, member string, e *Entry) (Explana
 		Entry: e.ID, Kind: e.Kind, Order: e.Order, At: e.At, Sealed: e.Seal,
 		Policy: accrual.Policy, Referral: accrual.Referral, Parts: parts(member, accrual, settlement, policy),
 	}
-	line := e.lineOf(member)
+	line := e.LineOf(member)
 	x.Change, x.Sentence = line.Change, words(&line)
 	x.Steps = x.derive(e, accrual)
 	x.NotYet = x.waiting(settlement)
@@ -89,15 +90,15 @@ func (s *Service) background(ctx context.Context, e *Entry) (*Entry, *Settlement
 	accrual := e
 	if e.Kind != Accrue {
 		var err error
-		if accrual, err = s.book.entry(ctx, accrueID(e.Order)); err != nil {
+		if accrual, err = s.book.Entry(ctx, book.AccrueID(e.Order)); err != nil {
 			return nil, nil, nil, err
 		}
 		if accrual == nil {
-			return nil, nil, nil, fmt.Errorf("%w: %s", errGone, accrueID(e.Order))
+			return nil, nil, nil, fmt.Errorf("%w: %s", book.ErrGone, book.AccrueID(e.Order))
 		}
 	}
 	settlement, err := s.settlements.Get(ctx, e.Order)
-	if missing(err) {
+	if book.Missing(err) {
 		settlement, err = &Settlement{}, nil
 	}
 	if err != nil {
@@ -130,7 +131,7 @@ func parts(member string, accrual *Entry, settlement *Settlement, policy *Policy
 			part.Refunded, part.Due, part.Settled = l.Refunded, l.Due, l.Settled
 			part.Held = settlement.HeldBy(p.Line)
 		}
-		part.Left = kept(p.Amount, part.Refunded, sold.Paid)
+		part.Left = book.Kept(p.Amount, part.Refunded, sold.Paid)
 		part.TakenBack = p.Amount - part.Left
 		all = append(all, part)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"guanxi/commission/internal/book"
 )
 
 // noteWords names the notes of withdrawals and vouchers, in the order they are told.
@@ -29,17 +31,17 @@ var noteWords = []struct{ key, words string }{
 
 // explainNumbered derives what belongs to no sale: the other entries under the same number tell its story so far.
 func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) (Explanation, error) {
-	line := e.lineOf(member)
+	line := e.LineOf(member)
 	x := Explanation{
 		Entry: e.ID, Kind: e.Kind, Number: e.Number, Notes: e.Notes, At: e.At, Change: line.Change, Sentence: words(&line), Sealed: e.Seal,
 	}
 	ids := []string{e.ID}
 	if voucherSides[e.Kind] == nil {
 		ids = []string{
-			numberID(Withdraw, e.Number), numberID(Confirm, e.Number), numberID(TaxWithheld, e.Number), numberID(Return, e.Number),
+			book.NumberID(Withdraw, e.Number), book.NumberID(Confirm, e.Number), book.NumberID(TaxWithheld, e.Number), book.NumberID(Return, e.Number),
 		}
 	}
-	docs, err := s.book.entries.GetMany(ctx, ids)
+	docs, err := s.book.Entries.GetMany(ctx, ids)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -47,23 +49,23 @@ func (s *Service) explainNumbered(ctx context.Context, member string, e *Entry) 
 		if docs[id] == nil {
 			continue
 		}
-		told, err := parseEntry(docs[id])
+		told, err := book.ParseEntry(docs[id])
 		if err != nil {
 			return Explanation{}, err
 		}
 		if !concerns(told, member) {
 			continue
 		}
-		part := told.lineOf(member)
+		part := told.LineOf(member)
 		x.Steps = append(x.Steps, moment(told.At)+" "+words(&part))
 		x.Steps = append(x.Steps, noted(told)...)
 	}
-	if e.Kind == Withdraw && docs[numberID(Confirm, e.Number)] == nil {
+	if e.Kind == Withdraw && docs[book.NumberID(Confirm, e.Number)] == nil {
 		x.NotYet = "提现正在处理：付款结果以微信支付的最终答复为准，未成功的金额会自动退回可提现"
 	}
-	change := make([]string, 0, len(pots))
-	for _, p := range pots {
-		if amount := *x.Change.pot(p); amount != 0 {
+	change := make([]string, 0, len(book.Pots))
+	for _, p := range book.Pots {
+		if amount := *x.Change.Pot(p); amount != 0 {
 			change = append(change, potWords[p]+" "+signed(amount)+" 元")
 		}
 	}
@@ -106,7 +108,7 @@ func (s *Service) FindEntries(ctx context.Context, what string) ([]EntryView, er
 	}
 	views := make([]EntryView, len(docs))
 	for i, doc := range docs {
-		e, err := parseEntry(doc)
+		e, err := book.ParseEntry(doc)
 		if err != nil {
 			return nil, fmt.Errorf("find entries: %w", err)
 		}

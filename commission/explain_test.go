@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/goldentest"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,8 +81,8 @@ func TestAnEntryReadsLikeThis(t *testing.T) {
 	d.settle(start.Add(day))
 	var out strings.Builder
 	for _, e := range append([]*Entry{accrual}, d.entries(accrual)...) {
-		fmt.Fprintf(&out, "# %s\n%s\n", e.ID, e.text())
-		back, err := parseEntry(&entryDoc{Doc: e.doc("").Doc, Text: e.text(), Hash: e.Hash[:]})
+		fmt.Fprintf(&out, "# %s\n%s\n", e.ID, e.Text())
+		back, err := book.ParseEntry(&book.EntryDoc{Doc: e.Doc("").Doc, Text: e.Text(), Hash: e.Hash[:]})
 		must(t, err)
 		if diff := cmp.Diff(e, back, cmpopts.IgnoreUnexported(Entry{})); diff != "" {
 			t.Error(diff)
@@ -101,8 +102,8 @@ func TestAnyEntryCanBeReadBackFromItsText(t *testing.T) {
 		p.Rules = append(p.Rules, Rule{SKU: "x" + text, Pays: []Pay{{Role: Direct, Rate: 100}}})
 		e := Compute(&p, s)
 		e.Book = "main"
-		doc := e.doc("")
-		back, err := parseEntry(doc)
+		doc := e.Doc("")
+		back, err := book.ParseEntry(doc)
 		if err != nil {
 			t.Fatal(err)
 		}

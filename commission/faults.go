@@ -1,6 +1,7 @@
 package commission
 
 import (
+	"guanxi/commission/internal/book"
 	"guanxi/commission/voucher"
 	"guanxi/internal/fault"
 )
@@ -52,7 +53,7 @@ var (
 
 // Faults lists every refusal of this package, for the catalogue.
 func Faults() []*fault.Fault {
-	return append(append(bookFaults(), voucher.Faults()...),
+	return append(append(book.Faults(), voucher.Faults()...),
 		ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany,
 		ErrWindowInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
 		ErrPurseShort, ErrPurseBusy, ErrVoucherInvalid, ErrVoucherReused, ErrVoucherMissing, ErrVoucherOwn, ErrVoucherBenefit, ErrVoucherDecided,

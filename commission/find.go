@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 )
@@ -15,39 +16,39 @@ import (
 const maxFound = 100
 
 // entriesAbout gives the entries of an id, of an order, or of a number, by time.
-func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, error) {
+func (s *Service) entriesAbout(ctx context.Context, what string) ([]*book.EntryDoc, error) {
 	if !id.Valid(what) {
 		return nil, nil
 	}
 	ids := []string{what}
-	if named(what) {
-		ids = []string{accrueID(what)}
+	if book.Named(what) {
+		ids = []string{book.AccrueID(what)}
 		for _, kind := range []Kind{Withdraw, Confirm, TaxWithheld, Return, Adjust, Incentive, Transfer} {
-			ids = append(ids, numberID(kind, what))
+			ids = append(ids, book.NumberID(kind, what))
 		}
 	}
-	known, err := s.book.entries.GetWhole(ctx, ids)
+	known, err := s.book.Entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	if named(what) {
-		for _, at := range []string{clawBackID(what, ""), settleID(what, 0)} {
-			page, err := s.book.entries.Find(ctx, docstore.All().Between(at, strings.TrimSuffix(at, "/")+"0").First(maxFound))
+	if book.Named(what) {
+		for _, at := range []string{book.ClawBackID(what, ""), book.SettleID(what, 0)} {
+			page, err := s.book.Entries.Find(ctx, docstore.All().Between(at, strings.TrimSuffix(at, "/")+"0").First(maxFound))
 			if err != nil {
 				return nil, err
 			}
 			for _, doc := range page.Items {
-				if doc.ID == settleID(what, 0) || strings.HasPrefix(doc.ID, strings.TrimSuffix(at, "/")+"/") {
+				if doc.ID == book.SettleID(what, 0) || strings.HasPrefix(doc.ID, strings.TrimSuffix(at, "/")+"/") {
 					known[doc.ID] = doc
 				}
 			}
 		}
 	}
-	docs := make([]*entryDoc, 0, len(known))
+	docs := make([]*book.EntryDoc, 0, len(known))
 	for _, doc := range known {
 		docs = append(docs, doc)
 	}
-	slices.SortFunc(docs, func(a, b *entryDoc) int {
+	slices.SortFunc(docs, func(a, b *book.EntryDoc) int {
 		return cmp.Or(strings.Compare(momentOf(a), momentOf(b)), strings.Compare(a.ID, b.ID))
 	})
 	return docs[:min(len(docs), maxFound)], nil
@@ -55,13 +56,13 @@ func (s *Service) entriesAbout(ctx context.Context, what string) ([]*entryDoc, e
 
 // Entries loads the entries that exist by id, sealed or not, at most docstore.MaxLimit at once.
 func (s *Service) Entries(ctx context.Context, ids []string) (map[string]*Entry, error) {
-	docs, err := s.book.entries.GetWhole(ctx, ids)
+	docs, err := s.book.Entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("entries: %w", err)
 	}
 	entries := make(map[string]*Entry, len(docs))
 	for id, doc := range docs {
-		if entries[id], err = parseEntry(doc); err != nil {
+		if entries[id], err = book.ParseEntry(doc); err != nil {
 			return nil, fmt.Errorf("entries: %w", err)
 		}
 	}
@@ -69,7 +70,7 @@ func (s *Service) Entries(ctx context.Context, ids []string) (map[string]*Entry,
 }
 
 // momentOf is the moment of an entry as its text has it: moments in this form sort like times.
-func momentOf(d *entryDoc) string {
+func momentOf(d *book.EntryDoc) string {
 	_, rest, _ := strings.Cut(d.Text, "\nat ")
 	moment, _, _ := strings.Cut(rest, "\n")
 	return moment

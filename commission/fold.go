@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
@@ -15,12 +16,12 @@ var errEpoch = errors.New("commission: the purses were rebuilt in between")
 
 // fold takes a seal into the purses and moves the bookmark.
 func (s *Service) fold(ctx context.Context, epoch int64, seal *Seal, entries []*Entry) error {
-	moves := movements(entries)
-	f := &folding{lines: make(map[string]int, len(moves)), take: func(p *purseDoc) {
-		p.fold(s.config.Book, epoch, seal.Number, moves[p.ID])
+	moves := book.Movements(entries)
+	f := &folding{lines: make(map[string]int, len(moves)), take: func(p *book.PurseDoc) {
+		p.Fold(s.config.Book, epoch, seal.Number, moves[p.ID])
 	}}
 	for member, m := range moves {
-		f.lines[member] = m.lines
+		f.lines[member] = m.Lines
 	}
 	if err := s.foldPurses(ctx, f); err != nil {
 		return err
@@ -33,7 +34,7 @@ func (s *Service) folded(ctx context.Context, epoch, number int64) error {
 	if err := s.step("folded"); err != nil {
 		return err
 	}
-	_, err := s.book.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+	_, err := s.book.Books.Upsert(ctx, s.config.Book, func(b *book.Bookmark) error {
 		if b.Epoch != epoch {
 			return errEpoch
 		}
@@ -53,25 +54,25 @@ func (s *Service) folded(ctx context.Context, epoch, number int64) error {
 
 // folding is what purses take.
 type folding struct {
-	lines map[string]int  // by member: how many lines there are to take
-	take  func(*purseDoc) // repeatable
-	again bool            // most pages are there already
+	lines map[string]int       // by member: how many lines there are to take
+	take  func(*book.PurseDoc) // repeatable
+	again bool                 // most pages are there already
 }
 
 // foldPurses writes every purse once. The pages a busy purse fills are written before it, so that it need not carry their
 // lines; they follow from the seals, so whoever comes after a crash finds just what would be written.
 func (s *Service) foldPurses(ctx context.Context, f *folding) error {
-	members, pages := slices.Sorted(maps.Keys(f.lines)), map[string]*pageDoc{}
+	members, pages := slices.Sorted(maps.Keys(f.lines)), map[string]*book.PageDoc{}
 	half := len(members) / 2
 	for _, part := range [][]string{members[:half], members[half:]} {
 		written, err := s.pagesFirst(ctx, part, f)
 		if err != nil {
 			return err
 		}
-		err = s.book.purses.UpsertMany(ctx, part, func(p *purseDoc) error {
+		err = s.book.Purses.UpsertMany(ctx, part, func(p *book.PurseDoc) error {
 			f.take(p)
-			p.shed(written)
-			p.spill(pages)
+			p.Shed(written)
+			p.Spill(pages)
 			return nil
 		})
 		if err != nil {
@@ -85,32 +86,32 @@ func (s *Service) foldPurses(ctx context.Context, f *folding) error {
 }
 
 // pagesFirst writes the pages that members with many lines fill, and gives them.
-func (s *Service) pagesFirst(ctx context.Context, members []string, f *folding) (map[string]*pageDoc, error) {
+func (s *Service) pagesFirst(ctx context.Context, members []string, f *folding) (map[string]*book.PageDoc, error) {
 	var busy []string
 	for _, member := range members {
-		if f.lines[member] >= pageLines {
+		if f.lines[member] >= book.PageLines {
 			busy = append(busy, member)
 		}
 	}
-	pages := map[string]*pageDoc{}
-	purses, err := s.book.purses.GetWhole(ctx, busy)
+	pages := map[string]*book.PageDoc{}
+	purses, err := s.book.Purses.GetWhole(ctx, busy)
 	if err != nil {
 		return nil, err
 	}
 	for _, member := range busy {
 		p := purses[member]
 		if p == nil {
-			p = &purseDoc{Doc: docstore.Doc{ID: member}}
+			p = &book.PurseDoc{Doc: docstore.Doc{ID: member}}
 		}
 		f.take(p)
-		p.spill(pages)
+		p.Spill(pages)
 	}
 	return pages, s.writePages(ctx, pages, f.again)
 }
 
 // writePages writes full pages. A page that exists was written by an interrupted sealer, or damaged before a rebuild;
 // again says that most exist.
-func (s *Service) writePages(ctx context.Context, pages map[string]*pageDoc, again bool) error {
+func (s *Service) writePages(ctx context.Context, pages map[string]*book.PageDoc, again bool) error {
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(pages)), 500) {
 		if !again {
 			var err error
@@ -118,12 +119,12 @@ func (s *Service) writePages(ctx context.Context, pages map[string]*pageDoc, aga
 				return err
 			}
 		}
-		stored, err := s.book.pages.GetMany(ctx, ids)
+		stored, err := s.book.Pages.GetMany(ctx, ids)
 		if err != nil {
 			return err
 		}
 		ids = slices.DeleteFunc(ids, func(id string) bool { return stored[id] != nil && stored[id].Lines == pages[id].Lines })
-		err = s.book.pages.UpsertMany(ctx, ids, func(p *pageDoc) error {
+		err = s.book.Pages.UpsertMany(ctx, ids, func(p *book.PageDoc) error {
 			p.Lines = pages[p.ID].Lines
 			return nil
 		})
@@ -135,12 +136,12 @@ func (s *Service) writePages(ctx context.Context, pages map[string]*pageDoc, aga
 }
 
 // newPages inserts pages and gives the ids of those that exist.
-func (s *Service) newPages(ctx context.Context, pages map[string]*pageDoc, ids []string) (exist []string, err error) {
-	docs := make([]*pageDoc, len(ids))
+func (s *Service) newPages(ctx context.Context, pages map[string]*book.PageDoc, ids []string) (exist []string, err error) {
+	docs := make([]*book.PageDoc, len(ids))
 	for i, id := range ids {
 		docs[i] = pages[id]
 	}
-	for i, err := range s.book.pages.InsertMany(ctx, docs) {
+	for i, err := range s.book.Pages.InsertMany(ctx, docs) {
 		switch {
 		case docstore.Exists(err):
 			exist = append(exist, ids[i])
@@ -154,17 +155,17 @@ func (s *Service) newPages(ctx context.Context, pages map[string]*pageDoc, ids [
 // clear writes the seal's number into the entries of the oldest uncleared seals, at most limit of them, and returns how
 // many seals it did.
 func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
-	book, err := s.book.bookmark(ctx)
+	mark, err := s.book.Bookmark(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for number := book.Cleared + 1; number <= book.Folded && n < limit; number++ {
-		seal, err := s.book.loadSeal(ctx, number)
+	for number := mark.Cleared + 1; number <= mark.Folded && n < limit; number++ {
+		seal, err := s.book.LoadSeal(ctx, number)
 		if err != nil {
 			return n, err
 		}
 		if seal == nil {
-			return n, fmt.Errorf("%w: seal %d of book %s is gone", errSeal, number, s.config.Book)
+			return n, fmt.Errorf("%w: seal %d of book %s is gone", book.ErrSeal, number, s.config.Book)
 		}
 		if err := s.clearSeal(ctx, seal); err != nil {
 			return n, err
@@ -172,7 +173,7 @@ func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
 		if err := s.step("cleared"); err != nil {
 			return n, err
 		}
-		_, err = s.book.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+		_, err = s.book.Books.Upsert(ctx, s.config.Book, func(b *book.Bookmark) error {
 			b.Cleared = max(b.Cleared, number)
 			return nil
 		})
@@ -186,16 +187,16 @@ func (s *Service) clear(ctx context.Context, limit int) (n int, err error) {
 }
 
 func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
-	mark := func(d *entryDoc) error {
+	mark := func(d *book.EntryDoc) error {
 		if d.Fresh() {
-			return errGone
+			return book.ErrGone
 		}
 		d.Unsealed, d.Seal, d.Rooted = "", seal.Number, false
 		return nil
 	}
 	for ids := range slices.Chunk(seal.Entries, 500) {
-		err := s.book.entries.UpsertMany(ctx, ids, mark)
-		if errors.Is(err, errGone) { // somebody deleted it behind our back: Verify names it, the rest goes on
+		err := s.book.Entries.UpsertMany(ctx, ids, mark)
+		if errors.Is(err, book.ErrGone) { // somebody deleted it behind our back: Verify names it, the rest goes on
 			err = s.clearPresent(ctx, ids, mark)
 		}
 		if err != nil {
@@ -208,12 +209,12 @@ func (s *Service) clearSeal(ctx context.Context, seal *Seal) error {
 	return nil
 }
 
-func (s *Service) clearPresent(ctx context.Context, ids []string, mark func(*entryDoc) error) error {
-	present, err := s.book.entries.GetMany(ctx, ids)
+func (s *Service) clearPresent(ctx context.Context, ids []string, mark func(*book.EntryDoc) error) error {
+	present, err := s.book.Entries.GetMany(ctx, ids)
 	if err != nil {
 		return err
 	}
-	return s.book.entries.UpsertMany(ctx, slices.Sorted(maps.Keys(present)), mark)
+	return s.book.Entries.UpsertMany(ctx, slices.Sorted(maps.Keys(present)), mark)
 }
 
 // tidy clears one seal, when there is one to clear.

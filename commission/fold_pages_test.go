@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"guanxi/commission/internal/book"
 )
 
 func (w *world) sold(t *testing.T, n int) {
@@ -22,9 +24,9 @@ func TestABusyPurseCarriesLessThanAPage(t *testing.T) {
 	must(t, w.CatchUp(t.Context()))
 	for range 2 {
 		for _, member := range []string{"alice", "bob", "host1"} {
-			p, err := w.book.purses.Get(t.Context(), member)
+			p, err := w.book.Purses.Get(t.Context(), member)
 			must(t, err)
-			if tail := strings.Count(p.Tail, "\n"); tail != 100%pageLines || p.Lines != 100 {
+			if tail := strings.Count(p.Tail, "\n"); tail != 100%book.PageLines || p.Lines != 100 {
 				t.Errorf("%s: %d of %d lines in the tail", member, tail, p.Lines)
 			}
 			page, err := w.Statement(t.Context(), member, Page{Size: 100})
@@ -50,7 +52,7 @@ func TestARebuildKilledBetweenPursesAndPagesLosesNoPage(t *testing.T) {
 	w.sold(t, 100)
 	must(t, w.CatchUp(t.Context()))
 	for _, page := range []string{"alice/0", "alice/2", "host1/1"} {
-		must(t, w.book.pages.Delete(t.Context(), page, nil))
+		must(t, w.book.Pages.Delete(t.Context(), page, nil))
 	}
 	die(w.Service, "half folded")
 	if err := w.Rebuild(t.Context()); !errors.Is(err, errKilled) {

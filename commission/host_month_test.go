@@ -135,7 +135,7 @@ func (h *hostMonth) statementAddsUp() {
 	s, err := h.Statement(h.t.Context(), "mei", Page{Size: 200})
 	must(h.t, err)
 	for _, l := range s.Lines {
-		sum.add(l.Change)
+		sum.Add(l.Change)
 		if l.Reason == "" {
 			h.t.Errorf("%s says nothing", l.Entry)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/sqlite"
@@ -111,11 +112,11 @@ func payoutOf(caller, n int) Payout {
 
 // ended tells whether an earlier process has finished a withdrawal.
 func ended(ctx context.Context, s *Service, p Payout) bool {
-	outcome, err := s.book.entry(ctx, numberID(Confirm, p.Number))
+	outcome, err := s.book.Entry(ctx, book.NumberID(Confirm, p.Number))
 	if err != nil || outcome == nil || outcome.Kind == Fail || p.Tax == 0 {
 		return outcome != nil
 	}
-	tax, err := s.book.entry(ctx, numberID(TaxWithheld, p.Number))
+	tax, err := s.book.Entry(ctx, book.NumberID(TaxWithheld, p.Number))
 	return err == nil && tax != nil
 }
 
@@ -232,11 +233,11 @@ func TestKilledWhileItPaysOutTheLedgerKnowsEveryWithdrawalOnce(t *testing.T) {
 		want, open := Balance{Available: 300 * 800}, false
 		for n := range 1500 {
 			p := payoutOf(caller, n)
-			asked, err := s.book.entry(t.Context(), numberID(Withdraw, p.Number))
+			asked, err := s.book.Entry(t.Context(), book.NumberID(Withdraw, p.Number))
 			must(t, err)
-			outcome, err := s.book.entry(t.Context(), numberID(Confirm, p.Number))
+			outcome, err := s.book.Entry(t.Context(), book.NumberID(Confirm, p.Number))
 			must(t, err)
-			tax, err := s.book.entry(t.Context(), numberID(TaxWithheld, p.Number))
+			tax, err := s.book.Entry(t.Context(), book.NumberID(TaxWithheld, p.Number))
 			must(t, err)
 			if acknowledged["reserved "+p.Number] && asked == nil || acknowledged["ended "+p.Number] && outcome == nil ||
 				acknowledged["ended "+p.Number] && n%5 != 4 && p.Tax > 0 && tax == nil {
@@ -279,7 +280,7 @@ func TestKilledWhileItPaysOutTheLedgerKnowsEveryWithdrawalOnce(t *testing.T) {
 				err = errors.Join(err, s.ConfirmPayout(t.Context(), p))
 			}
 			must(t, err)
-			if outcome, _ := s.book.entry(t.Context(), numberID(Withdraw, payoutOf(caller, n+1).Number)); outcome == nil {
+			if outcome, _ := s.book.Entry(t.Context(), book.NumberID(Withdraw, payoutOf(caller, n+1).Number)); outcome == nil {
 				break
 			}
 		}

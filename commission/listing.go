@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -56,7 +57,7 @@ func (s *Service) nextBatch(ctx context.Context, thorough bool) (batch []unseale
 // look goes through the lanes, from where the last full batch ended, so that a busy one does not keep the others waiting.
 func (l *listing) look(ctx context.Context) error {
 	m := &l.sealer
-	begin, end := l.config.Book+"/", unsealedEnd(l.config.Book)
+	begin, end := l.config.Book+"/", book.UnsealedEnd(l.config.Book)
 	if m.turn == "" {
 		m.turn = begin
 	}
@@ -78,7 +79,7 @@ func (l *listing) look(ctx context.Context) error {
 
 // lane lists the first lane in a stretch of the index, and gives the place behind it.
 func (l *listing) lane(ctx context.Context, from, to string) (behind string, err error) {
-	page, err := l.book.entries.Find(ctx, docstore.By("unsealed").Between(from, to).First(1))
+	page, err := l.book.Entries.Find(ctx, docstore.By("unsealed").Between(from, to).First(1))
 	if err != nil || len(page.Items) == 0 {
 		return to, err
 	}
@@ -119,7 +120,7 @@ func (l *listing) list(ctx context.Context, from, to string) error {
 	m := &l.sealer
 	q := docstore.By("unsealed").Between(from, to).First(min(l.config.SealBatch, listPage))
 	for len(l.batch) < l.config.SealBatch {
-		page, err := l.book.entries.Find(ctx, q)
+		page, err := l.book.Entries.Find(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -131,7 +132,7 @@ func (l *listing) list(ctx context.Context, from, to string) error {
 			if len(l.batch) == l.config.SealBatch {
 				break
 			}
-			e, err := parseEntry(doc)
+			e, err := book.ParseEntry(doc)
 			if err != nil {
 				return err
 			}
@@ -169,7 +170,7 @@ func (s *sealer) note(book, key string, seal int64) {
 // again: what is known, and what was sealed when the entry was posted.
 func (s *Service) ordered(ctx context.Context, batch []unsealedEntry) ([]unsealedEntry, error) {
 	o := ordering{at: make(map[string]int), batch: batch}
-	if !slices.ContainsFunc(batch, func(e unsealedEntry) bool { return !e.rooted && e.follows() != nil }) {
+	if !slices.ContainsFunc(batch, func(e unsealedEntry) bool { return !e.Rooted && e.Follows() != nil }) {
 		return batch, nil
 	}
 	for i, e := range batch {
@@ -178,13 +179,13 @@ func (s *Service) ordered(ctx context.Context, batch []unsealedEntry) ([]unseale
 	for looked := 0; looked < len(o.batch); {
 		want := o.wanted(looked, s.sealer.known)
 		looked = len(o.batch)
-		docs, err := s.book.entries.GetMany(ctx, want)
+		docs, err := s.book.Entries.GetMany(ctx, want)
 		if err != nil {
 			return nil, err
 		}
 		for _, id := range want {
 			if doc := docs[id]; doc != nil && doc.Unsealed != "" {
-				e, err := parseEntry(doc)
+				e, err := book.ParseEntry(doc)
 				if err != nil {
 					return nil, err
 				}
@@ -214,10 +215,10 @@ type ordering struct {
 func (o *ordering) wanted(from int, known map[string]int64) (ids []string) {
 	asked := map[string]bool{}
 	for _, e := range o.batch[from:] {
-		if e.rooted {
+		if e.Rooted {
 			continue
 		}
-		for _, id := range e.follows() {
+		for _, id := range e.Follows() {
 			if _, here := o.at[id]; !here && known[id] == 0 && !asked[id] {
 				asked[id] = true
 				ids = append(ids, id)
@@ -232,7 +233,7 @@ func (o *ordering) place(i int) {
 		return
 	}
 	o.placed[i] = true
-	for _, id := range o.batch[i].follows() {
+	for _, id := range o.batch[i].Follows() {
 		if before, here := o.at[id]; here {
 			o.place(before)
 		}

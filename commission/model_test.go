@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -315,10 +316,10 @@ type pure struct {
 	have    map[earning]*fourPots // by the entries; amounts of the key are zero
 
 	batch  []*Entry
-	past   []map[string]*movement // of the last seals, to fold again
+	past   []map[string]*book.Movement // of the last seals, to fold again
 	seal   int64
 	epoch  int64
-	purses map[string]*purseDoc
+	purses map[string]*book.PurseDoc
 	pages  map[string]int // statement lines on full pages
 	model  map[string]*fourPots
 	lines  map[string]int64
@@ -335,7 +336,7 @@ func TestAMillionOperationsOfThePureLedgerAgreeWithTheModel(t *testing.T) {
 	t.Parallel()
 	ops, d := workload(t, 1_000_000)
 	p := &pure{
-		t: t, d: d, now: start, purses: map[string]*purseDoc{}, pages: map[string]int{}, model: map[string]*fourPots{},
+		t: t, d: d, now: start, purses: map[string]*book.PurseDoc{}, pages: map[string]int{}, model: map[string]*fourPots{},
 		lines: map[string]int64{}, held: map[string]map[string]int64{}, brand: map[Account]int64{}, epoch: 1,
 		config: Config{Categories: map[string]Window{"生鲜": {0, day}, "日用": {0, 0}}},
 	}
@@ -423,12 +424,12 @@ func (p *pure) checkAccrual() {
 
 // reread parses the canonical text: it must give the same entry, and the same text again.
 func (p *pure) reread(e *Entry) {
-	text := e.text()
+	text := e.Text()
 	again := &Entry{ID: e.ID}
-	if err := again.parse(text); err != nil {
+	if err := again.Parse(text); err != nil {
 		p.fatal("%v in %s", err, text)
 	}
-	if again.text() != text || !slices.Equal(again.Postings, e.Postings) || !slices.Equal(again.Refunded, e.Refunded) {
+	if again.Text() != text || !slices.Equal(again.Postings, e.Postings) || !slices.Equal(again.Refunded, e.Refunded) {
 		p.fatal("read back differently: %s", text)
 	}
 }
@@ -538,7 +539,7 @@ func (p *pure) post(e *Entry) {
 		if p.have[key] == nil {
 			p.have[key] = &fourPots{}
 		}
-		p.have[key][slices.Index(pots, pot)] += int64(post.Amount)
+		p.have[key][slices.Index(book.Pots, pot)] += int64(post.Amount)
 	}
 	if sum != 0 {
 		p.fatal("%s sums to %d", e.ID, sum)
@@ -619,14 +620,14 @@ func (p *pure) withdraw() {
 		held += amount
 	}
 	free := int64(purse.Available) - held
-	if free != int64(purse.Available-purse.held()) {
-		p.fatal("%s holds %d, want %d", member, purse.held(), held)
+	if free != int64(purse.Available-purse.Held()) {
+		p.fatal("%s holds %d, want %d", member, purse.Held(), held)
 	}
 	amount := 1 + p.d.Int64N(max(2*max(free, 0), 10))
 	p.serial++
 	number := fmt.Sprint("W", p.serial)
 	err := holdIn(purse, number, money.Fen(amount))
-	if full := len(p.held[member]) >= maxHolds; (err == nil) != (amount <= free && !full) {
+	if full := len(p.held[member]) >= book.MaxHolds; (err == nil) != (amount <= free && !full) {
 		p.fatal("%s asked for %d of %d: %v", member, amount, free, err)
 	}
 	if err != nil {
@@ -636,8 +637,8 @@ func (p *pure) withdraw() {
 		p.held[member] = map[string]int64{}
 	}
 	p.held[member][number] = amount
-	if err := holdIn(purse, number, money.Fen(amount)); err != nil || int64(purse.Available-purse.held()) != free-amount {
-		p.fatal("asked again: %v, %d free", err, purse.Available-purse.held())
+	if err := holdIn(purse, number, money.Fen(amount)); err != nil || int64(purse.Available-purse.Held()) != free-amount {
+		p.fatal("asked again: %v, %d free", err, purse.Available-purse.Held())
 	}
 	pay := Payout{Member: member, Number: number, Amount: money.Fen(amount), Tax: money.Fen(p.d.Int64N(amount)), At: p.now}
 	rail := func(kind Kind, postings ...Posting) { p.batch = append(p.batch, pay.entry(kind, postings)) }
@@ -661,7 +662,7 @@ func (p *pure) withdraw() {
 func (p *pure) foldBatch() {
 	p.done++
 	p.seal++
-	moves := movements(p.batch)
+	moves := book.Movements(p.batch)
 	touched := map[string]bool{}
 	for _, e := range p.batch {
 		mine := map[string]bool{}
@@ -670,7 +671,7 @@ func (p *pure) foldBatch() {
 				if p.model[member] == nil {
 					p.model[member] = &fourPots{}
 				}
-				p.model[member][slices.Index(pots, pot)] += int64(post.Amount)
+				p.model[member][slices.Index(book.Pots, pot)] += int64(post.Amount)
 				mine[member], touched[member] = true, true
 				if e.Kind == Withdraw {
 					delete(p.held[member], e.Number)
@@ -687,7 +688,7 @@ func (p *pure) foldBatch() {
 	for member, m := range moves {
 		purse := p.purses[member]
 		if purse == nil {
-			purse = &purseDoc{Doc: docstore.Doc{ID: member}}
+			purse = &book.PurseDoc{Doc: docstore.Doc{ID: member}}
 			p.purses[member] = purse
 		}
 		if p.d.one(4) {
@@ -717,41 +718,41 @@ func (p *pure) foldBatch() {
 }
 
 // takeAll folds the newest seals at once, as a rebuild does; all but the last are in the purse already.
-func (p *pure) takeAll(purse *purseDoc, m *movement) {
+func (p *pure) takeAll(purse *book.PurseDoc, m *book.Movement) {
 	p.done++
-	var seals []numbered
+	var seals []book.Numbered
 	for i, moves := range p.past {
 		if old := moves[purse.ID]; old != nil {
-			seals = append(seals, numbered{p.seal - int64(len(p.past)) + int64(i), old})
+			seals = append(seals, book.Numbered{Number: p.seal - int64(len(p.past)) + int64(i), Movement: old})
 		}
 	}
-	purse.foldSeals("main", p.epoch, append(seals, numbered{p.seal, m}))
+	purse.FoldSeals("main", p.epoch, append(seals, book.Numbered{Number: p.seal, Movement: m}))
 	p.spill(purse)
 }
 
-func (p *pure) take(purse *purseDoc, seal int64, m *movement) {
-	purse.fold("main", p.epoch, seal, m)
+func (p *pure) take(purse *book.PurseDoc, seal int64, m *book.Movement) {
+	purse.Fold("main", p.epoch, seal, m)
 	p.spill(purse)
 }
 
-func (p *pure) spill(purse *purseDoc) {
-	pages := map[string]*pageDoc{}
-	purse.spill(pages)
+func (p *pure) spill(purse *book.PurseDoc) {
+	pages := map[string]*book.PageDoc{}
+	purse.Spill(pages)
 	for id, page := range pages {
 		p.pages[id] = strings.Count(page.Lines, "\n")
 	}
 }
 
 // checkTail counts a statement: full pages, then the tail, without a gap.
-func (p *pure) checkTail(purse *purseDoc) {
-	last := cmp.Compare(purse.Lines%pageLines, 0)
-	full := int(purse.Lines / pageLines)
+func (p *pure) checkTail(purse *book.PurseDoc) {
+	last := cmp.Compare(purse.Lines%book.PageLines, 0)
+	full := int(purse.Lines / book.PageLines)
 	for n := max(0, full-2); n < full; n++ {
-		if p.pages[pageID(purse.ID, int64(n))] != pageLines {
-			p.fatal("page %d of %s has %d lines", n, purse.ID, p.pages[pageID(purse.ID, int64(n))])
+		if p.pages[book.PageID(purse.ID, int64(n))] != book.PageLines {
+			p.fatal("page %d of %s has %d lines", n, purse.ID, p.pages[book.PageID(purse.ID, int64(n))])
 		}
 	}
-	if tail := strings.Count(purse.Tail, "\n"); int64(tail) < purse.Lines%pageLines || last < 0 {
+	if tail := strings.Count(purse.Tail, "\n"); int64(tail) < purse.Lines%book.PageLines || last < 0 {
 		p.fatal("%s: %d lines in the tail of %d", purse.ID, tail, purse.Lines)
 	}
 }

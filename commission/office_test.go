@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
 )
@@ -244,17 +245,17 @@ func TestCheckpointsTellThatTheNewestSealsAreGone(t *testing.T) {
 	}
 	must(t, w.Tidy(t.Context()))
 	cut := func(seals int64) { // somebody who may write everything takes the newest entries away
-		book, err := w.book.bookmark(t.Context())
+		mark, err := w.book.Bookmark(t.Context())
 		must(t, err)
-		for n := book.Folded; n > book.Folded-seals; n-- {
-			seal, err := w.book.loadSeal(t.Context(), n)
+		for n := mark.Folded; n > mark.Folded-seals; n-- {
+			seal, err := w.book.LoadSeal(t.Context(), n)
 			must(t, err)
 			for _, id := range seal.Entries {
-				must(t, w.book.entries.Delete(t.Context(), id, nil))
+				must(t, w.book.Entries.Delete(t.Context(), id, nil))
 			}
-			must(t, w.Service.book.seals.Delete(t.Context(), sealID("main", n), nil))
+			must(t, w.Service.book.Seals.Delete(t.Context(), book.SealID("main", n), nil))
 		}
-		_, err = w.book.books.Update(t.Context(), "main", func(b *bookDoc) error {
+		_, err = w.book.Books.Update(t.Context(), "main", func(b *book.Bookmark) error {
 			b.Folded -= seals
 			b.Cleared = min(b.Cleared, b.Folded)
 			return nil
@@ -267,7 +268,7 @@ func TestCheckpointsTellThatTheNewestSealsAreGone(t *testing.T) {
 	if is := findings(t, w.Service); !slices.Contains(is, "chain main/0000000002") {
 		t.Errorf("not found: %v", is)
 	}
-	must(t, w.Service.book.checkpoints.Delete(t.Context(), sealID("main", 2), nil)) // and the checkpoint with them
+	must(t, w.Service.book.Checkpoints.Delete(t.Context(), book.SealID("main", 2), nil)) // and the checkpoint with them
 	against, err := w.VerifyAgainst(t.Context(), anchors, nil)
 	must(t, err)
 	if len(against.Differences) == 0 || against.Differences[len(against.Differences)-1].Rule != "chain" {
@@ -281,7 +282,7 @@ func TestAForgedCheckpointIsNamed(t *testing.T) {
 	w.publish(t)
 	w.month(t, "a", 3)
 	must(t, w.Tend(t.Context()))
-	_, err := w.Service.book.checkpoints.Update(t.Context(), sealID("main", 1), func(c *Checkpoint) error { c.Hash[0]++; return nil })
+	_, err := w.Service.book.Checkpoints.Update(t.Context(), book.SealID("main", 1), func(c *Checkpoint) error { c.Hash[0]++; return nil })
 	must(t, err)
 	if is := findings(t, w.Service); !slices.Equal(is, []string{"checkpoint main/0000000001", "checkpoint main/0000000001"}) {
 		t.Errorf("%v", is)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -29,8 +30,8 @@ func aPayout(t *testing.T, s *Service, number string) {
 func waiting(t *testing.T, s *Service) map[string]unsealedEntry {
 	t.Helper()
 	found := map[string]unsealedEntry{}
-	must(t, s.book.entries.Each(t.Context(), docstore.By("unsealed"), func(doc *entryDoc) error {
-		e, err := parseEntry(doc)
+	must(t, s.book.Entries.Each(t.Context(), docstore.By("unsealed"), func(doc *book.EntryDoc) error {
+		e, err := book.ParseEntry(doc)
 		found[doc.ID] = unsealedEntry{e, doc.Unsealed}
 		return err
 	}))
@@ -250,7 +251,7 @@ func TestALatePostingIsSealedAtOnce(t *testing.T) {
 				must(t, one.Accrue(ctx, sale("after", 10000)))
 				n, err := one.SealOnce(ctx)
 				must(t, err)
-				if waits := len(waiting(t, one)); n != 2 || one.sealer.known[accrueID("late")] == 0 {
+				if waits := len(waiting(t, one)); n != 2 || one.sealer.known[book.AccrueID("late")] == 0 {
 					t.Errorf("sealed %d; %d in the index", n, waits)
 				}
 				verified(t, one)
@@ -268,7 +269,7 @@ func TestEntriesOfAVersionWithoutLanesAreSealed(t *testing.T) {
 	for n := range 3 {
 		e := Compute(p, sale(fmt.Sprintf("old%d", n), 10000))
 		e.Book = "main"
-		must(t, w.book.entries.Insert(t.Context(), e.doc(fmt.Sprintf("main/%d", int64(1e14)+start.UnixMilli()+int64(n)))))
+		must(t, w.book.Entries.Insert(t.Context(), e.Doc(fmt.Sprintf("main/%d", int64(1e14)+start.UnixMilli()+int64(n)))))
 		must(t, w.Accrue(t.Context(), sale(fmt.Sprintf("new%d", n), 10000)))
 		_, err := w.SealOnce(t.Context())
 		must(t, err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -93,7 +94,7 @@ func (f *family) seal(s *Service) {
 func (f *family) older(s *Service, e *Entry, n int64) {
 	f.t.Helper()
 	e.Book = "main"
-	must(f.t, s.book.entries.Insert(f.t.Context(), e.doc(fmt.Sprintf("main/%d", int64(1e14)+n))))
+	must(f.t, s.book.Entries.Insert(f.t.Context(), e.Doc(fmt.Sprintf("main/%d", int64(1e14)+n))))
 }
 
 // stopped accrues an order in a goroutine that stands still when the store has the accrual and the process does not know.
@@ -102,7 +103,7 @@ func (f *family) stopped(s *Service, order string) (goOn func()) {
 	there, on, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	stops := atomic.Bool{}
 	f.driver.afterWrite = func(ops []docstore.Op) {
-		if ops[0].ID == accrueID(order) && ops[0].Kind == docstore.Insert && stops.CompareAndSwap(false, true) {
+		if ops[0].ID == book.AccrueID(order) && ops[0].Kind == docstore.Insert && stops.CompareAndSwap(false, true) {
 			close(there)
 			<-on
 		}
@@ -240,7 +241,7 @@ func TestALateEntryOfABusyProcessIsSealedWithTheNext(t *testing.T) {
 	must(t, s.CatchUp(t.Context()))
 	e := Compute(f.policy, sale("o1", 10000))
 	e.Book = "main"
-	must(t, s.book.entries.Insert(t.Context(), e.doc(e.Book+"/p"+s.lane.Name()+"/000000000000900")))
+	must(t, s.book.Entries.Insert(t.Context(), e.Doc(e.Book+"/p"+s.lane.Name()+"/000000000000900")))
 	must(t, s.Accrue(t.Context(), sale("o1", 10000)))
 	must(t, s.Accrue(t.Context(), sale("o2", 10000)))
 	if n, err := s.SealOnce(t.Context()); n != 2 || err != nil {
@@ -265,7 +266,7 @@ func TestASettlementOfAClearedAccrualReadsNothingMore(t *testing.T) {
 		}
 		verified(t, two)
 		must(t, two.Tidy(t.Context()))
-		must(t, two.book.entries.Each(t.Context(), docstore.All(), func(doc *entryDoc) error {
+		must(t, two.book.Entries.Each(t.Context(), docstore.All(), func(doc *book.EntryDoc) error {
 			if doc.Unsealed != "" || doc.Seal == 0 || doc.Rooted {
 				t.Error(doc.ID, doc.Seal, doc.Unsealed, doc.Rooted)
 			}
@@ -280,7 +281,7 @@ func TestAReturnIsBehindItsTax(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.publish(t)
 	rich(t, w, 5)
-	p := Payout{Member: "alice", Number: "W1", Amount: 100, Tax: 20, At: start, Notes: []Note{{"bill", "b 1"}}}
+	p := Payout{Member: "alice", Number: "W1", Amount: 100, Tax: 20, At: start, Notes: []Note{{Key: "bill", Value: "b 1"}}}
 	must(t, w.Reserve(t.Context(), Hold{Member: p.Member, Number: p.Number, Amount: p.Amount, At: p.At}))
 	w.hook = func(step string) error {
 		if step == "posted confirm" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -65,7 +66,7 @@ const monthForm = "2006-01"
 // Codes: COM_PERIOD_INVALID, COM_PERIOD_OPEN (the month is not over), COM_PERIOD_ORDER (an earlier one is still open).
 func (s *Service) ClosePeriod(ctx context.Context, month, by string) (*Period, error) {
 	start, err := time.ParseInLocation(monthForm, month, clock.Shanghai())
-	if err != nil || !named(by) {
+	if err != nil || !book.Named(by) {
 		return nil, ErrPeriodInvalid
 	}
 	end := start.AddDate(0, 1, 0)
@@ -73,7 +74,7 @@ func (s *Service) ClosePeriod(ctx context.Context, month, by string) (*Period, e
 		return nil, ErrPeriodOpen
 	}
 	p, err := s.periods.Get(ctx, s.periodID(month))
-	if missing(err) {
+	if book.Missing(err) {
 		p, err = s.beginClose(ctx, &Period{Month: month, By: by}, start, end)
 	}
 	if err != nil {
@@ -187,7 +188,7 @@ func (s *Service) openings(ctx context.Context, p *Period) (map[Account]money.Fe
 	}
 	opening := map[Account]money.Fen{}
 	before, err := s.periods.Get(ctx, s.periodID(month.AddDate(0, -1, 0).Format(monthForm)))
-	if missing(err) {
+	if book.Missing(err) {
 		return opening, nil
 	}
 	if err != nil {
@@ -215,7 +216,7 @@ func (s *Service) writeStatements(ctx context.Context, month string, sum *monthS
 			}
 			for _, kind := range slices.Sorted(maps.Keys(d.kinds)) {
 				docs[i].Kinds = append(docs[i].Kinds, *d.kinds[kind])
-				docs[i].Closing.add(d.kinds[kind].Change)
+				docs[i].Closing.Add(d.kinds[kind].Change)
 			}
 		}
 		for _, err := range s.statements.InsertMany(ctx, docs) {
@@ -242,28 +243,28 @@ func (s *Service) statementBefore(ctx context.Context, member, month string) (*P
 // Periods lists the closed months, newest first. Code: COM_PAGE_INVALID.
 func (s *Service) Periods(ctx context.Context, page docstore.Paging) (docstore.Page[Period], error) {
 	list, err := s.periods.List(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest(), page)
-	return list, pageFault("periods", err)
+	return list, book.PageFault("periods", err)
 }
 
 // PeriodStatement gives a member's frozen month. A closed month that did not move the member has none of its own: the
 // opening and closing balance are those of the month before.
 // Codes: COM_MEMBER_INVALID, COM_PERIOD_INVALID, COM_PERIOD_OPEN.
 func (s *Service) PeriodStatement(ctx context.Context, member, month string) (*PeriodStatement, error) {
-	if !named(member) {
+	if !book.Named(member) {
 		return nil, ErrMemberInvalid
 	}
 	if _, err := time.Parse(monthForm, month); err != nil {
 		return nil, ErrPeriodInvalid
 	}
 	p, err := s.periods.Get(ctx, s.periodID(month))
-	if missing(err) || err == nil && p.Closing != "" {
+	if book.Missing(err) || err == nil && p.Closing != "" {
 		return nil, ErrPeriodOpen
 	}
 	if err != nil {
 		return nil, fmt.Errorf("period statement: %w", err)
 	}
 	d, err := s.statements.Get(ctx, p.ID+"/"+member)
-	if !missing(err) {
+	if !book.Missing(err) {
 		return d, wrap("period statement", err)
 	}
 	before, err := s.statementBefore(ctx, member, month)
@@ -283,7 +284,7 @@ func (s *Service) PeriodStatements(ctx context.Context, month string, page docst
 	}
 	at := s.periodID(month)
 	list, err := s.statements.List(ctx, docstore.All().Between(at+"/", at+"0"), page)
-	return list, pageFault("period statements", err)
+	return list, book.PageFault("period statements", err)
 }
 
 // monthSum adds up a stretch of the chain.
@@ -317,7 +318,7 @@ func (m *monthSum) take(e *Entry) {
 			kind = m.kind(member, e.Kind)
 			touched[member] = kind
 		}
-		if amount := kind.Change.pot(pot); amount != nil {
+		if amount := kind.Change.Pot(pot); amount != nil {
 			*amount += p.Amount
 		}
 	}
@@ -325,7 +326,7 @@ func (m *monthSum) take(e *Entry) {
 
 // sumAccount is the row of the trial balance a purse counts in.
 func sumAccount(member string, pot Pot) Account {
-	if strings.HasPrefix(member, staffPrefix) {
+	if strings.HasPrefix(member, book.StaffPrefix) {
 		return pot.Of(Staff("*"))
 	}
 	return pot.Of("*")

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
@@ -87,7 +88,7 @@ var precedence = []struct {
 
 // readable tells whether people can read a subject in full: a rule nobody can see is a rule nobody can check.
 func readable(subject string) bool {
-	if len(subject) > maxName || !utf8.ValidString(subject) {
+	if len(subject) > book.MaxName || !utf8.ValidString(subject) {
 		return false
 	}
 	for _, r := range subject {

@@ -83,7 +83,7 @@ func workedExamples() []example {
 func (x *example) print(t *testing.T, out *strings.Builder) {
 	t.Helper()
 	must(t, x.policy.Check())
-	must(t, x.sale.check())
+	must(t, x.sale.Check())
 	fmt.Fprintf(out, "\n### %s\n\n```\n", x.title)
 	for _, pay := range x.policy.Rules[0].Pays {
 		if pay.Fixed > 0 {

@@ -109,7 +109,7 @@ func policyKeepsItsWord(t *rapid.T) {
 	if p.Check() != nil { // refused, and it did not panic
 		return
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
 	e := Compute(&p, s)
@@ -133,7 +133,7 @@ func policyKeepsItsWord(t *rapid.T) {
 	checkRefunds(t, &s, e)
 	e.Book = "main"
 	back := &Entry{ID: e.ID}
-	if err := back.parse(e.text()); err != nil || back.text() != e.text() {
+	if err := back.Parse(e.Text()); err != nil || back.Text() != e.Text() {
 		t.Fatal("the text of the entry does not read back", err)
 	}
 }

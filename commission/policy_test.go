@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
 )
@@ -259,7 +260,7 @@ func TestAnAccrualOfAnOlderReleaseIsTheSameWithFactsItDidNotTell(t *testing.T) {
 	if err := w.Accrue(ctx, s); !errors.Is(err, ErrEntryConflict) {
 		t.Error("another grade is another sale:", err)
 	}
-	if e, err := w.book.entry(ctx, accrueID("o2")); err != nil || e.Community != "lane" || e.Grade != "gold" {
+	if e, err := w.book.Entry(ctx, book.AccrueID("o2")); err != nil || e.Community != "lane" || e.Grade != "gold" {
 		t.Error(e, err)
 	}
 }

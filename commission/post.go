@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
 	"guanxi/internal/docstore"
 )
@@ -19,17 +20,17 @@ func (s *Service) post(ctx context.Context, e *Entry) error {
 func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 	s.sealer.fresh.giveWay(ctx)
 	since := s.sealer.fresh.since()
-	docs, numbers := make([]*entryDoc, len(entries)), s.lane.Take(len(entries))
+	docs, numbers := make([]*book.EntryDoc, len(entries)), s.lane.Take(len(entries))
 	for i, e := range entries {
 		e.Book = s.config.Book
-		e.unsealed = lane.Key(e.Book, s.lane.Name(), numbers[i])
-		docs[i] = e.doc(e.unsealed)
+		e.Unsealed = lane.Key(e.Book, s.lane.Name(), numbers[i])
+		docs[i] = e.Doc(e.Unsealed)
 	}
-	results := s.book.entries.InsertMany(ctx, docs)
+	results := s.book.Entries.InsertMany(ctx, docs)
 	for i, err := range results {
 		switch {
 		case err == nil && s.config.Alone:
-			s.sealer.fresh.add(unsealedEntry{entries[i], entries[i].unsealed}, since)
+			s.sealer.fresh.add(unsealedEntry{entries[i], entries[i].Unsealed}, since)
 		case docstore.Exists(err):
 			s.lane.Return(numbers[i])
 			results[i] = s.compare(ctx, entries[i])
@@ -43,7 +44,7 @@ func (s *Service) postMany(ctx context.Context, entries []*Entry) []error {
 
 // compare tells a repeated posting from a contradicting one.
 func (s *Service) compare(ctx context.Context, e *Entry) error {
-	stored, err := s.book.entries.Get(ctx, e.ID)
+	stored, err := s.book.Entries.Get(ctx, e.ID)
 	if err != nil {
 		return fmt.Errorf("post %s: %w", e.ID, err)
 	}

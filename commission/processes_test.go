@@ -179,10 +179,10 @@ func TestTwoProcessesSealOneBook(t *testing.T) {
 			t.Fatal("nobody takes over")
 		}
 	}
-	before, err := s.book.bookmark(t.Context())
+	before, err := s.book.Bookmark(t.Context())
 	must(t, err)
 	children[second].hears(t, 4)
-	after, err := s.book.bookmark(t.Context())
+	after, err := s.book.Bookmark(t.Context())
 	must(t, err)
 	if after.Folded <= before.Folded {
 		t.Error("nothing is sealed while the first is stopped")

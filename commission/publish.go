@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/text"
@@ -126,7 +127,7 @@ func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Pol
 		p.Recalled = &r
 		return s.recallable(p, r.At)
 	})
-	if missing(err) {
+	if book.Missing(err) {
 		return nil, ErrPolicyMissing.Because(err)
 	}
 	if err != nil {
@@ -139,7 +140,7 @@ func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Pol
 // CheckRecall tells whether a version could be recalled now. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE.
 func (s *Service) CheckRecall(ctx context.Context, version int) error {
 	p, err := s.policies.Get(ctx, policyID(version))
-	if missing(err) {
+	if book.Missing(err) {
 		return ErrPolicyMissing.Because(err)
 	}
 	if err != nil {
@@ -235,7 +236,7 @@ func (s *Service) policyVersion(ctx context.Context, version int) (*Policy, erro
 		}
 	}
 	p, err := s.policies.Get(ctx, policyID(version))
-	if missing(err) {
+	if book.Missing(err) {
 		return nil, ErrPolicyMissing.Because(err)
 	}
 	return p, err

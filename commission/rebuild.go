@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
@@ -12,7 +13,7 @@ import (
 // interrupted at any point. While it runs, purses show less than the truth
 // and nothing can be reserved for withdrawal.
 func (s *Service) Rebuild(ctx context.Context) error {
-	book, err := s.book.books.Upsert(ctx, s.config.Book, func(b *bookDoc) error {
+	book, err := s.book.Books.Upsert(ctx, s.config.Book, func(b *book.Bookmark) error {
 		b.Epoch, b.Target, b.Folded = b.Epoch+1, max(b.Target, b.Folded), 0
 		return nil
 	})
@@ -30,12 +31,12 @@ func (s *Service) Rebuild(ctx context.Context) error {
 
 // dropStrangers empties the purses no seal has touched: nothing in the ledger stands behind them.
 func (s *Service) dropStrangers(ctx context.Context, epoch int64) error {
-	return s.book.purses.Each(ctx, docstore.All(), func(p *purseDoc) error {
+	return s.book.Purses.Each(ctx, docstore.All(), func(p *book.PurseDoc) error {
 		if p.Epoch >= epoch {
 			return nil
 		}
-		_, err := s.book.purses.Update(ctx, p.ID, func(p *purseDoc) error {
-			p.fold(s.config.Book, epoch, 0, nil)
+		_, err := s.book.Purses.Update(ctx, p.ID, func(p *book.PurseDoc) error {
+			p.Fold(s.config.Book, epoch, 0, nil)
 			return nil
 		})
 		return err
@@ -52,55 +53,55 @@ type regroup struct {
 	*Service
 	epoch   int64
 	entries int
-	moves   map[string][]numbered
+	moves   map[string][]book.Numbered
 	lines   map[string]int
 }
 
 // refold folds the seals of a rebuild.
-func (s *Service) refold(ctx context.Context, book *bookDoc) error {
+func (s *Service) refold(ctx context.Context, mark *book.Bookmark) error {
 	type part struct {
 		number  int64
 		entries int
-		moves   map[string]*movement
+		moves   map[string]*book.Movement
 		err     error
 	}
 	read := func(ctx context.Context, n int64) (p part) {
-		seal, err := s.book.loadSeal(ctx, n)
+		seal, err := s.book.LoadSeal(ctx, n)
 		if err == nil && seal == nil {
-			err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, s.config.Book)
+			err = fmt.Errorf("%w: seal %d of book %s is gone", book.ErrSeal, n, s.config.Book)
 		}
 		if err != nil {
 			return part{err: err}
 		}
-		m, e := moves{of: map[string]*movement{}}, &Entry{}
-		err = s.book.eachEntry(ctx, seal.Entries, func(i int, doc *entryDoc) error {
+		m, e := book.Moves{Of: map[string]*book.Movement{}}, &Entry{}
+		err = s.book.EachEntry(ctx, seal.Entries, func(i int, doc *book.EntryDoc) error {
 			if doc == nil {
-				return seal.without(i)
+				return seal.Without(i)
 			}
-			if err := e.read(doc); err != nil {
+			if err := e.Read(doc); err != nil {
 				return err
 			}
-			m.take(e)
+			m.Take(e)
 			return nil
 		})
-		return part{number: n, entries: len(seal.Entries), moves: m.of, err: err}
+		return part{number: n, entries: len(seal.Entries), moves: m.Of, err: err}
 	}
-	g := &regroup{Service: s, epoch: book.Epoch, moves: map[string][]numbered{}, lines: map[string]int{}}
-	return inOrder(ctx, book.Folded+1, book.Target, read, func(p part) error {
+	g := &regroup{Service: s, epoch: mark.Epoch, moves: map[string][]book.Numbered{}, lines: map[string]int{}}
+	return book.InOrder(ctx, mark.Folded+1, mark.Target, read, func(p part) error {
 		if p.err != nil {
 			return p.err
 		}
 		for member, m := range p.moves {
-			g.moves[member] = append(g.moves[member], numbered{p.number, m})
-			g.lines[member] += m.lines
+			g.moves[member] = append(g.moves[member], book.Numbered{Number: p.number, Movement: m})
+			g.lines[member] += m.Lines
 		}
-		if g.entries += p.entries; g.entries < maxGroup && p.number < book.Target {
+		if g.entries += p.entries; g.entries < maxGroup && p.number < mark.Target {
 			return nil
 		}
 		if err := g.fold(ctx); err != nil {
 			return err
 		}
-		g.entries, g.moves, g.lines = 0, map[string][]numbered{}, map[string]int{}
+		g.entries, g.moves, g.lines = 0, map[string][]book.Numbered{}, map[string]int{}
 		return s.folded(ctx, g.epoch, p.number)
 	})
 }
@@ -108,7 +109,7 @@ func (s *Service) refold(ctx context.Context, book *bookDoc) error {
 // fold writes the purses of the group. A busy purse's full pages go before it (see foldPurses), so that however much one
 // group brings, it only ever carries an unfinished page.
 func (g *regroup) fold(ctx context.Context) error {
-	return g.foldPurses(ctx, &folding{lines: g.lines, again: true, take: func(p *purseDoc) {
-		p.foldSeals(g.config.Book, g.epoch, g.moves[p.ID])
+	return g.foldPurses(ctx, &folding{lines: g.lines, again: true, take: func(p *book.PurseDoc) {
+		p.FoldSeals(g.config.Book, g.epoch, g.moves[p.ID])
 	}})
 }

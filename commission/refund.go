@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -25,10 +26,10 @@ type RefundLine struct {
 
 func (r Refund) check() error {
 	f := ErrRefundInvalid
-	if !named(r.Order) {
+	if !book.Named(r.Order) {
 		f = f.With("order", "订单号不正确 / not an order id")
 	}
-	if !named(r.Number) {
+	if !book.Named(r.Number) {
 		f = f.With("number", "退款单号不正确 / not a refund number")
 	}
 	if r.At.IsZero() {
@@ -39,7 +40,7 @@ func (r Refund) check() error {
 	}
 	seen := map[int]bool{}
 	for i, l := range r.Lines {
-		if l.Line < 1 || l.Line > maxLine || l.Refunded <= 0 || l.Refunded > l.Paid || l.Paid > money.Max || seen[l.Line] {
+		if l.Line < 1 || l.Line > book.MaxLine || l.Refunded <= 0 || l.Refunded > l.Paid || l.Paid > money.Max || seen[l.Line] {
 			f = f.With("lines["+strconv.Itoa(i)+"]", "退款行不正确 / the refunded line is not valid")
 		}
 		seen[l.Line] = true

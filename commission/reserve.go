@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/money"
 )
@@ -41,18 +42,18 @@ type Spendable struct {
 // Codes: COM_PAYOUT_INVALID, COM_PURSE_SHORT, COM_PURSE_BUSY (the purses are being rebuilt: later), COM_ENTRY_CONFLICT.
 func (s *Service) Reserve(ctx context.Context, h Hold) error {
 	h.At = clock.Milli(h.At)
-	if !named(h.Member) || !payoutNumber(h.Number) || !payable(h.Amount) || h.At.IsZero() || !validNotes(h.Notes) {
+	if !book.Named(h.Member) || !payoutNumber(h.Number) || !book.Payable(h.Amount) || h.At.IsZero() || !validNotes(h.Notes) {
 		return ErrPayoutInvalid
 	}
 	e := &Entry{
-		ID: numberID(Withdraw, h.Number), Book: s.config.Book, Kind: Withdraw, Number: h.Number, At: h.At, Notes: h.Notes,
+		ID: book.NumberID(Withdraw, h.Number), Book: s.config.Book, Kind: Withdraw, Number: h.Number, At: h.At, Notes: h.Notes,
 		Postings: []Posting{{Account: Available.Of(h.Member), Amount: -h.Amount}, {Account: Withdrawing.Of(h.Member), Amount: h.Amount}},
 	}
-	stored, err := s.book.entries.Get(ctx, e.ID)
+	stored, err := s.book.Entries.Get(ctx, e.ID)
 	if err == nil {
 		return wrap("reserve", same(stored, e))
 	}
-	if !missing(err) {
+	if !book.Missing(err) {
 		return fmt.Errorf("reserve: %w", err)
 	}
 	if err := s.hold(ctx, h); err != nil {
@@ -65,26 +66,26 @@ func (s *Service) Reserve(ctx context.Context, h Hold) error {
 }
 
 func (s *Service) hold(ctx context.Context, h Hold) error {
-	book, err := s.book.bookmark(ctx)
+	mark, err := s.book.Bookmark(ctx)
 	if err != nil {
 		return err
 	}
-	if book.rebuilding() {
+	if mark.Rebuilding() {
 		return ErrPurseBusy
 	}
-	_, err = s.book.purses.Upsert(ctx, h.Member, func(p *purseDoc) error {
-		if p.Epoch > book.Epoch {
+	_, err = s.book.Purses.Upsert(ctx, h.Member, func(p *book.PurseDoc) error {
+		if p.Epoch > mark.Epoch {
 			return ErrPurseBusy
 		}
-		p.begin(book.Epoch) // a purse no seal of this epoch has touched is empty
+		p.Begin(mark.Epoch) // a purse no seal of this epoch has touched is empty
 		return holdIn(p, h.Number, h.Amount)
 	})
 	return err
 }
 
 // holdIn keeps the amount, once per number.
-func holdIn(p *purseDoc, number string, amount money.Fen) error {
-	if i := slices.IndexFunc(p.Holds, func(h purseHold) bool { return h.Number == number }); i >= 0 {
+func holdIn(p *book.PurseDoc, number string, amount money.Fen) error {
+	if i := slices.IndexFunc(p.Holds, func(h book.PurseHold) bool { return h.Number == number }); i >= 0 {
 		if p.Holds[i].Amount != amount { // what is held must cover what will be posted
 			return ErrEntryConflict
 		}
@@ -93,23 +94,23 @@ func holdIn(p *purseDoc, number string, amount money.Fen) error {
 	if slices.Contains(p.Spent, number) {
 		return nil
 	}
-	if p.Available-p.held() < amount {
+	if p.Available-p.Held() < amount {
 		return ErrPurseShort
 	}
-	if len(p.Holds) >= maxHolds { // there may be enough: that many reservations are not sealed yet
+	if len(p.Holds) >= book.MaxHolds { // there may be enough: that many reservations are not sealed yet
 		return ErrPurseBusy
 	}
-	p.Holds = append(p.Holds, purseHold{number, amount})
+	p.Holds = append(p.Holds, book.PurseHold{Number: number, Amount: amount})
 	return nil
 }
 
 // Spendable tells what a member could ask for. Code: COM_MEMBER_INVALID.
 func (s *Service) Spendable(ctx context.Context, member string) (Spendable, error) {
-	doc, err := s.book.purse(ctx, member)
+	doc, err := s.book.Purse(ctx, member)
 	if err != nil {
 		return Spendable{}, err
 	}
-	held := doc.held()
+	held := doc.Held()
 	return Spendable{Balance: doc.Balance, Held: held, Free: doc.Available - held}, nil
 }
 
@@ -147,11 +148,11 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 	if err := s.reserved(ctx, &p); err != nil {
 		return fmt.Errorf("return payout: %w", err)
 	}
-	paid, err := s.book.entry(ctx, numberID(Confirm, p.Number))
+	paid, err := s.book.Entry(ctx, book.NumberID(Confirm, p.Number))
 	if err != nil {
 		return fmt.Errorf("return payout: %w", err)
 	}
-	if paid == nil || paid.Kind != Confirm || !paid.moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
+	if paid == nil || paid.Kind != Confirm || !paid.Moves(Withdrawn.Of(p.Member), p.Amount-p.Tax) {
 		return fmt.Errorf("return payout: %w", ErrPayoutUnknown)
 	}
 	if p.Tax > 0 { // whoever confirmed may have died before it was posted, and what comes back stands behind it
@@ -171,22 +172,22 @@ func (s *Service) ReturnPayout(ctx context.Context, p Payout) error {
 // reserved checks a payout against what was reserved under its number.
 func (s *Service) reserved(ctx context.Context, p *Payout) error {
 	p.At = clock.Milli(p.At)
-	if !named(p.Member) || !payoutNumber(p.Number) || !payable(p.Amount) || p.Tax < 0 || p.Tax >= p.Amount ||
+	if !book.Named(p.Member) || !payoutNumber(p.Number) || !book.Payable(p.Amount) || p.Tax < 0 || p.Tax >= p.Amount ||
 		p.At.IsZero() || !validNotes(p.Notes) {
 		return ErrPayoutInvalid
 	}
-	asked, err := s.book.entry(ctx, numberID(Withdraw, p.Number))
+	asked, err := s.book.Entry(ctx, book.NumberID(Withdraw, p.Number))
 	if err != nil {
 		return err
 	}
-	if asked == nil || !asked.moves(Withdrawing.Of(p.Member), p.Amount) {
+	if asked == nil || !asked.Moves(Withdrawing.Of(p.Member), p.Amount) {
 		return ErrPayoutUnknown
 	}
 	return nil
 }
 
 func (p *Payout) entry(kind Kind, postings []Posting) *Entry {
-	return &Entry{ID: numberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings}
+	return &Entry{ID: book.NumberID(kind, p.Number), Kind: kind, Number: p.Number, At: p.At, Notes: p.Notes, Postings: postings}
 }
 
 // withheld is the entry of a payout's tax.
@@ -209,8 +210,8 @@ func (s *Service) postInTurn(ctx context.Context, entries []*Entry) error {
 	return nil
 }
 
-func same(stored *entryDoc, e *Entry) error {
-	if stored.Text != e.text() {
+func same(stored *book.EntryDoc, e *Entry) error {
+	if stored.Text != e.Text() {
 		return ErrEntryConflict.Because(fmt.Errorf("entry %s", e.ID))
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/money"
 )
@@ -35,7 +36,7 @@ func rich(t *testing.T, w *world, sales int) {
 }
 
 func hold(number string, amount money.Fen) Hold {
-	return Hold{Member: "alice", Number: number, Amount: amount, At: start, Notes: []Note{{"rail", "测试 rail"}}}
+	return Hold{Member: "alice", Number: number, Amount: amount, At: start, Notes: []Note{{Key: "rail", Value: "测试 rail"}}}
 }
 
 func payout(number string, amount, tax money.Fen) Payout {
@@ -218,7 +219,7 @@ func TestBadReservationsAreRefused(t *testing.T) {
 		"less":      func(h *Hold) { h.Amount = -1 },
 		"too much":  func(h *Hold) { h.Amount = money.Max + 1 },
 		"no time":   func(h *Hold) { h.At = time.Time{} },
-		"a bad key": func(h *Hold) { h.Notes = []Note{{"A b", "x"}} },
+		"a bad key": func(h *Hold) { h.Notes = []Note{{Key: "A b", Value: "x"}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -265,9 +266,9 @@ func TestAnOutcomeIsSealedBehindItsReservation(t *testing.T) {
 // Whoever reserves faster than entries are sealed is asked to wait, not told that there were no money.
 func TestTooManyReservationsAtOnceAreBusyNotShort(t *testing.T) {
 	t.Parallel()
-	p := &purseDoc{}
+	p := &book.PurseDoc{}
 	p.Available = 1_000_000
-	for i := range maxHolds {
+	for i := range book.MaxHolds {
 		must(t, holdIn(p, fmt.Sprint("W", i), 1))
 	}
 	if err := holdIn(p, "W999", 1); !errors.Is(err, ErrPurseBusy) {
@@ -280,11 +281,11 @@ func TestTooManyReservationsAtOnceAreBusyNotShort(t *testing.T) {
 
 func TestAPurseRemembersTheLatestSpentNumbers(t *testing.T) {
 	t.Parallel()
-	p := &purseDoc{}
-	for i := range 2 * maxSpent {
-		p.spend(fmt.Sprint("W", i))
+	p := &book.PurseDoc{}
+	for i := range 2 * book.MaxSpent {
+		p.Spend(fmt.Sprint("W", i))
 	}
-	if len(p.Spent) != maxSpent || p.Spent[maxSpent-1] != fmt.Sprint("W", 2*maxSpent-1) || slices.Contains(p.Spent, "W0") {
+	if len(p.Spent) != book.MaxSpent || p.Spent[book.MaxSpent-1] != fmt.Sprint("W", 2*book.MaxSpent-1) || slices.Contains(p.Spent, "W0") {
 		t.Error(p.Spent)
 	}
 }

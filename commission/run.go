@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 )
@@ -80,7 +81,7 @@ func (s *Service) longer(poll time.Duration) time.Duration {
 
 // somethingWaits looks for a posting with one reading, when everything was sealed and cleared a moment ago.
 func (s *Service) somethingWaits(ctx context.Context) bool {
-	page, err := s.book.entries.Find(ctx, docstore.By("unsealed").Between(s.config.Book+"/", unsealedEnd(s.config.Book)).First(1))
+	page, err := s.book.Entries.Find(ctx, docstore.By("unsealed").Between(s.config.Book+"/", book.UnsealedEnd(s.config.Book)).First(1))
 	return err != nil || len(page.Items) > 0
 }
 

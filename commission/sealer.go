@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -105,26 +106,26 @@ func (s *Service) sealNext(ctx context.Context, thorough bool) (int, error) {
 
 // finish folds the seals behind the bookmark and learns what others have sealed. There is at most one such seal, but
 // for a rebuild, when it is all of them: see refold.
-func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
+func (s *Service) finish(ctx context.Context) (*book.Bookmark, error) {
 	for {
-		book, err := s.book.bookmark(ctx)
+		book, err := s.book.Bookmark(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if err := s.learn(ctx, book); err != nil {
 			return nil, err
 		}
-		if book.rebuilding() {
+		if book.Rebuilding() {
 			if err := s.refold(ctx, book); err != nil && !errors.Is(err, errEpoch) {
 				return nil, err
 			}
 			continue
 		}
-		next, err := s.book.loadSeal(ctx, book.Folded+1)
+		next, err := s.book.LoadSeal(ctx, book.Folded+1)
 		if err != nil || next == nil {
 			return book, err
 		}
-		entries, err := s.book.entriesOf(ctx, next)
+		entries, err := s.book.EntriesOf(ctx, next)
 		if err != nil {
 			return nil, err
 		}
@@ -135,34 +136,34 @@ func (s *Service) finish(ctx context.Context) (*bookDoc, error) {
 }
 
 // learn brings the memory up to the bookmark: forgets what others have cleared, reads what others have sealed.
-func (s *Service) learn(ctx context.Context, book *bookDoc) error {
+func (s *Service) learn(ctx context.Context, mark *book.Bookmark) error {
 	m := &s.sealer
-	if m.known == nil || m.number > book.Folded {
+	if m.known == nil || m.number > mark.Folded {
 		m.known, m.waits, m.tracks = map[string]int64{}, map[int64]clock.Stopwatch{}, nil
 		m.number, m.hash, m.at = 0, [sha256.Size]byte{}, time.Time{}
 	}
-	m.forget(book.Cleared)
-	if m.number == book.Folded {
+	m.forget(mark.Cleared)
+	if m.number == mark.Folded {
 		return nil
 	}
 	m.fresh.lose() // somebody else sealed: what we remember may be in it
-	for n := max(m.number, book.Cleared) + 1; n <= book.Folded; n++ {
-		seal, err := s.book.loadSeal(ctx, n)
+	for n := max(m.number, mark.Cleared) + 1; n <= mark.Folded; n++ {
+		seal, err := s.book.LoadSeal(ctx, n)
 		if err != nil {
 			return err
 		}
 		if seal == nil {
-			return fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, s.config.Book)
+			return fmt.Errorf("%w: seal %d of book %s is gone", book.ErrSeal, n, s.config.Book)
 		}
 		m.remember(seal)
 	}
-	if m.number < book.Folded { // all of them are cleared: only the hash is needed
-		seal, err := s.book.loadSeal(ctx, book.Folded)
+	if m.number < mark.Folded { // all of them are cleared: only the hash is needed
+		seal, err := s.book.LoadSeal(ctx, mark.Folded)
 		if err != nil {
 			return err
 		}
 		if seal == nil {
-			return fmt.Errorf("%w: seal %d of book %s is gone", errSeal, book.Folded, s.config.Book)
+			return fmt.Errorf("%w: seal %d of book %s is gone", book.ErrSeal, mark.Folded, s.config.Book)
 		}
 		m.number, m.hash, m.at = seal.Number, seal.Hash, seal.At
 	}
@@ -208,7 +209,7 @@ func (s *sealer) forget(cleared int64) {
 }
 
 // seal writes the next seal over the batch and folds it.
-func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry) error {
+func (s *Service) seal(ctx context.Context, book *book.Bookmark, batch []unsealedEntry) error {
 	seal := &Seal{Book: s.config.Book, Number: book.Folded + 1, At: later(s.clock.Now(), s.sealer.at), Prev: s.sealer.hash}
 	entries := make([]*Entry, len(batch))
 	for i, e := range batch {
@@ -216,11 +217,11 @@ func (s *Service) seal(ctx context.Context, book *bookDoc, batch []unsealedEntry
 		seal.Entries = append(seal.Entries, e.ID)
 		seal.Hashes = append(seal.Hashes, e.Hash)
 	}
-	seal.Hash = seal.digest()
+	seal.Hash = seal.Digest()
 	if err := s.step("before seal"); err != nil {
 		return err
 	}
-	if err := s.book.seals.Insert(ctx, seal.doc()); err != nil {
+	if err := s.book.Seals.Insert(ctx, seal.Doc()); err != nil {
 		return err
 	}
 	if err := s.step("sealed"); err != nil {

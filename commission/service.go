@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
 	"guanxi/commission/voucher"
 	"guanxi/internal/clock"
@@ -80,7 +81,7 @@ type Service struct {
 	ids    id.Source
 	config Config
 
-	book        *Store
+	book        *book.Store
 	policies    *docstore.Collection[Policy]
 	settlements *docstore.Collection[Settlement]
 	rounds      *docstore.Collection[settleRound]
@@ -131,7 +132,7 @@ func (c *Config) complete() error {
 		c.Carried = func(context.Context, time.Time) ([]Role, error) { return []Role{Direct, Upline, Host, Pickup}, nil }
 	}
 	orDefault(&c.SealEvery, 200*time.Millisecond)
-	orDefault(&c.SealBatch, maxSealBatch)
+	orDefault(&c.SealBatch, book.MaxSealBatch)
 	orDefault(&c.SettlePage, 500)
 	orDefault(&c.SettleWorkers, 2)
 	orDefault(&c.CheckpointEvery, time.Hour)
@@ -139,9 +140,9 @@ func (c *Config) complete() error {
 		return fmt.Errorf("commission: config: %w", err)
 	}
 	switch {
-	case !named(c.Book) || len(c.Book) > 20:
+	case !book.Named(c.Book) || len(c.Book) > 20:
 		return errors.New("commission: config: book")
-	case c.SealBatch < 1 || c.SealBatch > maxSealBatch || c.SealEvery < 0:
+	case c.SealBatch < 1 || c.SealBatch > book.MaxSealBatch || c.SealEvery < 0:
 		return errors.New("commission: config: sealing")
 	case c.SettleWorkers < 1 || c.SettleWorkers > maxSettling:
 		return errors.New("commission: config: settle workers")
@@ -193,4 +194,11 @@ type policyCache struct {
 	books    map[*Policy]*rulebook // of those with many rules
 	loaded   time.Time
 	good     bool
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
@@ -87,7 +88,7 @@ func (s *Service) settleRound(ctx context.Context, round *settleRound) error {
 	settlements := make(map[string]*Settlement, len(round.Orders))
 	err := s.settlements.UpsertMany(ctx, round.Orders, func(d *Settlement) error {
 		if d.Fresh() {
-			return errGone
+			return book.ErrGone
 		}
 		d.settle(round.At)
 		settlements[d.ID] = d // the last run is the one that was stored
@@ -112,7 +113,7 @@ func (s *Service) settleRound(ctx context.Context, round *settleRound) error {
 	if err := s.step("round posted"); err != nil {
 		return err
 	}
-	if err := s.rounds.Delete(ctx, round.ID, nil); err != nil && !missing(err) {
+	if err := s.rounds.Delete(ctx, round.ID, nil); err != nil && !book.Missing(err) {
 		return err
 	}
 	return nil
@@ -122,9 +123,9 @@ func (s *Service) settleRound(ctx context.Context, round *settleRound) error {
 func (s *Service) settleEntries(ctx context.Context, round *settleRound, settlements map[string]*Settlement) (entries []*Entry, gone, err error) {
 	ids := make([]string, len(round.Orders))
 	for i, order := range round.Orders {
-		ids[i] = accrueID(order)
+		ids[i] = book.AccrueID(order)
 	}
-	accruals, err := s.book.entries.GetWhole(ctx, ids)
+	accruals, err := s.book.Entries.GetWhole(ctx, ids)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,10 +133,10 @@ func (s *Service) settleEntries(ctx context.Context, round *settleRound, settlem
 	for i, order := range round.Orders {
 		doc := accruals[ids[i]]
 		if doc == nil {
-			gone = fmt.Errorf("%w: %s", errGone, ids[i])
+			gone = fmt.Errorf("%w: %s", book.ErrGone, ids[i])
 			continue
 		}
-		accrual, err := parseEntry(doc)
+		accrual, err := book.ParseEntry(doc)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"guanxi/commission/internal/book"
 )
 
 // due makes n orders whose window is over.
@@ -119,14 +121,14 @@ func TestWhatCannotBeSettledDoesNotStopTheRest(t *testing.T) {
 	w := newWorld(t, Config{SettlePage: 4})
 	w.publish(t)
 	w.due(t, 12)
-	must(t, w.book.entries.Delete(t.Context(), accrueID("o3"), nil))
+	must(t, w.book.Entries.Delete(t.Context(), book.AccrueID("o3"), nil))
 	for range 3 {
-		if _, err := w.SettleDue(t.Context()); !errors.Is(err, errGone) {
+		if _, err := w.SettleDue(t.Context()); !errors.Is(err, book.ErrGone) {
 			t.Error("a lost accrual is told every time:", err)
 		}
 	}
 	for i := range 12 {
-		e, err := w.book.entry(t.Context(), settleID(fmt.Sprintf("o%d", i), 0))
+		e, err := w.book.Entry(t.Context(), book.SettleID(fmt.Sprintf("o%d", i), 0))
 		must(t, err)
 		if (e == nil) != (i == 3) {
 			t.Error(i, e)

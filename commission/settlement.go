@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -256,13 +257,13 @@ func (s *Settlement) settled(accrual *Entry) []*Entry {
 
 // child begins an entry that follows from an accrual.
 func child(e *Entry, kind Kind, id string, at time.Time) *Entry {
-	return &Entry{ID: id, Book: e.Book, Kind: kind, Order: e.Order, At: at, rooted: e.Seal != 0}
+	return &Entry{ID: id, Book: e.Book, Kind: kind, Order: e.Order, At: at, Rooted: e.Seal != 0}
 }
 
 // clawBackEntry takes back from every beneficiary of the refunded lines the same share the buyer got back. Shares are
 // cumulative and rounded toward zero, so the pieces of a line refunded in any number of parts end at exactly all of it.
 func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
-	e := child(accrual, ClawBack, clawBackID(accrual.Order, r.Number), r.At)
+	e := child(accrual, ClawBack, book.ClawBackID(accrual.Order, r.Number), r.At)
 	e.Refund = r.Number
 	var taken []Posting
 	for _, l := range r.Lines {
@@ -277,7 +278,7 @@ func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
 			if !ok || p.Line != l.Line {
 				continue
 			}
-			amount := kept(p.Amount, l.From, l.Paid) - kept(p.Amount, l.To, l.Paid)
+			amount := book.Kept(p.Amount, l.From, l.Paid) - book.Kept(p.Amount, l.To, l.Paid)
 			if amount != 0 {
 				taken = append(taken, Posting{Account: pot.Of(member), Amount: -amount, Line: p.Line, Role: p.Role})
 			}
@@ -293,7 +294,7 @@ func settleEntry(accrual *Entry, step *settleStep) *Entry {
 	if !step.Whole {
 		line = step.Lines[0].Line
 	}
-	e := child(accrual, Settle, settleID(accrual.Order, line), step.At)
+	e := child(accrual, Settle, book.SettleID(accrual.Order, line), step.At)
 	for _, l := range step.Lines {
 		for i := range accrual.Postings {
 			p := &accrual.Postings[i]
@@ -301,7 +302,7 @@ func settleEntry(accrual *Entry, step *settleStep) *Entry {
 			if !ok || p.Line != l.Line {
 				continue
 			}
-			if amount := kept(p.Amount, l.Refunded, paidFor(accrual, l.Line)); amount != 0 {
+			if amount := book.Kept(p.Amount, l.Refunded, paidFor(accrual, l.Line)); amount != 0 {
 				e.Postings = append(e.Postings,
 					Posting{Account: Pending.Of(member), Amount: -amount, Line: p.Line, Role: p.Role},
 					Posting{Account: Available.Of(member), Amount: amount, Line: p.Line, Role: p.Role})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -33,10 +34,10 @@ type PlanShare struct {
 // Code: COM_SALE_INVALID.
 func (s *Service) ShareOut(ctx context.Context, order string) (Plan, error) {
 	plan := Plan{Order: order}
-	if !named(order) {
+	if !book.Named(order) {
 		return plan, ErrSaleInvalid
 	}
-	accrual, err := s.book.entry(ctx, accrueID(order))
+	accrual, err := s.book.Entry(ctx, book.AccrueID(order))
 	if err != nil || accrual == nil {
 		return plan, wrap("share out", err)
 	}
@@ -52,8 +53,8 @@ func (s *Service) ShareOut(ctx context.Context, order string) (Plan, error) {
 	for i := range accrual.Postings {
 		p := &accrual.Postings[i]
 		l := settlement.line(p.Line)
-		if member, _, ok := p.Account.Member(); ok && !strings.HasPrefix(member, staffPrefix) && l != nil && l.Settled {
-			plan.add(member, kept(p.Amount, l.Refunded, l.Paid))
+		if member, _, ok := p.Account.Member(); ok && !strings.HasPrefix(member, book.StaffPrefix) && l != nil && l.Settled {
+			plan.add(member, book.Kept(p.Amount, l.Refunded, l.Paid))
 		}
 	}
 	plan.Shares = slices.DeleteFunc(plan.Shares, func(s PlanShare) bool { return s.Amount <= 0 })

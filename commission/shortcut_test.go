@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -26,12 +27,12 @@ import (
 // plainly reads a text the long way.
 func plainly(id, text string) (*Entry, error) {
 	head, rest, _ := strings.Cut(text, "\n")
-	words, ok := strings.CutPrefix(head, textMagic)
-	kind, book, both := strings.Cut(words, " ")
+	words, ok := strings.CutPrefix(head, book.TextMagic)
+	kind, mark, both := strings.Cut(words, " ")
 	if !ok || !both {
-		return nil, errText
+		return nil, book.ErrText
 	}
-	e := &Entry{ID: id, Kind: Kind(kind), Book: book}
+	e := &Entry{ID: id, Kind: Kind(kind), Book: mark}
 	for rest != "" {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\n")
@@ -45,7 +46,7 @@ func plainly(id, text string) (*Entry, error) {
 func plainLine(e *Entry, line string) (err error) {
 	key, value, ok := strings.Cut(line, " ")
 	if !ok {
-		return errText
+		return book.ErrText
 	}
 	words, next := strings.Split(value, " "), 0
 	bare := func() string {
@@ -57,12 +58,12 @@ func plainLine(e *Entry, line string) (err error) {
 	take := func(key string) string {
 		k, v, ok := strings.Cut(bare(), "=")
 		if !ok || k != key {
-			err = errText
+			err = book.ErrText
 		}
 		return v
 	}
 	word := func(key string) string {
-		s, bad := unescape(take(key))
+		s, bad := book.Unescape(take(key))
 		if bad != nil {
 			err = bad
 		}
@@ -71,7 +72,7 @@ func plainLine(e *Entry, line string) (err error) {
 	integer := func(s string) int64 {
 		n, bad := strconv.ParseInt(s, 10, 64)
 		if bad != nil {
-			err = errText
+			err = book.ErrText
 		}
 		return n
 	}
@@ -91,12 +92,12 @@ func plainLine(e *Entry, line string) (err error) {
 			case "full":
 				p.Full = fen(k)
 			default:
-				err = errText
+				err = book.ErrText
 			}
 		}
 		e.Postings = append(e.Postings, p)
 	case "at":
-		e.At, err = time.Parse(textTime, value)
+		e.At, err = time.Parse(book.TextTime, value)
 	case "order":
 		e.Order = value
 	case "refund":
@@ -110,16 +111,16 @@ func plainLine(e *Entry, line string) (err error) {
 	case "note":
 		k, _, _ := strings.Cut(value, "=")
 		if strings.Contains(k, " ") {
-			return errText
+			return book.ErrText
 		}
-		e.Notes = append(e.Notes, Note{k, word(k)})
+		e.Notes = append(e.Notes, Note{Key: k, Value: word(k)})
 	case "sale":
 		e.Campaign, e.Host, e.Pickup = word("campaign"), word("host"), word("pickup")
 		fields := map[string]*string{"buyer": &e.Buyer, "community": &e.Community, "grade": &e.Grade, "help": &e.HelpSeller, "staff": &e.Staff}
 		for more() && err == nil {
 			k, _, _ := strings.Cut(words[next], "=")
 			if fields[k] == nil || *fields[k] != "" {
-				return errText
+				return book.ErrText
 			}
 			*fields[k] = word(k)
 		}
@@ -136,18 +137,18 @@ func plainLine(e *Entry, line string) (err error) {
 			Line: int(integer(bare())), From: fen("from"), To: fen("to"), Paid: fen("paid"), Settled: word("settled") == "true",
 		})
 	default:
-		err = errText
+		err = book.ErrText
 	}
 	return err
 }
 
 // monthOfEntries is a month of business: entries of nearly all kinds, as they are stored.
-func monthOfEntries(t *testing.T) (docs []*entryDoc) {
+func monthOfEntries(t *testing.T) (docs []*book.EntryDoc) {
 	t.Helper()
 	dir := t.TempDir()
 	monthOnDisk(t, dir)
 	s, store := ledgerIn(t, dir, clock.NewManual(start))
-	must(t, s.book.entries.Each(t.Context(), docstore.All(), func(d *entryDoc) error { docs = append(docs, d); return nil }))
+	must(t, s.book.Entries.Each(t.Context(), docstore.All(), func(d *book.EntryDoc) error { docs = append(docs, d); return nil }))
 	must(t, store.Close())
 	return docs
 }
@@ -156,9 +157,9 @@ func TestAnEntryReadIntoAUsedOneIsTheEntryReadTheLongWay(t *testing.T) {
 	t.Parallel()
 	docs := monthOfEntries(t)
 	used, good, bad := &Entry{}, 0, 0
-	same := func(t rapid.TB, doc *entryDoc) {
+	same := func(t rapid.TB, doc *book.EntryDoc) {
 		want, wantErr := plainly(doc.ID, doc.Text)
-		err := used.read(doc)
+		err := used.Read(doc)
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("%v, the long way %v:\n%s", err, wantErr, doc.Text)
 		}
@@ -168,7 +169,7 @@ func TestAnEntryReadIntoAUsedOneIsTheEntryReadTheLongWay(t *testing.T) {
 		}
 		good++
 		copy(want.Hash[:], doc.Hash)
-		want.Seal, want.unsealed, want.rooted = doc.Seal, doc.Unsealed, doc.Rooted
+		want.Seal, want.Unsealed, want.Rooted = doc.Seal, doc.Unsealed, doc.Rooted
 		if diff := cmp.Diff(want, used, cmpopts.EquateEmpty(), cmp.AllowUnexported(Entry{})); diff != "" {
 			t.Fatalf("%s\n%s", diff, doc.Text)
 		}
@@ -206,10 +207,10 @@ func TestAnAccountIsRecognisedWithoutBeingMade(t *testing.T) {
 	t.Parallel()
 	words := rapid.SliceOfN(rapid.SampledFrom([]string{"member:", "staff:", "m1", "m12", ":", "pending", "available", "brand", ""}), 0, 4)
 	rapid.Check(t, func(t *rapid.T) {
-		member, pot := strings.Join(words.Draw(t, "member"), ""), rapid.SampledFrom(append(slices.Clone(pots), "")).Draw(t, "pot")
+		member, pot := strings.Join(words.Draw(t, "member"), ""), rapid.SampledFrom(append(slices.Clone(book.Pots), "")).Draw(t, "pot")
 		for _, a := range []Account{Account(strings.Join(words.Draw(t, "account"), "")), pot.Of(member)} {
-			if a.is(pot, member) != (a == pot.Of(member)) {
-				t.Fatalf("%q is %q of %q: %v", a, pot, member, a.is(pot, member))
+			if a.Is(pot, member) != (a == pot.Of(member)) {
+				t.Fatalf("%q is %q of %q: %v", a, pot, member, a.Is(pot, member))
 			}
 		}
 	})
@@ -256,9 +257,9 @@ func TestASealsSumsAreThoseOfItsLines(t *testing.T) {
 	v := &verification{key: newLineKey(), Service: &Service{}}
 	c, all := v.newSealCheck(1), []*Entry(nil)
 	for _, doc := range docs {
-		must(t, c.entry.read(doc))
+		must(t, c.entry.Read(doc))
 		c.move(c.entry)
-		e, err := parseEntry(doc)
+		e, err := book.ParseEntry(doc)
 		must(t, err)
 		all = append(all, e)
 	}
@@ -274,12 +275,12 @@ func TestASealsSumsAreThoseOfItsLines(t *testing.T) {
 				continue
 			}
 			seen[member] = true
-			line, b := e.lineOf(member), balances[member]
-			b.add(line.Change)
-			balances[member], texts[member] = b, texts[member]+string(appendShare(appendSubject(nil, e), line.Change, line.Roles))
+			line, b := e.LineOf(member), balances[member]
+			b.Add(line.Change)
+			balances[member], texts[member] = b, texts[member]+string(book.AppendShare(book.AppendSubject(nil, e), line.Change, line.Roles))
 		}
 	}
-	moves := movements(all)
+	moves := book.Movements(all)
 	if len(c.moves) != len(texts) || len(moves) != len(texts) || len(texts) < 5 {
 		t.Fatalf("%d and %d members, %d must be", len(c.moves), len(moves), len(texts))
 	}
@@ -292,7 +293,7 @@ func TestASealsSumsAreThoseOfItsLines(t *testing.T) {
 		if is := c.moves[member]; is.hashed != want || is.change != balances[member] {
 			t.Errorf("%s: %+v instead of %+v", member, is, want)
 		}
-		if is := moves[member]; string(is.text) != text || int64(is.lines) != want.lines || is.change != balances[member] {
+		if is := moves[member]; string(is.Text) != text || int64(is.Lines) != want.lines || is.Change != balances[member] {
 			t.Errorf("%s: other lines", member)
 		}
 	}
@@ -347,11 +348,11 @@ func TestASealsDigestIsWhatIsWrittenDown(t *testing.T) {
 			s.Hashes = append(s.Hashes, sha256.Sum256([]byte(s.Entries[n])))
 		}
 		var text bytes.Buffer
-		fmt.Fprintf(&text, "guanxi-seal 1 main %d %s\n%s", s.Number, s.At.Format(textTime), s.Prev[:])
+		fmt.Fprintf(&text, "guanxi-seal 1 main %d %s\n%s", s.Number, s.At.Format(book.TextTime), s.Prev[:])
 		for i, id := range s.Entries {
 			fmt.Fprintf(&text, "%s\n%s", id, s.Hashes[i][:])
 		}
-		if s.digest() != sha256.Sum256(text.Bytes()) {
+		if s.Digest() != sha256.Sum256(text.Bytes()) {
 			t.Fatal("another digest")
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
@@ -16,7 +17,7 @@ func (s *Service) SignCheckpoint(ctx context.Context) (*Checkpoint, error) {
 	if len(s.config.Key) == 0 {
 		return nil, nil
 	}
-	last, err := s.book.newestCheckpoint(ctx)
+	last, err := s.book.NewestCheckpoint(ctx)
 	if err != nil {
 		return nil, wrap("checkpoint", err)
 	}
@@ -24,9 +25,9 @@ func (s *Service) SignCheckpoint(ctx context.Context) (*Checkpoint, error) {
 	if err != nil || c == nil {
 		return nil, wrap("checkpoint", err)
 	}
-	c.ID = sealID(c.Book, c.Number)
-	c.Signature = ed25519.Sign(s.config.Key, []byte(c.text()))
-	if err := s.book.checkpoints.Insert(ctx, c); docstore.Exists(err) {
+	c.ID = book.SealID(c.Book, c.Number)
+	c.Signature = ed25519.Sign(s.config.Key, []byte(c.Text()))
+	if err := s.book.Checkpoints.Insert(ctx, c); docstore.Exists(err) {
 		return nil, nil // another process has signed
 	} else if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
@@ -48,20 +49,20 @@ func (s *Service) checkpointAfter(ctx context.Context, last *Checkpoint) (*Check
 			return nil, err
 		}
 	}
-	book, err := s.book.bookmark(ctx)
-	if err != nil || book.rebuilding() || book.Folded == 0 && c.Facts == 0 {
+	book, err := s.book.Bookmark(ctx)
+	if err != nil || book.Rebuilding() || book.Folded == 0 && c.Facts == 0 {
 		return nil, err
 	}
 	if last != nil {
 		if last.Seal >= book.Folded && last.Facts >= c.Facts {
 			return nil, nil
 		}
-		c.Number, c.Prev = last.Number+1, last.digest()
+		c.Number, c.Prev = last.Number+1, last.Digest()
 	}
 	if book.Folded == 0 {
 		return c, nil
 	}
-	seal, err := s.book.loadSeal(ctx, book.Folded)
+	seal, err := s.book.LoadSeal(ctx, book.Folded)
 	if err != nil || seal == nil {
 		return nil, err
 	}
@@ -71,8 +72,8 @@ func (s *Service) checkpointAfter(ctx context.Context, last *Checkpoint) (*Check
 
 // Checkpoints lists the checkpoints, newest first. Code: COM_PAGE_INVALID.
 func (s *Service) Checkpoints(ctx context.Context, page docstore.Paging) (docstore.Page[Checkpoint], error) {
-	list, err := s.book.checkpoints.List(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest(), page)
-	return list, pageFault("checkpoints", err)
+	list, err := s.book.Checkpoints.List(ctx, docstore.All().Between(s.config.Book+"/", s.config.Book+"0").Newest(), page)
+	return list, book.PageFault("checkpoints", err)
 }
 
 // Tend does what nobody waits for: posts approved vouchers a crash left, finishes closing months, signs a checkpoint when
@@ -99,7 +100,7 @@ func (s *Service) tendCheckpoint(ctx context.Context) error {
 	if len(s.config.Key) == 0 || now.UnixNano() < s.nextCheckpoint.Load() {
 		return nil
 	}
-	last, err := s.book.newestCheckpoint(ctx)
+	last, err := s.book.NewestCheckpoint(ctx)
 	if err != nil {
 		return err
 	}

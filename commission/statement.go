@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -26,15 +27,15 @@ const maxPage = 200
 // Purse gives a member's purse with its newest lines. A member nobody ever paid has an empty one.
 // Code: COM_MEMBER_INVALID.
 func (s *Service) Purse(ctx context.Context, member string) (*Purse, error) {
-	doc, err := s.book.purse(ctx, member)
+	doc, err := s.book.Purse(ctx, member)
 	if err != nil {
 		return nil, err
 	}
-	statement, err := s.statement(ctx, doc, pageLines, doc.Lines)
+	statement, err := s.statement(ctx, doc, book.PageLines, doc.Lines)
 	if err != nil {
 		return nil, fmt.Errorf("purse: %w", err)
 	}
-	return &Purse{Member: member, Balance: doc.Balance, Held: doc.held(), Lines: doc.Lines, Newest: statement.Lines}, nil
+	return &Purse{Member: member, Balance: doc.Balance, Held: doc.Held(), Lines: doc.Lines, Newest: statement.Lines}, nil
 }
 
 // Statement gives the lines of a member's purse, newest first, each with its reason in words.
@@ -46,7 +47,7 @@ func (s *Service) Statement(ctx context.Context, member string, page Page) (Stat
 	if page.Size < 1 || page.Size > maxPage {
 		return Statement{}, ErrPageInvalid
 	}
-	doc, err := s.book.purse(ctx, member)
+	doc, err := s.book.Purse(ctx, member)
 	if err != nil {
 		return Statement{}, err
 	}
@@ -66,9 +67,9 @@ func (s *Service) Statement(ctx context.Context, member string, page Page) (Stat
 }
 
 // statement gives the lines number below, below-1 … of a purse.
-func (s *Service) statement(ctx context.Context, doc *purseDoc, size int, below int64) (Statement, error) {
+func (s *Service) statement(ctx context.Context, doc *book.PurseDoc, size int, below int64) (Statement, error) {
 	from := max(below-int64(size), 0)
-	all, err := s.book.linesFrom(ctx, doc, from, below)
+	all, err := s.book.LinesFrom(ctx, doc, from, below)
 	if err != nil {
 		return Statement{}, err
 	}

@@ -678,7 +678,7 @@ func (s *storm) checkOrder(o *stormOrder) {
 }
 
 func (s *storm) checkPurse(member string) {
-	p, err := s.procs[0].book.purse(context.Background(), member)
+	p, err := s.procs[0].book.Purse(context.Background(), member)
 	must(s.t, err)
 	want := fourPots{}
 	if sum := s.w.inSeals[member]; sum != nil {
@@ -1026,7 +1026,7 @@ func (s *storm) reserve() {
 	exact := s.w.whole() && *doubts == 0
 	s.payouts[p.number] = p
 	s.asked = append(s.asked, p)
-	hold := Hold{Member: p.member, Number: p.number, Amount: money.Fen(p.amount), At: p.at, Notes: []Note{{"rail", "a b"}}}
+	hold := Hold{Member: p.member, Number: p.number, Amount: money.Fen(p.amount), At: p.at, Notes: []Note{{Key: "rail", Value: "a b"}}}
 	calm := true // it has been attempted once at most, and nothing came in between
 	s.run(&stormOp{
 		name: "reserve", doubt: []*int{&p.doubt, doubts},

@@ -119,7 +119,7 @@ func TestAccrualTable(t *testing.T) {
 				}
 			}
 			must(t, p.Check())
-			must(t, s.check())
+			must(t, s.Check())
 			e := Compute(&p, s)
 			is := [][]string{tablePostings(t, e)}
 			if diff := cmp.Diff(e, newRulebook(&p).compute(&s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
@@ -25,15 +26,15 @@ func findings(t *testing.T, s *Service) []string {
 
 func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	t.Parallel()
-	edit := func(id string, change func(*entryDoc)) func(*testing.T, *world) {
+	edit := func(id string, change func(*book.EntryDoc)) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
-			_, err := w.book.entries.Update(t.Context(), id, func(d *entryDoc) error { change(d); return nil })
+			_, err := w.book.Entries.Update(t.Context(), id, func(d *book.EntryDoc) error { change(d); return nil })
 			must(t, err)
 		}
 	}
-	richer := func(d *entryDoc) { d.Text = strings.Replace(d.Text, "pending 800", "pending 900", 1) }
-	rehashed := func(d *entryDoc) {
-		h := hashOf(d.ID, d.Text)
+	richer := func(d *book.EntryDoc) { d.Text = strings.Replace(d.Text, "pending 800", "pending 900", 1) }
+	rehashed := func(d *book.EntryDoc) {
+		h := book.HashOf(d.ID, d.Text)
 		d.Hash = h[:]
 	}
 	for name, c := range map[string]struct {
@@ -43,30 +44,30 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 		"one amount": {edit("accrue/o003", richer), []string{
 			"entry accrue/o003", "balance accrue/o003", "accrual accrue/o003", "purse alice",
 		}},
-		"one amount and its hash": {edit("accrue/o003", func(d *entryDoc) { richer(d); rehashed(d) }), []string{
+		"one amount and its hash": {edit("accrue/o003", func(d *book.EntryDoc) { richer(d); rehashed(d) }), []string{
 			"balance accrue/o003", "accrual accrue/o003", "seal accrue/o003", "purse alice",
 		}},
-		"balanced, with its hash": {edit("accrue/o003", func(d *entryDoc) {
+		"balanced, with its hash": {edit("accrue/o003", func(d *book.EntryDoc) {
 			richer(d)
 			d.Text = strings.Replace(d.Text, "host1:pending 300", "host1:pending 200", 1)
 			rehashed(d)
 		}), []string{"accrual accrue/o003", "seal accrue/o003", "purse alice", "purse host1"}},
-		"another beneficiary": {edit("accrue/o003", func(d *entryDoc) {
+		"another beneficiary": {edit("accrue/o003", func(d *book.EntryDoc) {
 			d.Text = strings.ReplaceAll(d.Text, "alice", "mallory")
 			rehashed(d)
 		}), []string{"seal accrue/o003", "purse alice", "purse alice", "purse mallory"}},
 		"an entry deleted": {func(t *testing.T, w *world) {
-			must(t, w.book.entries.Delete(t.Context(), "accrue/o003", nil))
+			must(t, w.book.Entries.Delete(t.Context(), "accrue/o003", nil))
 		}, []string{"entry accrue/o003", "purse alice", "purse alice", "purse bob", "purse bob", "purse host1", "purse host1"}},
 		"an entry slipped in": {func(t *testing.T, w *world) {
 			e := Compute(must1(w.policyVersion(t.Context(), 1)), sale("forged", 10000))
 			e.Book = "main"
-			d := e.doc("")
+			d := e.Doc("")
 			d.Seal = 1
-			must(t, w.book.entries.Insert(t.Context(), d))
+			must(t, w.book.Entries.Insert(t.Context(), d))
 		}, []string{"once accrue/forged"}},
 		"a settlement nobody asked for": {func(t *testing.T, w *world) {
-			accrual, err := w.book.entry(t.Context(), "accrue/o003")
+			accrual, err := w.book.Entry(t.Context(), "accrue/o003")
 			must(t, err)
 			must(t, w.post(t.Context(), settleEntry(accrual, &settleStep{At: start, Whole: true, Lines: []settledLine{{1, 0}}})))
 			must(t, w.CatchUp(t.Context()))
@@ -78,7 +79,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			must(t, err)
 		}, []string{"claw-back clawback/o003/r1"}},
 		"the order of a seal": {func(t *testing.T, w *world) {
-			_, err := w.Service.book.seals.Update(t.Context(), sealID("main", 2), func(d *sealDoc) error {
+			_, err := w.Service.book.Seals.Update(t.Context(), book.SealID("main", 2), func(d *book.SealDoc) error {
 				ids := strings.Split(d.Entries, "\n")
 				ids[0], ids[1] = ids[1], ids[0]
 				d.Entries = strings.Join(ids, "\n")
@@ -87,41 +88,41 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			must(t, err)
 		}, []string{"seal main/0000000002", "seal accrue/o011", "seal accrue/o010"}},
 		"a seal with a new hash": {func(t *testing.T, w *world) {
-			doc, err := w.Service.book.seals.Get(t.Context(), sealID("main", 2))
+			doc, err := w.Service.book.Seals.Get(t.Context(), book.SealID("main", 2))
 			must(t, err)
-			seal, err := parseSeal(doc)
+			seal, err := book.ParseSeal(doc)
 			must(t, err)
 			seal.At = seal.At.Add(day)
-			seal.Hash = seal.digest()
-			_, err = w.Service.book.seals.Update(t.Context(), sealID("main", 2), func(d *sealDoc) error {
+			seal.Hash = seal.Digest()
+			_, err = w.Service.book.Seals.Update(t.Context(), book.SealID("main", 2), func(d *book.SealDoc) error {
 				d.At, d.Hash = seal.At, seal.Hash[:]
 				return nil
 			})
 			must(t, err)
 		}, []string{"chain main/0000000003"}},
 		"a seal deleted": {func(t *testing.T, w *world) {
-			must(t, w.Service.book.seals.Delete(t.Context(), sealID("main", 2), nil))
+			must(t, w.Service.book.Seals.Delete(t.Context(), book.SealID("main", 2), nil))
 		}, []string{"chain main/0000000002", "chain main/0000000003", "purse alice"}},
 		"a purse": {func(t *testing.T, w *world) {
-			_, err := w.Service.book.purses.Update(t.Context(), "bob", func(p *purseDoc) error { p.Available += 1; return nil })
+			_, err := w.Service.book.Purses.Update(t.Context(), "bob", func(p *book.PurseDoc) error { p.Available += 1; return nil })
 			must(t, err)
 		}, []string{"purse bob"}},
 		"a purse invented": {func(t *testing.T, w *world) {
-			_, err := w.Service.book.purses.Upsert(t.Context(), "mallory", func(p *purseDoc) error { p.Available = 1; return nil })
+			_, err := w.Service.book.Purses.Upsert(t.Context(), "mallory", func(p *book.PurseDoc) error { p.Available = 1; return nil })
 			must(t, err)
 		}, []string{"purse mallory"}},
 		"a purse deleted": {func(t *testing.T, w *world) {
-			must(t, w.Service.book.purses.Delete(t.Context(), "bob", nil))
+			must(t, w.Service.book.Purses.Delete(t.Context(), "bob", nil))
 		}, []string{"purse bob"}},
 		"a line of a statement": {func(t *testing.T, w *world) {
-			_, err := w.Service.book.purses.Update(t.Context(), "bob", func(p *purseDoc) error {
+			_, err := w.Service.book.Purses.Update(t.Context(), "bob", func(p *book.PurseDoc) error {
 				p.Tail = strings.Replace(p.Tail, "pending=200", "pending=250", 1)
 				return nil
 			})
 			must(t, err)
 		}, []string{"statement bob"}},
 		"a reason moved between entries": {func(t *testing.T, w *world) {
-			_, err := w.Service.book.purses.Update(t.Context(), "bob", func(p *purseDoc) error {
+			_, err := w.Service.book.Purses.Update(t.Context(), "bob", func(p *book.PurseDoc) error {
 				p.Tail = strings.Replace(p.Tail, "accrue/o028", "accrue/o008", 1)
 				return nil
 			})
@@ -129,7 +130,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 		}, []string{"statement bob"}},
 		"a page of a statement deleted": {func(t *testing.T, w *world) {
 			must(t, work(t, w.Service, 30, 60))
-			must(t, w.book.pages.Delete(t.Context(), "alice/0", nil))
+			must(t, w.book.Pages.Delete(t.Context(), "alice/0", nil))
 		}, []string{"statement alice/0"}},
 		"a voucher nobody approved": {func(t *testing.T, w *world) {
 			v := Voucher{
@@ -181,7 +182,7 @@ func TestVerifyTellsTheFirstHundredDifferencesAndCountsTheRest(t *testing.T) {
 	w.publish(t)
 	must(t, work(t, w.Service, 0, 150))
 	for n := range 150 {
-		_, err := w.book.entries.Update(t.Context(), fmt.Sprintf("accrue/o%03d", n), func(d *entryDoc) error { d.Hash[0]++; return nil })
+		_, err := w.book.Entries.Update(t.Context(), fmt.Sprintf("accrue/o%03d", n), func(d *book.EntryDoc) error { d.Hash[0]++; return nil })
 		must(t, err)
 	}
 	report, err := w.Verify(t.Context(), nil)
@@ -198,11 +199,11 @@ func TestARebuildRepairsPurses(t *testing.T) {
 	must(t, work(t, w.Service, 0, 100))
 	before, err := w.Statement(t.Context(), "alice", Page{Size: 100})
 	must(t, err)
-	_, err = w.Service.book.purses.Update(t.Context(), "alice", func(p *purseDoc) error { p.Available, p.Tail = 99, ""; return nil })
+	_, err = w.Service.book.Purses.Update(t.Context(), "alice", func(p *book.PurseDoc) error { p.Available, p.Tail = 99, ""; return nil })
 	must(t, err)
-	_, err = w.Service.book.purses.Upsert(t.Context(), "mallory", func(p *purseDoc) error { p.Available = 1; return nil })
+	_, err = w.Service.book.Purses.Upsert(t.Context(), "mallory", func(p *book.PurseDoc) error { p.Available = 1; return nil })
 	must(t, err)
-	_, err = w.book.pages.Update(t.Context(), "alice/0", func(p *pageDoc) error { p.Lines = ""; return nil })
+	_, err = w.book.Pages.Update(t.Context(), "alice/0", func(p *book.PageDoc) error { p.Lines = ""; return nil })
 	must(t, err)
 	must(t, w.Rebuild(t.Context()))
 	verified(t, w.Service)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -97,7 +98,7 @@ func (s *Service) Verify(ctx context.Context, progress func(Progress)) (*Report,
 
 // VerifyAgainst is Verify, and holds the chain against checkpoints that were kept outside of the store.
 func (s *Service) VerifyAgainst(ctx context.Context, anchors []Checkpoint, progress func(Progress)) (*Report, error) {
-	book, err := s.book.bookmark(ctx)
+	book, err := s.book.Bookmark(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
@@ -132,7 +133,7 @@ func (v *verification) differ(rule, subject, format string, args ...any) {
 
 // seals walks the chain up to the bookmark. Seals are read and checked side by side, and joined in order.
 func (v *verification) seals(ctx context.Context) error {
-	book, err := v.book.bookmark(ctx)
+	book, err := v.book.Bookmark(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (v *verification) seals(ctx context.Context) error {
 }
 
 func (v *verification) walk(ctx context.Context, to int64) error {
-	return inOrder(ctx, v.folded+1, to, v.readSeal, func(c checkedSeal) error {
+	return book.InOrder(ctx, v.folded+1, to, v.readSeal, func(c checkedSeal) error {
 		if c.err != nil {
 			return c.err
 		}
@@ -157,7 +158,7 @@ func (v *verification) walk(ctx context.Context, to int64) error {
 func (v *verification) join(c *checkedSeal) {
 	v.report.Seals++
 	v.folded = c.number
-	id := sealID(v.config.Book, c.number)
+	id := book.SealID(v.config.Book, c.number)
 	for _, d := range c.found {
 		v.differ(d.Rule, d.Subject, "%s", d.Text)
 	}
@@ -187,7 +188,7 @@ func (v *verification) join(c *checkedSeal) {
 			p = &verifiedPurse{}
 			v.fold[member] = p
 		}
-		p.balance.add(m.change)
+		p.balance.Add(m.change)
 		p.lines += m.lines
 		p.text = p.text*m.power + m.text
 	}
@@ -213,9 +214,9 @@ func (v *verification) checkOnce(m *sealMark, number int64) {
 
 // unsealed checks what no seal holds yet.
 func (v *verification) unsealed(ctx context.Context) error {
-	q := docstore.By("unsealed").Between(v.config.Book+"/", unsealedEnd(v.config.Book))
+	q := docstore.By("unsealed").Between(v.config.Book+"/", book.UnsealedEnd(v.config.Book))
 	c := v.newSealCheck(0)
-	return v.book.entries.Each(ctx, q, func(doc *entryDoc) error {
+	return v.book.Entries.Each(ctx, q, func(doc *book.EntryDoc) error {
 		if v.open[doc.ID] != 0 {
 			return nil
 		}

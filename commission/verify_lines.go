@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"guanxi/commission/internal/book"
 )
 
 // lineKey hashes statements: a line by a keyed hash, a statement by a polynomial over its lines, so that stretches that
@@ -63,7 +65,7 @@ func (c *checkedPurse) checkLines(ctx context.Context, v *verification, want uin
 		err   error
 	}
 	p, have := c.purse, hashed{power: 1}
-	pages := (p.first() + pageLines - 1) / pageLines
+	pages := (p.First() + book.PageLines - 1) / book.PageLines
 	pieces := (pages + pagesTogether - 1) / pagesTogether
 	read := func(ctx context.Context, n int64) (one piece) {
 		one.hashed.power = 1
@@ -83,7 +85,7 @@ func (c *checkedPurse) checkLines(ctx context.Context, v *verification, want uin
 	case pieces == 1: // as nearly always: nothing to do side by side
 		err = take(read(ctx, 0))
 	case pieces > 1:
-		err = inOrder(ctx, 0, pieces-1, read, take)
+		err = book.InOrder(ctx, 0, pieces-1, read, take)
 	}
 	if errors.Is(err, errDiffers) {
 		return nil
@@ -101,9 +103,9 @@ func (c *checkedPurse) checkLines(ctx context.Context, v *verification, want uin
 func (v *verification) hashPages(ctx context.Context, member string, from, to int64, into *hashed) ([]Difference, error) {
 	ids := make([]string, 0, to-from)
 	for n := from; n < to; n++ {
-		ids = append(ids, pageID(member, n))
+		ids = append(ids, book.PageID(member, n))
 	}
-	pages, err := v.book.pages.GetMany(ctx, ids)
+	pages, err := v.book.Pages.GetMany(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -112,29 +114,29 @@ func (v *verification) hashPages(ctx context.Context, member string, from, to in
 			return []Difference{{"statement", id, "the page is gone"}}, nil
 		}
 		before := into.lines
-		if into.add(&v.key, pages[id].Lines); into.lines-before != pageLines {
-			return []Difference{{"statement", id, fmt.Sprintf("the page does not have %d lines", pageLines)}}, nil
+		if into.add(&v.key, pages[id].Lines); into.lines-before != book.PageLines {
+			return []Difference{{"statement", id, fmt.Sprintf("the page does not have %d lines", book.PageLines)}}, nil
 		}
 	}
 	return nil, nil
 }
 
 // firstWrongLine looks for the line a clerk should look at.
-func (v *verification) firstWrongLine(ctx context.Context, p *purseDoc) string {
+func (v *verification) firstWrongLine(ctx context.Context, p *book.PurseDoc) string {
 	const most = 10_000
-	lines, err := v.book.linesFrom(ctx, p, 0, min(p.Lines, most))
+	lines, err := v.book.LinesFrom(ctx, p, 0, min(p.Lines, most))
 	if err != nil {
 		return ": they cannot be read"
 	}
 	for _, l := range lines {
-		e, err := v.book.entry(ctx, l.Entry)
+		e, err := v.book.Entry(ctx, l.Entry)
 		if err != nil {
 			return ""
 		}
 		if e == nil {
 			return ": line names " + l.Entry + ", which does not exist"
 		}
-		is := e.lineOf(p.ID)
+		is := e.LineOf(p.ID)
 		if is.Change != l.Change || !is.At.Equal(l.At) || !slices.Equal(is.Roles, l.Roles) {
 			return ": first at " + l.Entry
 		}

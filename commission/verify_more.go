@@ -4,18 +4,19 @@ import (
 	"context"
 	"strings"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
 // count finds entries that are neither sealed nor waiting for a seal. While postings go on, counts taken at different
 // moments disagree; then the search is left to the scan, which looks at each entry by itself.
 func (v *verification) count(ctx context.Context) error {
-	total, err := v.book.entries.Count(ctx, docstore.All(), 0)
+	total, err := v.book.Entries.Count(ctx, docstore.All(), 0)
 	if err != nil || int64(total) == v.report.Entries {
 		return err
 	}
 	seals := map[int64]map[string]bool{} // of the seals strangers claim to be in
-	return v.book.entries.Each(ctx, docstore.All(), func(doc *entryDoc) error {
+	return v.book.Entries.Each(ctx, docstore.All(), func(doc *book.EntryDoc) error {
 		if doc.Unsealed != "" || doc.Seal > v.folded {
 			return nil // waits, or was sealed since
 		}
@@ -36,7 +37,7 @@ func (v *verification) count(ctx context.Context) error {
 }
 
 func (v *verification) membersOf(ctx context.Context, number int64) (map[string]bool, error) {
-	seal, err := v.book.loadSeal(ctx, number)
+	seal, err := v.book.LoadSeal(ctx, number)
 	if err != nil || seal == nil {
 		return nil, err
 	}
@@ -72,23 +73,23 @@ func (v *verification) settlementsFollow(ctx context.Context) error {
 func (v *verification) settlementPage(ctx context.Context, settlements []*Settlement) error {
 	ids := make([]string, len(settlements))
 	for i, d := range settlements {
-		ids[i] = accrueID(d.ID)
+		ids[i] = book.AccrueID(d.ID)
 	}
-	accruals, err := v.book.entries.GetMany(ctx, ids)
+	accruals, err := v.book.Entries.GetMany(ctx, ids)
 	if err != nil {
 		return err
 	}
-	wanted, from, order := map[string]*Entry{}, map[string]*entryDoc{}, []string(nil)
+	wanted, from, order := map[string]*Entry{}, map[string]*book.EntryDoc{}, []string(nil)
 	for _, d := range settlements {
 		v.report.Settlements++
-		doc := accruals[accrueID(d.ID)]
+		doc := accruals[book.AccrueID(d.ID)]
 		if doc == nil {
 			if len(d.Steps) > 0 {
 				v.differ("settlement", d.ID, "was settled, but never accrued")
 			}
 			continue // a refund or receipt that waits for its accrual
 		}
-		accrual, err := parseEntry(doc)
+		accrual, err := book.ParseEntry(doc)
 		if err != nil {
 			continue // named before
 		}
@@ -96,7 +97,7 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 			wanted[e.ID], from[e.ID], order = e, doc, append(order, e.ID)
 		}
 	}
-	stored, err := v.book.entries.GetMany(ctx, order)
+	stored, err := v.book.Entries.GetMany(ctx, order)
 	if err != nil {
 		return err
 	}
@@ -109,13 +110,13 @@ func (v *verification) settlementPage(ctx context.Context, settlements []*Settle
 	return nil
 }
 
-func (v *verification) follows(want *Entry, doc *entryDoc) {
+func (v *verification) follows(want *Entry, doc *book.EntryDoc) {
 	if doc == nil {
 		v.undone = append(v.undone, want.ID)
 		return
 	}
 	v.later.toggle(want.ID)
-	if doc.Text != want.text() {
+	if doc.Text != want.Text() {
 		v.differ(ruleOf(want.ID), want.ID, "is not what follows from the accrual and the refunds")
 	}
 }
@@ -129,7 +130,7 @@ func ruleOf(id string) string {
 
 // lookAgain gives what was decided while Verify ran time to arrive in the ledger.
 func (v *verification) lookAgain(ctx context.Context) error {
-	stored, err := v.book.entries.GetMany(ctx, v.undone)
+	stored, err := v.book.Entries.GetMany(ctx, v.undone)
 	if err != nil {
 		return err
 	}
@@ -145,8 +146,8 @@ func (v *verification) lookAgain(ctx context.Context) error {
 func (v *verification) nameStrays(ctx context.Context) error {
 	for _, kind := range []Kind{ClawBack, Settle} {
 		q := docstore.All().Between(string(kind)+"/", string(kind)+"0")
-		err := v.book.entries.Each(ctx, q, func(doc *entryDoc) error {
-			e, err := parseEntry(doc)
+		err := v.book.Entries.Each(ctx, q, func(doc *book.EntryDoc) error {
+			e, err := book.ParseEntry(doc)
 			if err != nil {
 				return nil //nolint:nilerr // named before
 			}
@@ -161,10 +162,10 @@ func (v *verification) nameStrays(ctx context.Context) error {
 
 func (v *verification) nameStray(ctx context.Context, e *Entry) error {
 	settlement, err := v.settlements.Get(ctx, e.Order)
-	if err != nil && !missing(err) {
+	if err != nil && !book.Missing(err) {
 		return err
 	}
-	accrual, err := v.book.entry(ctx, accrueID(e.Order))
+	accrual, err := v.book.Entry(ctx, book.AccrueID(e.Order))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -95,7 +96,7 @@ func (v *verification) payoutsEnd(ctx context.Context) error {
 		}
 	}
 	for _, number := range v.office.returns {
-		paid, err := v.book.entry(ctx, numberID(Confirm, number))
+		paid, err := v.book.Entry(ctx, book.NumberID(Confirm, number))
 		if err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (v *verification) payoutsEnd(ctx context.Context) error {
 
 // askedLater forgives a reservation that two processes let be sealed after its outcome.
 func (v *verification) askedLater(ctx context.Context, number string) error {
-	asked, err := v.book.entry(ctx, numberID(Withdraw, number))
+	asked, err := v.book.Entry(ctx, book.NumberID(Withdraw, number))
 	if err != nil {
 		return err
 	}
@@ -120,11 +121,11 @@ func (v *verification) askedLater(ctx context.Context, number string) error {
 
 // taxComing forgives a tax entry that was posted while Verify ran.
 func (v *verification) taxComing(ctx context.Context, number string, t *payoutTrace) error {
-	tax, err := v.book.entry(ctx, numberID(TaxWithheld, number))
+	tax, err := v.book.Entry(ctx, book.NumberID(TaxWithheld, number))
 	if err != nil {
 		return err
 	}
-	if tax == nil || tax.Seal != 0 && tax.Seal <= v.folded || !tax.moves(Withdrawing.Of(t.member), -t.left) {
+	if tax == nil || tax.Seal != 0 && tax.Seal <= v.folded || !tax.Moves(Withdrawing.Of(t.member), -t.left) {
 		v.differ("payout", number, "has an outcome, but %s yuan are still on their way", t.left.Yuan())
 	}
 	return nil
@@ -136,7 +137,7 @@ func (v *verification) vouchersFollow(ctx context.Context) error {
 	for _, e := range v.office.vouchers {
 		posted[e.Number] = true
 		voucher, err := v.Service.vouchers.Get(ctx, e.Number)
-		if err != nil && !missing(err) {
+		if err != nil && !book.Missing(err) {
 			return err
 		}
 		v.checkVoucher(e, voucher)
@@ -146,7 +147,7 @@ func (v *verification) vouchersFollow(ctx context.Context) error {
 		if voucher.State != VoucherApproved || voucher.Unposted != "" || posted[voucher.ID] {
 			return nil
 		}
-		e, err := v.book.entry(ctx, numberID(voucher.Kind, voucher.ID))
+		e, err := v.book.Entry(ctx, book.NumberID(voucher.Kind, voucher.ID))
 		if err == nil && e == nil {
 			v.differ("voucher", voucher.ID, "was approved, but is not in the ledger")
 		}
@@ -162,7 +163,7 @@ func (v *verification) checkVoucher(e *Entry, voucher *Voucher) {
 		v.differ("voucher", e.ID, "was not approved by a second person")
 	default:
 		want := voucher.entry()
-		if want.Book = e.Book; want.text() != e.text() {
+		if want.Book = e.Book; want.Text() != e.Text() {
 			v.differ("voucher", e.ID, "is not what was approved")
 		}
 	}
@@ -180,7 +181,7 @@ func (v *verification) landmarks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = v.Service.book.checkpoints.Each(ctx, all, func(c *Checkpoint) error {
+	err = v.Service.book.Checkpoints.Each(ctx, all, func(c *Checkpoint) error {
 		v.office.marks = append(v.office.marks, c)
 		return nil
 	})
@@ -210,7 +211,7 @@ func (v *verification) signedFacts(c *Checkpoint) {
 func (v *verification) checkMark(c, before *Checkpoint) {
 	number, prev := int64(1), []byte(nil)
 	if before != nil {
-		number, prev = before.Number+1, before.digest()
+		number, prev = before.Number+1, before.Digest()
 	}
 	switch {
 	case !c.Signed():
@@ -286,18 +287,18 @@ func (v *verification) ahead(ctx context.Context, number int64, hash []byte) (bo
 	if number <= v.folded {
 		return true, nil
 	}
-	seal, err := v.book.loadSeal(ctx, number)
-	if errors.Is(err, errSeal) {
+	seal, err := v.book.LoadSeal(ctx, number)
+	if errors.Is(err, book.ErrSeal) {
 		return false, nil
 	}
 	if err != nil || seal == nil {
 		return false, err
 	}
-	return seal.digest() == seal.Hash && (hash == nil || bytes.Equal(hash, seal.Hash[:])), nil
+	return seal.Digest() == seal.Hash && (hash == nil || bytes.Equal(hash, seal.Hash[:])), nil
 }
 
 func (v *verification) checkAnchor(ctx context.Context, a *Checkpoint) error {
-	id := "anchor " + sealID(a.Book, a.Number)
+	id := "anchor " + book.SealID(a.Book, a.Number)
 	switch i := slices.IndexFunc(v.office.marks, func(c *Checkpoint) bool { return c.Number == a.Number }); {
 	case a.Book != v.config.Book:
 		return nil
@@ -319,8 +320,8 @@ func (v *verification) checkPeriod(ctx context.Context, p *Period) error {
 	totals := map[Account]money.Fen{}
 	maps.Copy(totals, v.office.brand)
 	for member, purse := range v.fold {
-		for _, pot := range pots {
-			totals[sumAccount(member, pot)] += *purse.balance.pot(pot)
+		for _, pot := range book.Pots {
+			totals[sumAccount(member, pot)] += *purse.balance.Pot(pot)
 		}
 	}
 	sum := money.Fen(0)
@@ -357,7 +358,7 @@ func (v *verification) checkStatement(d *PeriodStatement) {
 		want = &verifiedPurse{}
 	}
 	for _, k := range d.Kinds {
-		sum.add(k.Change)
+		sum.Add(k.Change)
 	}
 	if d.Closing != want.balance || sum != d.Closing || d.LastLine != want.lines {
 		v.differ("period", d.ID, "does not close with what the entries make")

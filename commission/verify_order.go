@@ -3,6 +3,8 @@ package commission
 import (
 	"fmt"
 	"slices"
+
+	"guanxi/commission/internal/book"
 )
 
 // Inversions: what stands in the chain before what it follows from. No purse is wrong at the end, but in between it showed
@@ -19,13 +21,13 @@ func (c *sealCheck) inverted(i int, e *Entry) {
 			c.place[id] = i
 		}
 	}
-	if at, here := c.place[accrueID(e.Order)]; here && at > i {
-		c.differ("order", e.ID, fmt.Sprintf("stands before %s in seal %d, which it follows from", accrueID(e.Order), c.number))
+	if at, here := c.place[book.AccrueID(e.Order)]; here && at > i {
+		c.differ("order", e.ID, fmt.Sprintf("stands before %s in seal %d, which it follows from", book.AccrueID(e.Order), c.number))
 	}
 }
 
 // derivedInOrder names a claw-back or a settlement in an earlier seal than its accrual.
-func (v *verification) derivedInOrder(doc, accrual *entryDoc) {
+func (v *verification) derivedInOrder(doc, accrual *book.EntryDoc) {
 	at, from := v.sealOf(doc), v.sealOf(accrual)
 	if at != 0 && at <= v.folded && (from == 0 || from > at) {
 		v.differ("order", doc.ID, "is in seal %d, before %s, which it follows from", at, accrual.ID)
@@ -33,7 +35,7 @@ func (v *verification) derivedInOrder(doc, accrual *entryDoc) {
 }
 
 // sealOf is the seal an entry is in, as far as the chain was walked; 0 when it was not sealed then.
-func (v *verification) sealOf(doc *entryDoc) int64 {
+func (v *verification) sealOf(doc *book.EntryDoc) int64 {
 	if doc.Seal != 0 {
 		return doc.Seal
 	}
@@ -45,11 +47,11 @@ func (v *verification) sealOf(doc *entryDoc) int64 {
 func (v *verification) payoutInOrder(e *Entry) {
 	o := &v.office
 	for _, early := range o.early[e.Number] {
-		if slices.Contains(early.follows(), e.ID) {
+		if slices.Contains(early.Follows(), e.ID) {
 			v.differ("order", early.ID, "stands before %s, which it follows from", e.ID)
 		}
 	}
-	if e.follows() == nil {
+	if e.Follows() == nil {
 		return
 	}
 	t := o.payouts[e.Number]

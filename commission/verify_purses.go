@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/docstore"
 )
 
@@ -15,17 +16,17 @@ func (v *verification) purses(ctx context.Context) error {
 	var later []string
 	seen, q := 0, docstore.All().First(500)
 	for {
-		page, err := v.Service.book.purses.Find(ctx, q)
+		page, err := v.Service.book.Purses.Find(ctx, q)
 		if err != nil {
 			return err
 		}
-		var now []*purseDoc
+		var now []*book.PurseDoc
 		for _, p := range page.Items {
 			v.report.Purses++
 			if v.fold[p.ID] != nil {
 				seen++
 			}
-			if p.mark(v.config.Book) > v.folded {
+			if p.Mark(v.config.Book) > v.folded {
 				later = append(later, p.ID)
 			} else {
 				now = append(now, p)
@@ -58,15 +59,15 @@ func (v *verification) recheck(ctx context.Context, members []string) (later []s
 	if err := v.seals(ctx); err != nil {
 		return nil, err
 	}
-	docs, err := v.Service.book.purses.GetMany(ctx, members)
+	docs, err := v.Service.book.Purses.GetMany(ctx, members)
 	if err != nil {
 		return nil, err
 	}
-	var now []*purseDoc
+	var now []*book.PurseDoc
 	for _, member := range members {
 		switch p := docs[member]; {
 		case p == nil:
-		case p.mark(v.config.Book) > v.folded:
+		case p.Mark(v.config.Book) > v.folded:
 			later = append(later, member)
 		default:
 			now = append(now, p)
@@ -77,7 +78,7 @@ func (v *verification) recheck(ctx context.Context, members []string) (later []s
 
 // checkedPurse is a purse and what is not right about it.
 type checkedPurse struct {
-	purse *purseDoc
+	purse *book.PurseDoc
 	found []Difference
 	err   error
 }
@@ -87,8 +88,8 @@ func (c *checkedPurse) differ(rule, subject, text string) {
 }
 
 // checkPurses compares purses side by side and names what differs in their order.
-func (v *verification) checkPurses(ctx context.Context, purses []*purseDoc) error {
-	return inOrder(ctx, 0, int64(len(purses))-1, func(ctx context.Context, n int64) checkedPurse {
+func (v *verification) checkPurses(ctx context.Context, purses []*book.PurseDoc) error {
+	return book.InOrder(ctx, 0, int64(len(purses))-1, func(ctx context.Context, n int64) checkedPurse {
 		c := checkedPurse{purse: purses[n]}
 		c.err = c.check(ctx, v)
 		return c
@@ -105,8 +106,8 @@ func (c *checkedPurse) check(ctx context.Context, v *verification) error {
 	if want == nil {
 		want = &verifiedPurse{}
 	}
-	for _, pot := range pots {
-		if is, must := *p.Balance.pot(pot), *want.balance.pot(pot); is != must {
+	for _, pot := range book.Pots {
+		if is, must := *p.Balance.Pot(pot), *want.balance.Pot(pot); is != must {
 			c.differ("purse", p.ID, fmt.Sprintf("%s is %s yuan, its postings sum to %s", pot, is.Yuan(), must.Yuan()))
 		}
 	}
@@ -119,8 +120,8 @@ func (c *checkedPurse) check(ctx context.Context, v *verification) error {
 
 func (v *verification) nameMissing(ctx context.Context) error {
 	for member := range v.fold {
-		_, err := v.Service.book.purses.Get(ctx, member)
-		if missing(err) {
+		_, err := v.Service.book.Purses.Get(ctx, member)
+		if book.Missing(err) {
 			v.differ("purse", member, "is gone")
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -42,7 +43,7 @@ type sealCheck struct {
 	checkedSeal
 	v       *verification
 	entry   *Entry
-	parties []party
+	parties []book.Party
 	line    []byte
 	again   reckoner
 	place   map[string]int // of the seal's entries, when somebody has asked
@@ -63,22 +64,22 @@ func (v *verification) readSeal(ctx context.Context, n int64) checkedSeal {
 }
 
 func (c *sealCheck) read(ctx context.Context) error {
-	doc, err := c.v.Service.book.seals.Get(ctx, sealID(c.v.config.Book, c.number))
-	if missing(err) {
+	doc, err := c.v.Service.book.Seals.Get(ctx, book.SealID(c.v.config.Book, c.number))
+	if book.Missing(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if c.seal, err = parseSeal(doc); err != nil {
+	if c.seal, err = book.ParseSeal(doc); err != nil {
 		c.differ("seal", doc.ID, "the seal cannot be read")
 		return nil //nolint:nilerr // named
 	}
-	if c.seal.digest() != c.seal.Hash {
+	if c.seal.Digest() != c.seal.Hash {
 		c.differ("seal", doc.ID, "its content does not match its hash")
 	}
 	c.twice = repeats(c.seal.Entries)
-	return c.v.book.eachEntry(ctx, c.seal.Entries, func(i int, doc *entryDoc) error {
+	return c.v.book.EachEntry(ctx, c.seal.Entries, func(i int, doc *book.EntryDoc) error {
 		c.take(i, doc)
 		return nil
 	})
@@ -100,7 +101,7 @@ func repeats(ids []string) bool {
 }
 
 // take checks entry i and adds it up.
-func (c *sealCheck) take(i int, doc *entryDoc) {
+func (c *sealCheck) take(i int, doc *book.EntryDoc) {
 	if doc == nil {
 		c.differ("entry", c.seal.Entries[i], fmt.Sprintf("sealed by seal %d, but gone", c.number))
 		return
@@ -136,20 +137,20 @@ func (c *sealCheck) move(e *Entry) {
 			c.spend(p)
 		}
 	}
-	if c.parties = e.parties(c.parties[:0]); len(c.parties) == 0 {
+	if c.parties = e.Parties(c.parties[:0]); len(c.parties) == 0 {
 		return
 	}
-	c.line = appendSubject(c.line[:0], e)
+	c.line = book.AppendSubject(c.line[:0], e)
 	subject, key := len(c.line), &c.v.key
 	for i := range c.parties {
 		p := &c.parties[i]
-		s := c.moves[p.member]
+		s := c.moves[p.Member]
 		if s == nil {
 			s = &stretch{hashed: hashed{power: 1}}
-			c.moves[strings.Clone(p.member)] = s // the entry's text can go
+			c.moves[strings.Clone(p.Member)] = s // the entry's text can go
 		}
-		c.line = appendShare(c.line[:subject], p.change, p.roles)
-		s.change.add(p.change)
+		c.line = book.AppendShare(c.line[:subject], p.Change, p.Roles)
+		s.change.Add(p.Change)
 		s.lines++
 		s.text, s.power = s.text*key.base+maphash.Bytes(key.seed, c.line), s.power*key.base
 	}
@@ -166,19 +167,19 @@ func (c *sealCheck) spend(p *Posting) {
 }
 
 // check proves one entry by itself; false when it cannot be read.
-func (c *sealCheck) check(doc *entryDoc) bool {
-	if len(doc.Hash) != sha256.Size || hashOf(doc.ID, doc.Text) != [sha256.Size]byte(doc.Hash) {
+func (c *sealCheck) check(doc *book.EntryDoc) bool {
+	if len(doc.Hash) != sha256.Size || book.HashOf(doc.ID, doc.Text) != [sha256.Size]byte(doc.Hash) {
 		c.differ("entry", doc.ID, "its content does not match its hash")
 	}
 	e := c.entry
-	if err := e.read(doc); err != nil {
+	if err := e.Read(doc); err != nil {
 		c.differ("entry", doc.ID, "its text cannot be read")
 		return false
 	}
 	sum, known := money.Fen(0), true
 	for i := range e.Postings {
 		sum += e.Postings[i].Amount
-		known = known && e.Postings[i].Account.known()
+		known = known && e.Postings[i].Account.Known()
 	}
 	if sum != 0 {
 		c.differ("balance", doc.ID, "its postings sum to "+sum.Yuan()+" yuan, not to zero")
@@ -222,11 +223,11 @@ func rightlyNamed(e *Entry) bool {
 func naturalID(e *Entry) string {
 	switch e.Kind {
 	case Accrue:
-		return accrueID(e.Order)
+		return book.AccrueID(e.Order)
 	case ClawBack:
-		return clawBackID(e.Order, e.Refund)
+		return book.ClawBackID(e.Order, e.Refund)
 	case Settle:
-		return settleID(e.Order, 0)
+		return book.SettleID(e.Order, 0)
 	}
-	return numberID(e.Kind, e.Number)
+	return book.NumberID(e.Kind, e.Number)
 }

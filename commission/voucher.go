@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/commission/voucher"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -67,12 +68,12 @@ type VoucherInput struct {
 // voucherSides says which accounts each kind of voucher may stand between; it is the whole rule.
 var voucherSides = map[Kind]func(from, to Account) bool{
 	Adjust: func(from, to Account) bool {
-		return from == Adjustment && to.available() || from.available() && to == Adjustment || from.staff() && to == Payroll
+		return from == Adjustment && to.Available() || from.Available() && to == Adjustment || from.Staff() && to == Payroll
 	},
-	Incentive: func(from, to Account) bool { return from == StaffIncentive && to.staff() },
+	Incentive: func(from, to Account) bool { return from == StaffIncentive && to.Staff() },
 	Transfer: func(from, to Account) bool {
 		return from != to && strings.HasPrefix(string(from), "brand:") && strings.HasPrefix(string(to), "brand:") &&
-			from.known() && to.known()
+			from.Known() && to.Known()
 	},
 }
 
@@ -80,13 +81,13 @@ const maxReason = 500 // characters
 
 func (in *VoucherInput) check() error {
 	f := ErrVoucherInvalid
-	if !named(in.Maker) || !id.ValidKey(in.Key) {
+	if !book.Named(in.Maker) || !id.ValidKey(in.Key) {
 		f = f.With("maker", "缺少经办人或幂等键 / the maker or the key is missing")
 	}
 	if sides := voucherSides[in.Kind]; sides == nil || !sides(in.From, in.To) {
 		f = f.With("from", "这类凭证不能在这两个科目之间入账 / this kind of voucher cannot stand between these accounts")
 	}
-	if !payable(in.Amount) {
+	if !book.Payable(in.Amount) {
 		f = f.With("amount_fen", "金额不正确 / not a valid amount")
 	}
 	if !legible(in.Reason, 2, maxReason) {
@@ -115,7 +116,7 @@ func (s *Service) ProposeVoucher(ctx context.Context, in VoucherInput) (*Voucher
 		Needs: s.config.Vouchers.Needs(in.Kind == Transfer, in.Amount),
 	}
 	stored, err := s.vouchers.Get(ctx, v.ID)
-	if missing(err) {
+	if book.Missing(err) {
 		if err := s.mayPropose(ctx, v); err != nil {
 			return nil, err
 		}
@@ -167,7 +168,7 @@ type decision struct {
 }
 
 func (s *Service) decideVoucher(ctx context.Context, voucher string, d decision) (*Voucher, error) {
-	if !named(d.checker) || !legible(d.why, 0, maxReason) {
+	if !book.Named(d.checker) || !legible(d.why, 0, maxReason) {
 		return nil, ErrVoucherInvalid
 	}
 	v, err := s.vouchers.Update(ctx, voucher, func(v *Voucher) error {
@@ -189,7 +190,7 @@ func (s *Service) decideVoucher(ctx context.Context, voucher string, d decision)
 		}
 		return nil
 	})
-	if missing(err) || noID(err) {
+	if book.Missing(err) || book.NoID(err) {
 		return nil, ErrVoucherMissing
 	}
 	return v, wrap("voucher", err)
@@ -233,16 +234,16 @@ func (v *Voucher) proper() bool {
 
 // entry is what an approved voucher says, and nothing else.
 func (v *Voucher) entry() *Entry {
-	checkers := []Note{{"checker", v.Checker}}
+	checkers := []Note{{Key: "checker", Value: v.Checker}}
 	if len(v.Approvals) > 1 {
-		checkers = []Note{{"checker", v.Approvals[0].By}, {"second-checker", v.Approvals[1].By}}
+		checkers = []Note{{Key: "checker", Value: v.Approvals[0].By}, {Key: "second-checker", Value: v.Approvals[1].By}}
 	}
 	e := &Entry{
-		ID: numberID(v.Kind, v.ID), Kind: v.Kind, Number: v.ID, At: v.CheckedAt,
-		Notes:    append(append([]Note{{"maker", v.Maker}}, checkers...), Note{"reason", v.Reason}),
+		ID: book.NumberID(v.Kind, v.ID), Kind: v.Kind, Number: v.ID, At: v.CheckedAt,
+		Notes:    append(append([]Note{{Key: "maker", Value: v.Maker}}, checkers...), Note{Key: "reason", Value: v.Reason}),
 		Postings: []Posting{{Account: v.From, Amount: -v.Amount}, {Account: v.To, Amount: v.Amount}},
 	}
-	for _, n := range []Note{{"corrects", v.Corrects}, {"dispute", v.Dispute}} {
+	for _, n := range []Note{{Key: "corrects", Value: v.Corrects}, {Key: "dispute", Value: v.Dispute}} {
 		if n.Value != "" {
 			e.Notes = append(e.Notes, n)
 		}
@@ -267,10 +268,10 @@ func (s *Service) mayPropose(ctx context.Context, v *Voucher) error {
 
 // paidTo is what may be taken back at most by a voucher that takes: what was paid into the purse and is not back yet, and no
 // more than the corrected entry paid. Nil for a voucher that gives. Codes: COM_ENTRY_NOT_FOUND.
-func (s *Service) paidTo(ctx context.Context, v *Voucher) (paid *money.Fen, purse *purseDoc, err error) {
+func (s *Service) paidTo(ctx context.Context, v *Voucher) (paid *money.Fen, purse *book.PurseDoc, err error) {
 	var corrected *Entry
 	if v.Corrects != "" {
-		if corrected, err = s.book.entry(ctx, v.Corrects); err != nil {
+		if corrected, err = s.book.Entry(ctx, v.Corrects); err != nil {
 			return nil, nil, err
 		}
 		if corrected == nil {
@@ -281,7 +282,7 @@ func (s *Service) paidTo(ctx context.Context, v *Voucher) (paid *money.Fen, purs
 	if !ok {
 		return nil, nil, nil
 	}
-	if purse, err = s.book.purse(ctx, member); err != nil {
+	if purse, err = s.book.Purse(ctx, member); err != nil {
 		return nil, nil, err
 	}
 	purse.ID = member
@@ -313,11 +314,11 @@ func (s *Service) take(ctx context.Context, v *Voucher, checker string) error {
 	}
 	folded := map[string]bool{}
 	for _, one := range open {
-		e, err := s.book.entry(ctx, numberID(v.Kind, one))
+		e, err := s.book.Entry(ctx, book.NumberID(v.Kind, one))
 		if err != nil {
 			return wrap("approve voucher", err)
 		}
-		if folded[one] = e != nil && e.Seal != 0 && e.Seal <= purse.mark(s.config.Book); folded[one] || one == v.ID {
+		if folded[one] = e != nil && e.Seal != 0 && e.Seal <= purse.Mark(s.config.Book); folded[one] || one == v.ID {
 			continue
 		}
 		other, err := s.Voucher(ctx, one)
@@ -363,7 +364,7 @@ func (s *Service) tendVouchers(ctx context.Context) error {
 // Voucher gives one voucher. Code: COM_VOUCHER_NOT_FOUND.
 func (s *Service) Voucher(ctx context.Context, voucher string) (*Voucher, error) {
 	v, err := s.vouchers.Get(ctx, voucher)
-	if missing(err) || noID(err) {
+	if book.Missing(err) || book.NoID(err) {
 		return nil, ErrVoucherMissing
 	}
 	return v, wrap("voucher", err)
@@ -372,5 +373,5 @@ func (s *Service) Voucher(ctx context.Context, voucher string) (*Voucher, error)
 // Vouchers lists vouchers of a state, newest first. Code: COM_PAGE_INVALID.
 func (s *Service) Vouchers(ctx context.Context, state VoucherState, page docstore.Paging) (docstore.Page[Voucher], error) {
 	list, err := s.vouchers.List(ctx, docstore.By("state", string(state)).Newest(), page)
-	return list, pageFault("vouchers", err)
+	return list, book.PageFault("vouchers", err)
 }

@@ -1,25 +1,25 @@
-package commission
+package book
 
 import "time"
 
-// textTime is how moments are written in everything that is text and hashed: always 24 characters.
-const textTime = "2006-01-02T15:04:05.000Z"
+// TextTime is how moments are written in everything that is text and hashed: always 24 characters.
+const TextTime = "2006-01-02T15:04:05.000Z"
 
 // parseTime is time.Parse(textTime, s), several times faster for what appendTime writes.
 func parseTime(s string) (time.Time, error) {
-	if len(s) != len(textTime) || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[19] != '.' || s[23] != 'Z' {
-		return time.Parse(textTime, s)
+	if len(s) != len(TextTime) || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[19] != '.' || s[23] != 'Z' {
+		return time.Parse(TextTime, s)
 	}
 	year, month, day := natural(s[0:4]), natural(s[5:7]), natural(s[8:10])
 	hour, minute, second, milli := natural(s[11:13]), natural(s[14:16]), natural(s[17:19]), natural(s[20:23])
 	bad := year < 0 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
 		second < 0 || second > 59 || milli < 0
 	if bad {
-		return time.Parse(textTime, s)
+		return time.Parse(TextTime, s)
 	}
 	t := time.Date(year, time.Month(month), day, hour, minute, second, milli*int(time.Millisecond), time.UTC)
 	if t.Day() != day { // there is no such day in this month
-		return time.Parse(textTime, s)
+		return time.Parse(TextTime, s)
 	}
 	return t, nil
 }
@@ -41,7 +41,7 @@ func appendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	if year < 0 || year > 9999 {
-		return t.AppendFormat(b, textTime)
+		return t.AppendFormat(b, TextTime)
 	}
 	hour, minute, second := t.Clock()
 	milli := t.Nanosecond() / int(time.Millisecond)

@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"testing"
@@ -22,7 +22,7 @@ func TestMomentsAreReadAndWrittenAsPackageTimeDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := time.Unix(rapid.Int64Range(-63_000_000_000, 260_000_000_000).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds"))
 		at = at.In(time.FixedZone("east", rapid.IntRange(-50_000, 50_000).Draw(t, "zone")))
-		text := at.UTC().Format(textTime)
+		text := at.UTC().Format(TextTime)
 		if is := string(appendTime(nil, at)); is != text {
 			t.Fatalf("%v is written %s, not %s", at, is, text)
 		}
@@ -34,7 +34,7 @@ func TestMomentsAreReadAndWrittenAsPackageTimeDoes(t *testing.T) {
 }
 
 func sameMoment(t rapid.TB, text string) {
-	want, wantErr := time.Parse(textTime, text)
+	want, wantErr := time.Parse(TextTime, text)
 	is, err := parseTime(text)
 	if is != want || (err == nil) != (wantErr == nil) {
 		t.Errorf("%q is read as %v (%v), not %v (%v)", text, is, err, want, wantErr)

@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"errors"
@@ -9,41 +9,42 @@ import (
 	"guanxi/internal/money"
 )
 
-// errText says that a stored text is not one this package writes.
-var errText = errors.New("commission: the text of the document is not readable")
+// ErrText says that a stored text is not one this package writes.
+var ErrText = errors.New("commission: the text of the document is not readable")
 
-// parseEntry reads a stored entry.
-func parseEntry(doc *entryDoc) (*Entry, error) {
+// ParseEntry reads a stored entry.
+func ParseEntry(doc *EntryDoc) (*Entry, error) {
 	e := &Entry{}
-	if err := e.read(doc); err != nil {
+	if err := e.Read(doc); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-// read makes e the stored entry. What e was before is lost, but for the memory of its lists: who reads millions of entries
+// Read makes e the stored entry. What e was before is lost, but for the memory of its lists: who reads millions of entries
 // reads them all into one.
-func (e *Entry) read(doc *entryDoc) error {
+func (e *Entry) Read(doc *EntryDoc) error {
 	*e = Entry{
-		ID: doc.ID, Seal: doc.Seal, unsealed: doc.Unsealed, rooted: doc.Rooted,
+		ID: doc.ID, Seal: doc.Seal, Unsealed: doc.Unsealed, Rooted: doc.Rooted,
 		Postings: e.Postings[:0], Lines: e.Lines[:0], Notes: e.Notes[:0], Refunded: e.Refunded[:0],
 	}
 	copy(e.Hash[:], doc.Hash)
-	if err := e.parse(doc.Text); err != nil {
+	if err := e.Parse(doc.Text); err != nil {
 		return fmt.Errorf("entry %s: %w", doc.ID, err)
 	}
 	return nil
 }
 
-func (e *Entry) parse(text string) error {
+// Parse adds what a text says to an empty entry.
+func (e *Entry) Parse(text string) error {
 	head, rest, _ := strings.Cut(text, "\n")
-	kindBook, ok := strings.CutPrefix(head, textMagic)
+	kindBook, ok := strings.CutPrefix(head, TextMagic)
 	if !ok {
-		return errText
+		return ErrText
 	}
 	kind, book, ok := strings.Cut(kindBook, " ")
 	if !ok {
-		return errText
+		return ErrText
 	}
 	e.Kind, e.Book = Kind(kind), book
 	if e.Postings == nil {
@@ -62,7 +63,7 @@ func (e *Entry) parse(text string) error {
 func (e *Entry) parseLine(line string) (err error) {
 	key, value, ok := strings.Cut(line, " ")
 	if !ok {
-		return errText
+		return ErrText
 	}
 	r := reader{rest: value}
 	switch key {
@@ -70,7 +71,7 @@ func (e *Entry) parseLine(line string) (err error) {
 		e.Postings = append(e.Postings, r.posting())
 	case "at":
 		if e.At, err = parseTime(value); err != nil {
-			return errText
+			return ErrText
 		}
 	case "order":
 		e.Order = value
@@ -104,7 +105,7 @@ func (e *Entry) parseLine(line string) (err error) {
 			Paid: money.Fen(r.number("paid")), Settled: r.word("settled") == "true",
 		})
 	default:
-		return errText
+		return ErrText
 	}
 	return r.err
 }
@@ -124,14 +125,14 @@ func (r *reader) take(key string) string {
 	}
 	value, ok := strings.CutPrefix(field, key)
 	if !ok || len(value) == 0 || value[0] != '=' {
-		r.err = errText
+		r.err = ErrText
 		return ""
 	}
 	return value[1:]
 }
 
 func (r *reader) word(key string) string {
-	s, err := unescape(r.take(key))
+	s, err := Unescape(r.take(key))
 	if err != nil {
 		r.err = err
 	}
@@ -156,7 +157,7 @@ func (e *Entry) optional(r *reader) {
 			field = &e.Staff
 		}
 		if field == nil || *field != "" {
-			r.err = errText
+			r.err = ErrText
 			return
 		}
 		*field = r.word(key)
@@ -166,7 +167,7 @@ func (e *Entry) optional(r *reader) {
 func (r *reader) number(key string) int64 {
 	n, err := strconv.ParseInt(r.take(key), 10, 64)
 	if err != nil {
-		r.err = errText
+		r.err = ErrText
 	}
 	return n
 }
@@ -186,13 +187,14 @@ func (r *reader) posting() Posting {
 		case "full":
 			p.Full = money.Fen(r.number(key))
 		default:
-			r.err = errText
+			r.err = ErrText
 		}
 	}
 	return p
 }
 
-func unescape(s string) (string, error) {
+// Unescape reads what appendWord wrote.
+func Unescape(s string) (string, error) {
 	if s == "-" {
 		return "", nil
 	}
@@ -206,11 +208,11 @@ func unescape(s string) (string, error) {
 			continue
 		}
 		if i+2 >= len(s) {
-			return "", errText
+			return "", ErrText
 		}
 		n, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
 		if err != nil {
-			return "", errText
+			return "", ErrText
 		}
 		b, i = append(b, byte(n)), i+2
 	}

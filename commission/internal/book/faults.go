@@ -1,4 +1,4 @@
-package commission
+package book
 
 import "guanxi/internal/fault"
 
@@ -12,6 +12,6 @@ var (
 )
 
 // Faults lists the catalogue.
-func bookFaults() []*fault.Fault {
+func Faults() []*fault.Fault {
 	return []*fault.Fault{ErrSaleInvalid, ErrEntryConflict, ErrEntryMissing, ErrMemberInvalid, ErrPageInvalid}
 }

@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"strconv"
@@ -12,8 +12,8 @@ const (
 	MaxLines   = 100       // lines of one sale
 	MaxRefunds = 500       // refunds of one order
 	MaxUnits   = 1_000_000 // units of one line
-	maxName    = 100       // bytes of a category, SKU or product name
-	maxLine    = 10_000    // number of a line
+	MaxName    = 100       // bytes of a category, SKU or product name
+	MaxLine    = 10_000    // number of a line
 )
 
 // Sale is a confirmed order, as commission needs to know it.
@@ -58,9 +58,10 @@ type Referral struct {
 	Touch  string // the touch that won
 }
 
-func (s Sale) check() error {
+// Check tells what is wrong with a sale. Code: COM_SALE_INVALID.
+func (s Sale) Check() error {
 	f := ErrSaleInvalid
-	if !named(s.Order) {
+	if !Named(s.Order) {
 		f = f.With("order", "订单号不正确 / not an order id")
 	}
 	if s.At.IsZero() {
@@ -69,11 +70,11 @@ func (s Sale) check() error {
 	for _, member := range []struct{ name, id string }{
 		{"buyer", s.Buyer}, {"host", s.Host}, {"pickup", s.Pickup}, {"help_seller", s.HelpSeller}, {"staff", s.Staff}, {"referral.direct", s.Referral.Direct}, {"referral.upline", s.Referral.Upline},
 	} {
-		if member.id != "" && !named(member.id) {
+		if member.id != "" && !Named(member.id) {
 			f = f.With(member.name, "会员编号不正确 / not a member id")
 		}
 	}
-	if len(s.Community) > maxName || len(s.Grade) > maxName || len(s.Digest) > maxName {
+	if len(s.Community) > MaxName || len(s.Grade) > MaxName || len(s.Digest) > MaxName {
 		f = f.With("community", "社群或等级不正确 / the community or the grade is not valid")
 	}
 	if len(s.Lines) == 0 || len(s.Lines) > MaxLines {
@@ -95,9 +96,9 @@ func (s Sale) check() error {
 
 func (l SaleLine) wrong() string {
 	switch {
-	case l.Line < 1 || l.Line > maxLine:
+	case l.Line < 1 || l.Line > MaxLine:
 		return "line"
-	case len(l.SKU) > maxName, len(l.Product) > maxName, len(l.Category) > maxName:
+	case len(l.SKU) > MaxName, len(l.Product) > MaxName, len(l.Category) > MaxName:
 		return "name"
 	case l.Units < 1 || l.Units > MaxUnits:
 		return "units"

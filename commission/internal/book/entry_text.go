@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"strconv"
@@ -28,12 +28,12 @@ import (
 //	note rail=weixin-transfer
 //	post member:m1:available -297
 //	post member:m1:withdrawing 297
-const textMagic = "guanxi-entry 1 "
+const TextMagic = "guanxi-entry 1 "
 
-// text renders the entry. The same entry always gives the same bytes.
-func (e *Entry) text() string {
+// Text renders the entry. The same entry always gives the same bytes.
+func (e *Entry) Text() string {
 	b := make([]byte, 0, 256+128*len(e.Lines)+96*len(e.Postings))
-	b = append(b, textMagic...)
+	b = append(b, TextMagic...)
 	b = append(append(append(append(b, e.Kind...), ' '), e.Book...), "\nat "...)
 	b = appendTime(b, e.At)
 	if e.Order != "" {
@@ -143,8 +143,9 @@ func appendWord(b []byte, key, value string) []byte {
 	return b
 }
 
-func (e *Entry) doc(unsealed string) *entryDoc {
-	text := e.text()
-	e.Hash = hashOf(e.ID, text)
-	return &entryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed, Rooted: e.rooted}
+// Doc is the entry as it is stored; it sets the hash.
+func (e *Entry) Doc(unsealed string) *EntryDoc {
+	text := e.Text()
+	e.Hash = HashOf(e.ID, text)
+	return &EntryDoc{Doc: docstore.Doc{ID: e.ID}, Text: text, Hash: e.Hash[:], Unsealed: unsealed, Rooted: e.Rooted}
 }

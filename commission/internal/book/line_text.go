@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"strings"
@@ -9,12 +9,13 @@ import (
 // A statement line is stored as text: what the lines of all members of an entry begin with, then what it does to one of them.
 //
 //	accrue/o1 2026-11-22T07:09:35.000Z direct,host pending=396
-func appendSubject(b []byte, e *Entry) []byte {
+func AppendSubject(b []byte, e *Entry) []byte {
 	b = append(append(b, e.ID...), ' ')
 	return append(appendTime(b, e.At), ' ')
 }
 
-func appendShare(b []byte, change Balance, roles []Role) []byte {
+// AppendShare ends a line with what the entry does to one member.
+func AppendShare(b []byte, change Balance, roles []Role) []byte {
 	for i, role := range roles {
 		if i > 0 {
 			b = append(b, ',')
@@ -24,8 +25,8 @@ func appendShare(b []byte, change Balance, roles []Role) []byte {
 	if len(roles) == 0 {
 		b = append(b, '-')
 	}
-	for _, p := range pots {
-		if amount := *change.pot(p); amount != 0 {
+	for _, p := range Pots {
+		if amount := *change.Pot(p); amount != 0 {
 			b = appendInt(append(append(b, ' '), p...), "=", int64(amount))
 		}
 	}
@@ -69,7 +70,7 @@ func parseLine(row string) (Line, error) {
 	l := Line{Entry: r.take("")}
 	at, err := parseTime(r.take(""))
 	if err != nil {
-		return Line{}, errText
+		return Line{}, ErrText
 	}
 	l.At = at
 	if roles := r.take(""); roles != "-" {
@@ -79,9 +80,9 @@ func parseLine(row string) (Line, error) {
 	}
 	for r.rest != "" && r.err == nil {
 		key, _, _ := strings.Cut(r.rest, "=")
-		amount := l.Change.pot(Pot(key))
+		amount := l.Change.Pot(Pot(key))
 		if amount == nil {
-			return Line{}, errText
+			return Line{}, ErrText
 		}
 		*amount = money.Fen(r.number(key))
 	}

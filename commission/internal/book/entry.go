@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"crypto/sha256"
@@ -72,8 +72,8 @@ type Entry struct {
 	Hash [sha256.Size]byte // over ID and Text
 	Seal int64             // number of its seal once the sealer has marked it; 0 before
 
-	unsealed string // its key in the unsealed index; "" once sealed
-	rooted   bool   // see entryDoc
+	Unsealed string // its key in the unsealed index; "" once sealed
+	Rooted   bool   // see entryDoc
 }
 
 // RefundedLine is how far a claw-back moved a line: from one cumulative refund to the next.
@@ -100,8 +100,8 @@ func (e *Entry) Note(key string) string {
 	return ""
 }
 
-// entryDoc is the stored form of an Entry.
-type entryDoc struct {
+// EntryDoc is the stored form of an Entry.
+type EntryDoc struct {
 	docstore.Doc `bson:",inline"`
 	Text         string `bson:"text"`
 	Hash         []byte `bson:"hash"`
@@ -112,17 +112,17 @@ type entryDoc struct {
 }
 
 // ID builders: the same fact, the same entry.
-func accrueID(order string) string           { return string(Accrue) + "/" + order }
-func clawBackID(order, refund string) string { return string(ClawBack) + "/" + order + "/" + refund }
-func settleID(order string, line int) string { // line 0: the whole order at once
+func AccrueID(order string) string           { return string(Accrue) + "/" + order }
+func ClawBackID(order, refund string) string { return string(ClawBack) + "/" + order + "/" + refund }
+func SettleID(order string, line int) string { // line 0: the whole order at once
 	if line == 0 {
 		return string(Settle) + "/" + order
 	}
 	return string(Settle) + "/" + order + "/" + strconv.Itoa(line)
 }
 
-// numberID is the id of every entry that has no order.
-func numberID(kind Kind, number string) string {
+// NumberID is the id of every entry that has no order.
+func NumberID(kind Kind, number string) string {
 	if kind == Confirm || kind == Fail {
 		return outcome + "/" + number
 	}
@@ -132,7 +132,8 @@ func numberID(kind Kind, number string) string {
 // outcome is the id's first part of Confirm and Fail.
 const outcome = "outcome"
 
-func hashOf(id, text string) [sha256.Size]byte {
+// HashOf is the hash of an entry: over its id and its text.
+func HashOf(id, text string) [sha256.Size]byte {
 	var short [2048]byte
 	b := append(append(append(short[:0], id...), '\n'), text...)
 	return sha256.Sum256(b)
@@ -147,27 +148,27 @@ func (e *Entry) Balanced() bool {
 	return sum == 0
 }
 
-// follows lists the entries that have to be sealed before this one, when they exist.
-func (e *Entry) follows() []string {
+// Follows lists the entries that have to be sealed before this one, when they exist.
+func (e *Entry) Follows() []string {
 	switch e.Kind {
 	case Settle, ClawBack:
-		return []string{accrueID(e.Order)}
+		return []string{AccrueID(e.Order)}
 	case Confirm, Fail:
-		return []string{numberID(Withdraw, e.Number)}
+		return []string{NumberID(Withdraw, e.Number)}
 	case TaxWithheld:
-		return []string{numberID(Confirm, e.Number)}
+		return []string{NumberID(Confirm, e.Number)}
 	case Return:
-		return []string{numberID(Confirm, e.Number), numberID(TaxWithheld, e.Number)}
+		return []string{NumberID(Confirm, e.Number), NumberID(TaxWithheld, e.Number)}
 	}
 	return nil
 }
 
-// moves tells whether the entry moves exactly this much on this account.
-func (e *Entry) moves(account Account, amount money.Fen) bool {
+// Moves tells whether the entry moves exactly this much on this account.
+func (e *Entry) Moves(account Account, amount money.Fen) bool {
 	return slices.ContainsFunc(e.Postings, func(p Posting) bool { return p.Account == account && p.Amount == amount })
 }
 
-// kept is what remains of a posting when refunded of paid has been given back.
-func kept(amount, refunded, paid money.Fen) money.Fen {
+// Kept is what remains of a posting when refunded of paid has been given back.
+func Kept(amount, refunded, paid money.Fen) money.Fen {
 	return amount - amount.Share(refunded, paid)
 }

@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"slices"
@@ -38,24 +38,24 @@ const (
 	Withdrawn   Pot = "withdrawn"   // paid out
 )
 
-// staffPrefix marks the purse of a person of staff: their id among purses is "staff:<id>".
-const staffPrefix = "staff:"
+// StaffPrefix marks the purse of a person of staff: their id among purses is "staff:<id>".
+const StaffPrefix = "staff:"
 
 // Staff names the purse of a person of staff.
-func Staff(id string) string { return staffPrefix + id }
+func Staff(id string) string { return StaffPrefix + id }
 
 // Of names the account of a member, or of a person of staff.
 func (p Pot) Of(member string) Account {
-	if strings.HasPrefix(member, staffPrefix) {
+	if strings.HasPrefix(member, StaffPrefix) {
 		return Account(member + ":" + string(p))
 	}
 	return Account("member:" + member + ":" + string(p))
 }
 
-// is tells whether a is p.Of(member), without making it.
-func (a Account) is(p Pot, member string) bool {
+// Is tells whether a is p.Of(member), without making it.
+func (a Account) Is(p Pot, member string) bool {
 	rest := a
-	if !strings.HasPrefix(member, staffPrefix) {
+	if !strings.HasPrefix(member, StaffPrefix) {
 		if !strings.HasPrefix(string(a), "member:") {
 			return false
 		}
@@ -69,7 +69,7 @@ func (a Account) is(p Pot, member string) bool {
 func (a Account) Member() (member string, pot Pot, ok bool) {
 	rest, ok := strings.CutPrefix(string(a), "member:")
 	if !ok {
-		if rest = string(a); !strings.HasPrefix(rest, staffPrefix) {
+		if rest = string(a); !strings.HasPrefix(rest, StaffPrefix) {
 			return "", "", false
 		}
 	}
@@ -80,17 +80,20 @@ func (a Account) Member() (member string, pot Pot, ok bool) {
 	return rest[:i], Pot(rest[i+1:]), true
 }
 
-func (a Account) known() bool {
+// Known tells whether there is such an account.
+func (a Account) Known() bool {
 	_, pot, ok := a.Member()
-	return ok && slices.Contains(pots, pot) || !ok && slices.Contains(brandAccounts, a)
+	return ok && slices.Contains(Pots, pot) || !ok && slices.Contains(brandAccounts, a)
 }
 
-func (a Account) available() bool {
+// Available tells whether it is what somebody can withdraw from.
+func (a Account) Available() bool {
 	member, pot, ok := a.Member()
-	return ok && pot == Available && named(member)
+	return ok && pot == Available && Named(member)
 }
 
-func (a Account) staff() bool { return strings.HasPrefix(string(a), staffPrefix) && a.available() }
+// Staff tells whether it is what a person of staff can withdraw from.
+func (a Account) Staff() bool { return strings.HasPrefix(string(a), StaffPrefix) && a.Available() }
 
-// pots is the order of pots everywhere.
-var pots = []Pot{Pending, Available, Withdrawing, Withdrawn}
+// Pots is the order of pots everywhere.
+var Pots = []Pot{Pending, Available, Withdrawing, Withdrawn}

@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"crypto/sha256"
@@ -12,9 +12,9 @@ import (
 	"guanxi/internal/lease"
 )
 
-// maxSealBatch keeps a seal's document well below the store's limit, even with the longest ids. Large batches are what
+// MaxSealBatch keeps a seal's document well below the store's limit, even with the longest ids. Large batches are what
 // makes purses cheap under load: a busy member's purse is written once per seal, not once per entry.
-const maxSealBatch = 16384
+const MaxSealBatch = 16384
 
 // Seal is one link of a book's chain: these entries, in this order, after that seal.
 type Seal struct {
@@ -27,8 +27,8 @@ type Seal struct {
 	Hash    [sha256.Size]byte
 }
 
-// sealDoc is the stored form, id <book>/<number>. It is never changed.
-type sealDoc struct {
+// SealDoc is the stored form, id <book>/<number>. It is never changed.
+type SealDoc struct {
 	docstore.Doc `bson:",inline"`
 	At           time.Time `bson:"at"`
 	Prev         []byte    `bson:"prev"`
@@ -37,9 +37,9 @@ type sealDoc struct {
 	Hash         []byte    `bson:"hash"`
 }
 
-// bookDoc says how far a book's seals have been worked off. It is only a bookmark: losing it would cost time, not
+// Bookmark says how far a book's seals have been worked off. It is only a bookmark: losing it would cost time, not
 // truth.
-type bookDoc struct {
+type Bookmark struct {
 	docstore.Doc `bson:",inline"`
 	lease.Fenced `bson:",inline"` // of the lease to seal, when there is one
 	Folded       int64            `bson:"folded"`           // every seal up to here is in the purses; at most one seal exists behind it
@@ -48,18 +48,19 @@ type bookDoc struct {
 	Target       int64            `bson:"target,omitempty"` // the seal a rebuild has to reach before purses are whole again
 }
 
-// rebuilding tells whether purses show less than the truth.
-func (b *bookDoc) rebuilding() bool { return b.Folded < b.Target }
+// Rebuilding tells whether purses show less than the truth.
+func (b *Bookmark) Rebuilding() bool { return b.Folded < b.Target }
 
-func sealID(book string, number int64) string {
+// SealID is the id of a seal, and of a checkpoint.
+func SealID(book string, number int64) string {
 	digits := strconv.FormatInt(number, 10)
 	return book + "/" + strings.Repeat("0", max(0, 10-len(digits))) + digits
 }
 
-// digest chains the seal: book, number, time, the seal before, and every entry's id and hash.
-func (s *Seal) digest() [sha256.Size]byte {
+// Digest chains the seal: book, number, time, the seal before, and every entry's id and hash.
+func (s *Seal) Digest() [sha256.Size]byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "guanxi-seal 1 %s %d %s\n", s.Book, s.Number, s.At.UTC().Format(textTime))
+	fmt.Fprintf(h, "guanxi-seal 1 %s %d %s\n", s.Book, s.Number, s.At.UTC().Format(TextTime))
 	h.Write(s.Prev[:])
 	part := make([]byte, 0, 1<<13)
 	for i, id := range s.Entries {
@@ -73,9 +74,10 @@ func (s *Seal) digest() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (s *Seal) doc() *sealDoc {
-	d := &sealDoc{
-		Doc: docstore.Doc{ID: sealID(s.Book, s.Number)}, At: s.At, Prev: s.Prev[:],
+// Doc is the seal as it is stored.
+func (s *Seal) Doc() *SealDoc {
+	d := &SealDoc{
+		Doc: docstore.Doc{ID: SealID(s.Book, s.Number)}, At: s.At, Prev: s.Prev[:],
 		Entries: strings.Join(s.Entries, "\n"), Hash: s.Hash[:], Hashes: make([]byte, 0, len(s.Hashes)*sha256.Size),
 	}
 	for i := range s.Hashes {
@@ -84,18 +86,20 @@ func (s *Seal) doc() *sealDoc {
 	return d
 }
 
-var errSeal = errors.New("commission: the seal is not readable")
+// ErrSeal: a seal is gone or cannot be read.
+var ErrSeal = errors.New("commission: the seal is not readable")
 
-func parseSeal(d *sealDoc) (*Seal, error) {
+// ParseSeal reads a stored seal.
+func ParseSeal(d *SealDoc) (*Seal, error) {
 	book, number, ok := strings.Cut(d.ID, "/")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil || len(d.Prev) != sha256.Size || len(d.Hash) != sha256.Size {
-		return nil, fmt.Errorf("%w: %s", errSeal, d.ID)
+		return nil, fmt.Errorf("%w: %s", ErrSeal, d.ID)
 	}
 	s := &Seal{Book: book, Number: n, At: d.At, Prev: [sha256.Size]byte(d.Prev), Hash: [sha256.Size]byte(d.Hash)}
 	s.Entries = strings.Split(d.Entries, "\n")
 	if len(d.Hashes) != len(s.Entries)*sha256.Size {
-		return nil, fmt.Errorf("%w: %s", errSeal, d.ID)
+		return nil, fmt.Errorf("%w: %s", ErrSeal, d.ID)
 	}
 	s.Hashes = make([][sha256.Size]byte, len(s.Entries))
 	for i := range s.Hashes {
@@ -104,7 +108,7 @@ func parseSeal(d *sealDoc) (*Seal, error) {
 	return s, nil
 }
 
-// without says that an entry is gone.
-func (s *Seal) without(i int) error {
-	return fmt.Errorf("%w: entry %s of seal %d is gone", errSeal, s.Entries[i], s.Number)
+// Without says that an entry is gone.
+func (s *Seal) Without(i int) error {
+	return fmt.Errorf("%w: entry %s of seal %d is gone", ErrSeal, s.Entries[i], s.Number)
 }

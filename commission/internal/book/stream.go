@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 // StreamEntries gives the entries of seals from … to (0: the newest that is folded) in the order of the chain. Seals are
 // read side by side; visit is called by one goroutine. An error of visit ends it.
 func (b *Store) StreamEntries(ctx context.Context, from, to int64, visit func(*Seal, []*Entry) error) error {
-	book, err := b.bookmark(ctx)
+	book, err := b.Bookmark(ctx)
 	if err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
@@ -23,15 +23,15 @@ func (b *Store) StreamEntries(ctx context.Context, from, to int64, visit func(*S
 		entries []*Entry
 		err     error
 	}
-	return wrap("stream", inOrder(ctx, max(from, 1), to, func(ctx context.Context, n int64) (p part) {
-		if p.seal, p.err = b.loadSeal(ctx, n); p.err != nil {
+	return wrap("stream", InOrder(ctx, max(from, 1), to, func(ctx context.Context, n int64) (p part) {
+		if p.seal, p.err = b.LoadSeal(ctx, n); p.err != nil {
 			return p
 		}
 		if p.seal == nil {
-			p.err = fmt.Errorf("%w: seal %d of book %s is gone", errSeal, n, b.name)
+			p.err = fmt.Errorf("%w: seal %d of book %s is gone", ErrSeal, n, b.name)
 			return p
 		}
-		p.entries, p.err = b.entriesOf(ctx, p.seal)
+		p.entries, p.err = b.EntriesOf(ctx, p.seal)
 		return p
 	}, func(p part) error {
 		if p.err != nil {
@@ -41,8 +41,8 @@ func (b *Store) StreamEntries(ctx context.Context, from, to int64, visit func(*S
 	}))
 }
 
-// inOrder reads the numbers from … to side by side and takes the results in order.
-func inOrder[T any](ctx context.Context, from, to int64, read func(context.Context, int64) T, take func(T) error) error {
+// InOrder reads the numbers from … to side by side and takes the results in order.
+func InOrder[T any](ctx context.Context, from, to int64, read func(context.Context, int64) T, take func(T) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan chan T, 2*runtime.GOMAXPROCS(0)+2) // enough to go on while one result is being taken
@@ -67,7 +67,7 @@ func inOrder[T any](ctx context.Context, from, to int64, read func(context.Conte
 
 // SealAt gives the number of the last seal made before t; 0 when there is none.
 func (b *Store) SealAt(ctx context.Context, t time.Time) (int64, error) {
-	book, err := b.bookmark(ctx)
+	book, err := b.Bookmark(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("seal at: %w", err)
 	}
@@ -76,8 +76,8 @@ func (b *Store) SealAt(ctx context.Context, t time.Time) (int64, error) {
 		if err != nil {
 			return true
 		}
-		var seal *sealDoc
-		if seal, err = b.seals.Get(ctx, sealID(b.name, int64(i)+1)); err != nil {
+		var seal *SealDoc
+		if seal, err = b.Seals.Get(ctx, SealID(b.name, int64(i)+1)); err != nil {
 			return true
 		}
 		return !seal.At.Before(t)

@@ -1,4 +1,4 @@
-package commission
+package book
 
 import (
 	"crypto/ed25519"
@@ -31,27 +31,27 @@ type Checkpoint struct {
 
 const checkpointMagic = "guanxi-checkpoint 1 "
 
-// text is what is signed.
-func (c *Checkpoint) text() string {
+// Text is what is signed.
+func (c *Checkpoint) Text() string {
 	facts := ""
 	if c.Facts > 0 {
 		facts = " facts=" + strconv.FormatInt(c.Facts, 10) + " facts-hash=" + hex.EncodeToString(c.FactsHash)
 	}
 	return checkpointMagic + c.Book + " " + strconv.FormatInt(c.Number, 10) + " seal=" + strconv.FormatInt(c.Seal, 10) +
-		" hash=" + hex.EncodeToString(c.Hash) + " at=" + c.At.UTC().Format(textTime) + " prev=" + hex.EncodeToString(c.Prev) + facts +
+		" hash=" + hex.EncodeToString(c.Hash) + " at=" + c.At.UTC().Format(TextTime) + " prev=" + hex.EncodeToString(c.Prev) + facts +
 		" key=" + base64.StdEncoding.EncodeToString(c.Key)
 }
 
 // Line is the checkpoint for keeping elsewhere; ParseCheckpoint reads it.
 func (c *Checkpoint) Line() string {
-	return c.text() + " signature=" + base64.StdEncoding.EncodeToString(c.Signature)
+	return c.Text() + " signature=" + base64.StdEncoding.EncodeToString(c.Signature)
 }
 
 // ParseCheckpoint reads a Line. It does not check the signature; see Signed.
 func ParseCheckpoint(line string) (Checkpoint, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(line), checkpointMagic)
 	if !ok {
-		return Checkpoint{}, errText
+		return Checkpoint{}, ErrText
 	}
 	r := reader{rest: rest}
 	c := Checkpoint{Book: r.take(""), Number: r.number(""), Seal: r.number("seal")}
@@ -62,14 +62,14 @@ func ParseCheckpoint(line string) (Checkpoint, error) {
 	key, signature := r.take("key"), r.take("signature")
 	var errs [6]error
 	c.Hash, errs[0] = hex.DecodeString(hash)
-	c.At, errs[1] = time.Parse(textTime, at)
+	c.At, errs[1] = time.Parse(TextTime, at)
 	c.Prev, errs[2] = hex.DecodeString(prev)
 	c.Key, errs[3] = base64.StdEncoding.DecodeString(key)
 	c.Signature, errs[4] = base64.StdEncoding.DecodeString(signature)
 	c.FactsHash, errs[5] = hex.DecodeString(facts)
 	for _, err := range errs {
 		if err != nil || r.err != nil || r.rest != "" {
-			return Checkpoint{}, errText
+			return Checkpoint{}, ErrText
 		}
 	}
 	return c, nil
@@ -77,10 +77,11 @@ func ParseCheckpoint(line string) (Checkpoint, error) {
 
 // Signed tells whether the signature is that of the checkpoint's own key.
 func (c *Checkpoint) Signed() bool {
-	return len(c.Key) == ed25519.PublicKeySize && ed25519.Verify(c.Key, []byte(c.text()), c.Signature)
+	return len(c.Key) == ed25519.PublicKeySize && ed25519.Verify(c.Key, []byte(c.Text()), c.Signature)
 }
 
-func (c *Checkpoint) digest() []byte {
+// Digest is what the next checkpoint signs of this one.
+func (c *Checkpoint) Digest() []byte {
 	sum := sha256.Sum256([]byte(c.Line()))
 	return sum[:]
 }
