@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"guanxi/commission"
 	"guanxi/console/bonds"
 	"guanxi/console/communities"
 	"guanxi/console/goods"
@@ -25,7 +26,7 @@ type Deps struct {
 	Clock       clock.Clock
 	Log         *slog.Logger
 	Staff       *staff.Service
-	Ledger      Ledger
+	Ledger      *commission.Service // the books, room by room
 	Payouts     Payouts
 	Reconcile   Reconciliation
 	Tasks       Tasks
@@ -49,7 +50,7 @@ type Console struct {
 	edge      *edge.Edge
 	room      *room.Room
 	staff     *staff.Service
-	ledger    Ledger
+	ledger    *commission.Service
 	payouts   Payouts
 	reconcile Reconciliation
 	tasks     Tasks

@@ -2,9 +2,7 @@ package console
 
 import (
 	"context"
-	"time"
 
-	"guanxi/commission"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/console/room"
@@ -13,40 +11,6 @@ import (
 	"guanxi/reconcile"
 	"guanxi/staff/task"
 )
-
-// Ledger is the books as staff works with them; *commission.Service satisfies it.
-type Ledger interface {
-	Policies(ctx context.Context) ([]*commission.Policy, error)
-	CheckPolicy(ctx context.Context, p commission.Policy) (*commission.Policy, error)
-	PublishPolicy(ctx context.Context, p commission.Policy) (*commission.Policy, error)
-	CheckRecall(ctx context.Context, version int) error
-	RecallPolicy(ctx context.Context, version int, r commission.Recall) (*commission.Policy, error)
-	DryRun(ctx context.Context, draft commission.Policy, from, to time.Time, progress func(done, total int64)) (*commission.DryRun, error)
-
-	FindEntries(ctx context.Context, what string) ([]commission.EntryView, error)
-	Explain(ctx context.Context, member, entry string) (commission.Explanation, error)
-	Purse(ctx context.Context, member string) (*commission.Purse, error)
-	Statement(ctx context.Context, member string, page commission.Page) (commission.Statement, error)
-	StreamEntries(ctx context.Context, from, to int64, visit func(*commission.Seal, []*commission.Entry) error) error
-	Verify(ctx context.Context, progress func(commission.Progress)) (*commission.Report, error)
-	Checkpoints(ctx context.Context, page docstore.Paging) (docstore.Page[commission.Checkpoint], error)
-
-	Vouchers(ctx context.Context, state commission.VoucherState, page docstore.Paging) (docstore.Page[commission.Voucher], error)
-	Voucher(ctx context.Context, voucher string) (*commission.Voucher, error)
-	ProposeVoucher(ctx context.Context, in commission.VoucherInput) (*commission.Voucher, error)
-	ApproveVoucher(ctx context.Context, voucher, checker, why string) (*commission.Voucher, error)
-	RejectVoucher(ctx context.Context, voucher, checker, why string) (*commission.Voucher, error)
-
-	Periods(ctx context.Context, page docstore.Paging) (docstore.Page[commission.Period], error)
-	ClosePeriod(ctx context.Context, month, by string) (*commission.Period, error)
-	PeriodStatements(ctx context.Context, month string, page docstore.Paging) (docstore.Page[commission.PeriodStatement], error)
-	PeriodStatement(ctx context.Context, member, month string) (*commission.PeriodStatement, error)
-
-	Disputes(ctx context.Context, state commission.DisputeState, page docstore.Paging) (docstore.Page[commission.Dispute], error)
-	DisputesOf(ctx context.Context, member string, page docstore.Paging) (docstore.Page[commission.Dispute], error)
-	Dispute(ctx context.Context, dispute string) (*commission.Dispute, error)
-	AnswerDispute(ctx context.Context, a commission.DisputeAnswer) (*commission.Dispute, error)
-}
 
 // Payouts is the withdrawals as staff works with them; *withdrawal.Service satisfies it.
 type Payouts interface {
