@@ -20,7 +20,7 @@ func TestASaleKnowsItsGradeAndKeeperAndWaitsForItsAfterSale(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := w.Commission.PublishPolicy(ctx, commission.Policy{Cap: 2000, Rules: []commission.Rule{
+	_, err := w.Commission.Policies.Publish(ctx, commission.Policy{Cap: 2000, Rules: []commission.Rule{
 		{Pays: []commission.Pay{{Role: commission.Host, Rate: 100}}},
 		{Grade: "gold", Pays: []commission.Pay{{Role: commission.Host, Rate: 500}, {Role: commission.Pickup, Rate: 200}}},
 	}})

@@ -179,7 +179,7 @@ func TestAnOwnPurchasePaysItsBuyerInNoRole(t *testing.T) {
 
 func publishOwn(t *testing.T, w *world) {
 	t.Helper()
-	_, err := w.Commission.PublishPolicy(t.Context(), commission.Policy{Cap: 2000, NoSelfPurchase: true, Rules: []commission.Rule{{Pays: []commission.Pay{
+	_, err := w.Commission.Policies.Publish(t.Context(), commission.Policy{Cap: 2000, NoSelfPurchase: true, Rules: []commission.Rule{{Pays: []commission.Pay{
 		{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500}, {Role: commission.Pickup, Fixed: 100},
 	}}}})
 	if err != nil {

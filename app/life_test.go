@@ -781,7 +781,7 @@ type life struct {
 func newLife(p *planet) *life {
 	l := &life{planet: p, done: map[string]int{}}
 	ctx, now := context.Background(), p.now.Load()
-	if _, err := now.Commission.PublishPolicy(ctx, commission.Policy{
+	if _, err := now.Commission.Policies.Publish(ctx, commission.Policy{
 		From: p.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500},
 		}}},

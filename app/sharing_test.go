@@ -58,7 +58,7 @@ func newDividing(t *testing.T, direct money.BasisPoints, tune func(*app.Config))
 			}
 		},
 	})
-	_, err := d.Commission.PublishPolicy(t.Context(), commission.Policy{
+	_, err := d.Commission.Policies.Publish(t.Context(), commission.Policy{
 		Cap: 5000, Rail: commission.RailProfitSharing, Rules: []commission.Rule{{Pays: []commission.Pay{
 			{Role: commission.Direct, Rate: direct}, {Role: commission.Host, Rate: 500},
 		}}},
@@ -332,7 +332,7 @@ func TestTaxIsWithheldOnlyFromWithdrawals(t *testing.T) {
 func TestAnotherRailOnlyFreesTheRest(t *testing.T) {
 	t.Parallel()
 	d := newDividing(t, 1000, nil)
-	_, err := d.Commission.PublishPolicy(t.Context(), commission.Policy{
+	_, err := d.Commission.Policies.Publish(t.Context(), commission.Policy{
 		Cap: 5000, Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Host, Rate: 500}}}},
 	})
 	if err != nil {

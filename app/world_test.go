@@ -83,7 +83,7 @@ func startWorld(t *testing.T, c *clock.Manual, config harness.Config) *world {
 			t.Error(err)
 		}
 	})
-	_, err = w.Commission.PublishPolicy(t.Context(), commission.Policy{
+	_, err = w.Commission.Policies.Publish(t.Context(), commission.Policy{
 		From: c.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500},
 		}}},

@@ -21,11 +21,11 @@ func (s *Service) Accrue(ctx context.Context, sale Sale) error {
 	if err := sale.Check(); err != nil {
 		return err
 	}
-	policy, err := s.PolicyAt(ctx, sale.At)
+	policy, err := s.Policies.At(ctx, sale.At)
 	if err != nil {
 		return fmt.Errorf("accrue: %w", err)
 	}
-	e := s.compute(policy, &sale)
+	e := s.Policies.Compute(policy, &sale)
 	if err = s.post(ctx, e); errors.Is(err, ErrEntryConflict) {
 		err = s.recompute(ctx, sale, e.Policy, err)
 	}
@@ -49,11 +49,11 @@ func (s *Service) recompute(ctx context.Context, sale Sale, tried int, conflict 
 	if stored.Policy == tried && !older {
 		return conflict
 	}
-	policy, err := s.policyVersion(ctx, stored.Policy)
+	policy, err := s.Policies.Version(ctx, stored.Policy)
 	if err != nil {
 		return err
 	}
-	again := s.compute(policy, &sale)
+	again := s.Policies.Compute(policy, &sale)
 	again.Book = stored.Book
 	if book.HashOf(again.ID, again.Text()) != stored.Hash {
 		return conflict

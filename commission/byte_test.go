@@ -25,7 +25,7 @@ func monthOnDisk(t *testing.T, dir string) {
 	c := clock.NewManual(start)
 	s, store := ledgerIn(t, dir, c)
 	d := dice{rand.New(rand.NewPCG(7, 7))}
-	_, err := s.PublishPolicy(t.Context(), testPolicy())
+	_, err := s.Policies.Publish(t.Context(), testPolicy())
 	must(t, err)
 	ctx := t.Context()
 	for n := range 300 {

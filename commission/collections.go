@@ -10,7 +10,8 @@ import (
 
 // open opens what the ledger keeps.
 func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
-	if s.policies, err = docstore.Open[Policy](ctx, store, docstore.Spec{Name: "policies", Chained: true}); err != nil {
+	s.Policies, err = newPolicies(ctx, store, s.clock, policyConfig{s.config.PolicyLead, s.config.PolicyHorizon, s.config.Carried})
+	if err != nil {
 		return err
 	}
 	if s.book, err = book.Open(ctx, store, s.config.Book); err != nil {

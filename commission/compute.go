@@ -176,11 +176,11 @@ func portion(f money.Fen, bp money.BasisPoints) money.Fen {
 // beneficiary is whom a policy pays in a role for this sale; "" is nobody.
 func beneficiary(s *Sale, role Role, policy *Policy) string {
 	buyer := s.Buyer
-	if buyer == "" && s.Referral.Why == whySelf { // an accrual older than the telling
+	if buyer == "" && s.Referral.Why == book.WhySelf { // an accrual older than the telling
 		buyer = s.Referral.Direct
 	}
 	whole := policy.NoSelfPurchase && policy.Edition > 0
-	member := stands(s, role, policy, policy.NoSelfPurchase && s.Referral.Why == whySelf || whole && buyer != "" && s.Referral.Direct == buyer)
+	member := stands(s, role, policy, policy.NoSelfPurchase && s.Referral.Why == book.WhySelf || whole && buyer != "" && s.Referral.Direct == buyer)
 	if whole && member == buyer {
 		return ""
 	}

@@ -161,14 +161,6 @@ func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 	return r.refunds(ctx, t, &again, refunds)
 }
 
-// saleOf is the sale an accrual was made from.
-func saleOf(e *Entry) Sale {
-	return Sale{
-		Order: e.Order, At: e.At, Buyer: e.Buyer, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
-		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,
-	}
-}
-
 // refunds takes the claw-backs of a seal into account. Their accruals may stand anywhere.
 func (r *dryRun) refunds(ctx context.Context, t *tallies, again *reckoner, refunds []*Entry) error {
 	ids := make([]string, len(refunds))

@@ -104,7 +104,7 @@ func (s *Service) background(ctx context.Context, e *Entry) (*Entry, *Settlement
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	policy, err := s.policyVersion(ctx, accrual.Policy)
+	policy, err := s.Policies.Version(ctx, accrual.Policy)
 	return accrual, settlement, policy, err
 }
 
@@ -136,21 +136,6 @@ func parts(member string, accrual *Entry, settlement *Settlement, policy *Policy
 		all = append(all, part)
 	}
 	return all
-}
-
-// pay finds what the named rule says for a role.
-func (p *Policy) pay(rule string, role Role) Pay {
-	for _, r := range p.Rules {
-		if r.Name() != rule {
-			continue
-		}
-		for _, pay := range r.Pays {
-			if pay.Role == role {
-				return pay
-			}
-		}
-	}
-	return Pay{Role: role}
 }
 
 func (x *Explanation) derive(e, accrual *Entry) []string {

@@ -19,7 +19,7 @@ func TestEveryFenIsExplainedToItsOwner(t *testing.T) {
 	w := newWorld(t, Config{})
 	p := testPolicy()
 	p.Cap = 1000
-	_, err := w.PublishPolicy(t.Context(), p)
+	_, err := w.Policies.Publish(t.Context(), p)
 	must(t, err)
 	ctx := t.Context()
 	s := sale("o1", 9900, 101)

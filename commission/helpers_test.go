@@ -45,7 +45,7 @@ func open(t testing.TB, store *docstore.Store, c clock.Clock, config Config) *Se
 // publish publishes the policy most tests run under.
 func (w *world) publish(t testing.TB) *Policy {
 	t.Helper()
-	p, err := w.PublishPolicy(t.Context(), testPolicy())
+	p, err := w.Policies.Publish(t.Context(), testPolicy())
 	if err != nil {
 		t.Fatal(err)
 	}

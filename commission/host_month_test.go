@@ -18,7 +18,7 @@ func TestAMonthOfAHostTable(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, Config{})
-			_, err := w.PublishPolicy(t.Context(), Policy{
+			_, err := w.Policies.Publish(t.Context(), Policy{
 				From: start.Add(-day), Cap: 2000, Rules: []Rule{{Pays: []Pay{{Role: Direct, Rate: 800}, {Role: Host, Rate: 300}}}},
 			})
 			must(t, err)

@@ -41,7 +41,7 @@ func prepared(t *testing.T, dir string, orders int) {
 	s, closed := onDisk(t, dir)
 	p := testPolicy()
 	p.From = start.Add(-day)
-	policy, err := s.PublishPolicy(t.Context(), p)
+	policy, err := s.Policies.Publish(t.Context(), p)
 	must(t, err)
 	entries, ids, bySale := make([]*Entry, orders), make([]string, orders), map[string]*Entry{}
 	for n := range orders {

@@ -175,7 +175,7 @@ func TestASealReadsWhatIsNewNotWhatWaitsToBeCleared(t *testing.T) {
 		c := clock.NewManual(start)
 		store := docstoretest.StoreOn(t, driver, c)
 		one, two := open(t, store, c, Config{Alone: alone}), open(t, store, c, Config{Alone: alone})
-		p, err := one.PublishPolicy(t.Context(), testPolicy())
+		p, err := one.Policies.Publish(t.Context(), testPolicy())
 		must(t, err)
 		n := 0
 		post := func(s *Service, count int) {
@@ -222,7 +222,7 @@ func TestALatePostingIsSealedAtOnce(t *testing.T) {
 				store := docstoretest.StoreOn(t, driver, c)
 				one := open(t, store, c, Config{SealBatch: 100})
 				two := open(t, store, c, Config{SealBatch: 100})
-				_, err := one.PublishPolicy(t.Context(), testPolicy())
+				_, err := one.Policies.Publish(t.Context(), testPolicy())
 				must(t, err)
 				poster := one
 				if whose != "of the sealer's own process" {

@@ -62,7 +62,7 @@ func newFamily(t *testing.T) *family {
 	f := &family{t: t, driver: &stopping{Driver: docstoretest.Embedded(t)}, clock: clock.NewManual(start)}
 	f.flaky = docstoretest.NewFlaky(f.driver)
 	f.store = docstoretest.StoreOn(t, f.flaky, f.clock)
-	p, err := f.process(Config{}).PublishPolicy(t.Context(), testPolicy())
+	p, err := f.process(Config{}).Policies.Publish(t.Context(), testPolicy())
 	must(t, err)
 	f.policy = p
 	return f

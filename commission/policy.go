@@ -111,6 +111,15 @@ func graded(subject string) bool {
 
 const defaultRule = "default"
 
+// Kinds lists the kinds of rules in the order of precedence.
+func Kinds() []string {
+	kinds := make([]string, 0, len(precedence)+1)
+	for _, level := range precedence {
+		kinds = append(kinds, level.kind)
+	}
+	return append(kinds, defaultRule)
+}
+
 // Name is what the rule is about: "sku:a1", "category:水果", "default".
 func (r Rule) Name() string {
 	kind, subject := r.subject()
@@ -283,3 +292,18 @@ const (
 	RailWithdrawal    = ""               // members withdraw what is available
 	RailProfitSharing = "profit-sharing" // paid out of the order's own payment, once everything of it has settled
 )
+
+// pay finds what the named rule says for a role.
+func (p *Policy) pay(rule string, role Role) Pay {
+	for _, r := range p.Rules {
+		if r.Name() != rule {
+			continue
+		}
+		for _, pay := range r.Pays {
+			if pay.Role == role {
+				return pay
+			}
+		}
+	}
+	return Pay{Role: role}
+}

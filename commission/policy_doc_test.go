@@ -144,11 +144,7 @@ rule does not pay is not paid. The order in which rules are written does not mat
 |---|---|---|
 `)
 	words := subjectWords()
-	kinds := make([]string, 0, len(precedence)+1)
-	for _, level := range precedence {
-		kinds = append(kinds, level.kind)
-	}
-	for i, kind := range append(kinds, defaultRule) {
+	for i, kind := range Kinds() {
 		if words[kind][0] == "" {
 			t.Fatal("no words for", kind)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -184,7 +185,7 @@ func checkRoles(t *rapid.T, p *Policy, s *Sale, e *Entry) {
 			t.Fatal("paid twice, or not to whom the role belongs", posting)
 		}
 		seen[at] = true
-		own := p.NoSelfPurchase && s.Referral.Why == whySelf
+		own := p.NoSelfPurchase && s.Referral.Why == book.WhySelf
 		if p.NoSelfPurchase && p.Edition > 0 && s.Buyer != "" && member == s.Buyer {
 			t.Fatal("the buyer is paid for an own purchase", posting)
 		}

@@ -48,27 +48,27 @@ func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
 	w := newWorld(t, Config{PolicyLead: time.Hour})
 	ctx := t.Context()
 	first := w.publish(t)
-	again, err := w.PublishPolicy(ctx, testPolicy())
+	again, err := w.Policies.Publish(ctx, testPolicy())
 	must(t, err)
 	if again.Version != 1 {
 		t.Error("the same rules made version", again.Version)
 	}
 	second := testPolicy()
 	second.Cap, second.From = 500, start.Add(59*time.Minute)
-	if _, err := w.PublishPolicy(ctx, second); !errors.Is(err, ErrPolicyPast) {
+	if _, err := w.Policies.Publish(ctx, second); !errors.Is(err, ErrPolicyPast) {
 		t.Error("too early:", err)
 	}
 	second.From = start.Add(24 * time.Hour)
 	other := open(t, w.store, w.clock, Config{PolicyLead: time.Hour}) // has its own cache
-	if _, err := other.PolicyAt(ctx, start); err != nil {
+	if _, err := other.Policies.At(ctx, start); err != nil {
 		t.Fatal(err)
 	}
-	published, err := w.PublishPolicy(ctx, second)
+	published, err := w.Policies.Publish(ctx, second)
 	must(t, err)
 	third := testPolicy()
 	third.Cap = 400
 	third.From = start.Add(2 * time.Hour)
-	if _, err := w.PublishPolicy(ctx, third); !errors.Is(err, ErrPolicyPast) {
+	if _, err := w.Policies.Publish(ctx, third); !errors.Is(err, ErrPolicyPast) {
 		t.Error("before the newest version:", err)
 	}
 	w.clock.Set(published.From)
@@ -76,14 +76,14 @@ func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
 		for at, want := range map[time.Time]int{
 			first.From: 1, published.From.Add(-time.Millisecond): 1, published.From: 2, published.From.Add(time.Minute): 2,
 		} {
-			p, err := s.PolicyAt(ctx, at)
+			p, err := s.Policies.At(ctx, at)
 			must(t, err)
 			if p.Version != want {
 				t.Errorf("at %v rules version %d, want %d", at, p.Version, want)
 			}
 		}
 	}
-	if _, err := w.PolicyAt(ctx, first.From.Add(-time.Millisecond)); !errors.Is(err, ErrPolicyMissing) {
+	if _, err := w.Policies.At(ctx, first.From.Add(-time.Millisecond)); !errors.Is(err, ErrPolicyMissing) {
 		t.Error(err)
 	}
 }
@@ -101,8 +101,8 @@ func TestAFutureVersionIsBoundedAndCanBeRecalled(t *testing.T) {
 	}
 	refused := func(p Policy, want *fault.Fault) {
 		t.Helper()
-		_, checked := w.CheckPolicy(ctx, p)
-		_, published := w.PublishPolicy(ctx, p)
+		_, checked := w.Policies.Check(ctx, p)
+		_, published := w.Policies.Publish(ctx, p)
 		if !errors.Is(checked, want) || !errors.Is(published, want) {
 			t.Errorf("check says %v, publishing %v, want %v", checked, published, want)
 		}
@@ -113,42 +113,42 @@ func TestAFutureVersionIsBoundedAndCanBeRecalled(t *testing.T) {
 		refused(with(500, far), ErrPolicyFar)
 	}
 	refused(with(500, w.clock.Now().Add(-day)), ErrPolicyPast)
-	second := must1(w.PublishPolicy(ctx, with(500, w.clock.Now().Add(30*day))))
+	second := must1(w.Policies.Publish(ctx, with(500, w.clock.Now().Add(30*day))))
 	refused(with(600, w.clock.Now().Add(29*day)), ErrPolicyPast) // the one ahead stands in its way
 
 	other := open(t, w.store, w.clock, Config{PolicyLead: time.Hour})
-	must1(other.PolicyAt(ctx, w.clock.Now()))
+	must1(other.Policies.At(ctx, w.clock.Now()))
 	for _, people := range []Recall{{Maker: "a", Checker: "a", Why: "x"}, {Maker: "a", Why: "x"}, {Checker: "a", Why: "x"}} {
-		if _, err := w.RecallPolicy(ctx, second.Version, people); !errors.Is(err, ErrPolicyOwn) {
+		if _, err := w.Policies.Recall(ctx, second.Version, people); !errors.Is(err, ErrPolicyOwn) {
 			t.Errorf("%+v: %v", people, err)
 		}
 	}
 	two := Recall{Maker: "a", Checker: "b", Why: "日期写错"}
-	if _, err := w.RecallPolicy(ctx, 1, two); !errors.Is(err, ErrPolicyInForce) {
+	if _, err := w.Policies.Recall(ctx, 1, two); !errors.Is(err, ErrPolicyInForce) {
 		t.Error("in force:", err)
 	}
-	if _, err := w.RecallPolicy(ctx, 9, two); !errors.Is(err, ErrPolicyMissing) {
+	if _, err := w.Policies.Recall(ctx, 9, two); !errors.Is(err, ErrPolicyMissing) {
 		t.Error("unknown:", err)
 	}
 	for range 2 {
-		if p := must1(w.RecallPolicy(ctx, second.Version, two)); p.Recalled == nil || p.Recalled.Checker != "b" {
+		if p := must1(w.Policies.Recall(ctx, second.Version, two)); p.Recalled == nil || p.Recalled.Checker != "b" {
 			t.Errorf("recalled: %+v", p)
 		}
 	}
-	third := must1(w.PublishPolicy(ctx, with(500, w.clock.Now().Add(2*time.Hour)))) // the same rules are not the recalled version
+	third := must1(w.Policies.Publish(ctx, with(500, w.clock.Now().Add(2*time.Hour)))) // the same rules are not the recalled version
 	if third.Version != 3 {
 		t.Error("published as", third.Version)
 	}
 	w.clock.Advance(31 * day)
 	for _, s := range []*Service{w.Service, other} {
-		if p := must1(s.PolicyAt(ctx, w.clock.Now())); p.Version != 3 {
+		if p := must1(s.Policies.At(ctx, w.clock.Now())); p.Version != 3 {
 			t.Error("in force:", p.Version)
 		}
 	}
-	if all := must1(w.Policies(ctx)); len(all) != 3 {
+	if all := must1(w.Policies.List(ctx)); len(all) != 3 {
 		t.Error("a recalled version is not in the list", len(all))
 	}
-	if _, err := w.RecallPolicy(ctx, 3, two); !errors.Is(err, ErrPolicyInForce) {
+	if _, err := w.Policies.Recall(ctx, 3, two); !errors.Is(err, ErrPolicyInForce) {
 		t.Error(err)
 	}
 }
@@ -160,10 +160,10 @@ func TestAVersionAboutToTakeEffectStays(t *testing.T) {
 	w.publish(t)
 	p := testPolicy()
 	p.Cap, p.From = 500, w.clock.Now().Add(2*time.Hour)
-	second := must1(w.PublishPolicy(t.Context(), p))
+	second := must1(w.Policies.Publish(t.Context(), p))
 	w.clock.Advance(time.Hour + time.Millisecond)
-	_, err := w.RecallPolicy(t.Context(), second.Version, Recall{Maker: "a", Checker: "b", Why: "x"})
-	if !errors.Is(err, ErrPolicyInForce) || !errors.Is(w.CheckRecall(t.Context(), second.Version), ErrPolicyInForce) {
+	_, err := w.Policies.Recall(t.Context(), second.Version, Recall{Maker: "a", Checker: "b", Why: "x"})
+	if !errors.Is(err, ErrPolicyInForce) || !errors.Is(w.Policies.CheckRecall(t.Context(), second.Version), ErrPolicyInForce) {
 		t.Error(err)
 	}
 }
@@ -197,14 +197,14 @@ func TestNothingIsPublishedThatPaysNobody(t *testing.T) {
 		"an upline named by that time": {later, nil, ""},
 		"an open stop of commission":   {one(0), nil, ""},
 	} {
-		_, checked := w.CheckPolicy(t.Context(), c.policy)
+		_, checked := w.Policies.Check(t.Context(), c.policy)
 		if c.want == nil {
 			if checked != nil {
 				t.Errorf("%s: %v", name, checked)
 			}
 			continue
 		}
-		_, published := w.PublishPolicy(t.Context(), c.policy)
+		_, published := w.Policies.Publish(t.Context(), c.policy)
 		f := fault.Of(published)
 		if !errors.Is(checked, c.want) || !errors.Is(published, c.want) || c.field != "" && (f == nil || f.Fields[0].Name != c.field) {
 			t.Errorf("%s: check says %v, publishing %v", name, checked, published)
@@ -219,7 +219,7 @@ func TestALateAccrualIsTheSameUnderAnyLaterPolicy(t *testing.T) {
 	must(t, w.Accrue(t.Context(), sale("o1", 10000)))
 	second := testPolicy()
 	second.Cap, second.From = 100, time.Time{}
-	_, err := w.PublishPolicy(t.Context(), second)
+	_, err := w.Policies.Publish(t.Context(), second)
 	must(t, err)
 	w.clock.Advance(day)
 	must(t, w.Accrue(t.Context(), sale("o1", 10000)))
@@ -231,7 +231,7 @@ func TestALateAccrualIsTheSameUnderAnyLaterPolicy(t *testing.T) {
 	}
 	// Accrued by a process that did not know the second version yet: what is in the ledger counts.
 	late.Order = "o3"
-	first := Compute(must1(w.policyVersion(t.Context(), 1)), late)
+	first := Compute(must1(w.Policies.Version(t.Context(), 1)), late)
 	must(t, w.post(t.Context(), first))
 	must(t, w.Accrue(t.Context(), late))
 	late.Lines[0].Paid++

@@ -156,7 +156,7 @@ func TestTwoProcessesSealOneBook(t *testing.T) {
 	s := open(t, store, clock.System{}, Config{Window: Window{time.Millisecond, time.Millisecond}})
 	policy := testPolicy()
 	policy.From = start.Add(-day)
-	_, err := s.PublishPolicy(t.Context(), policy)
+	_, err := s.Policies.Publish(t.Context(), policy)
 	must(t, err)
 	watcher, err := lease.Open(t.Context(), lease.Config{Store: store})
 	must(t, err)

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"guanxi/commission/internal/book"
@@ -18,16 +19,16 @@ import (
 
 const maxPolicies = 5000
 
-// PublishPolicy makes a policy the next version. From zero means as soon as possible. A version takes effect at least
-// Config.PolicyLead and at most Config.PolicyHorizon after it was published, and never before an older version that was
+// Publish makes a policy the next version. From zero means as soon as possible. A version takes effect at least
+// Config.Lead and at most Config.Horizon after it was published, and never before an older version that was
 // not recalled; only the first may reach into the past. Publishing the rules of the newest version again returns that
 // version. Codes: those of CheckPolicy, COM_POLICY_RACED.
-func (s *Service) PublishPolicy(ctx context.Context, p Policy) (*Policy, error) {
+func (s *policyService) Publish(ctx context.Context, p Policy) (*Policy, error) {
 	next, published, err := s.nextPolicy(ctx, p)
 	if err != nil || published {
 		return next, wrap("publish policy", err)
 	}
-	if err := s.policies.Insert(ctx, next); docstore.Exists(err) {
+	if err := s.versions.Insert(ctx, next); docstore.Exists(err) {
 		return nil, ErrPolicyRaced.Because(err)
 	} else if err != nil {
 		return nil, fmt.Errorf("publish policy: %w", err)
@@ -36,16 +37,16 @@ func (s *Service) PublishPolicy(ctx context.Context, p Policy) (*Policy, error) 
 	return next, wrap("publish policy", err)
 }
 
-// CheckPolicy gives the version a policy would become if it were published now, or says why it cannot be: it is what
+// Check gives the version a policy would become if it were published now, or says why it cannot be: it is what
 // PublishPolicy does before it writes.
 // Codes: those of Policy.Check, COM_POLICY_ROLE, COM_POLICY_NOBODY, COM_POLICY_PAST, COM_POLICY_FAR.
-func (s *Service) CheckPolicy(ctx context.Context, p Policy) (*Policy, error) {
+func (s *policyService) Check(ctx context.Context, p Policy) (*Policy, error) {
 	next, _, err := s.nextPolicy(ctx, p)
 	return next, wrap("check policy", err)
 }
 
 // nextPolicy completes a policy that may be published. Published says that it is the newest version already.
-func (s *Service) nextPolicy(ctx context.Context, p Policy) (next *Policy, published bool, err error) {
+func (s *policyService) nextPolicy(ctx context.Context, p Policy) (next *Policy, published bool, err error) {
 	if err := p.Check(); err != nil {
 		return nil, false, err
 	}
@@ -54,7 +55,7 @@ func (s *Service) nextPolicy(ctx context.Context, p Policy) (next *Policy, publi
 		return nil, false, err
 	}
 	now := s.clock.Now()
-	earliest := now.Add(s.config.PolicyLead)
+	earliest := now.Add(s.config.Lead)
 	p.Doc, p.Version, p.PublishedAt, p.From, p.Edition, p.Recalled = docstore.Doc{}, 1, now, clock.Milli(p.From), edition, nil
 	var newest *Policy
 	for _, one := range all {
@@ -78,7 +79,7 @@ func (s *Service) nextPolicy(ctx context.Context, p Policy) (next *Policy, publi
 		p.From = earliest
 	case newest != nil && p.From.Before(earliest):
 		return nil, false, ErrPolicyPast.With("from", "生效时间太早 / takes effect too early")
-	case p.From.After(now.Add(s.config.PolicyHorizon)):
+	case p.From.After(now.Add(s.config.Horizon)):
 		return nil, false, ErrPolicyFar.With("from", "生效时间太远 / takes effect too far ahead")
 	}
 	p.ID = policyID(p.Version)
@@ -86,7 +87,7 @@ func (s *Service) nextPolicy(ctx context.Context, p Policy) (next *Policy, publi
 }
 
 // paysSomebody refuses what no order could ever be paid by.
-func (s *Service) paysSomebody(ctx context.Context, p *Policy) error {
+func (s *policyService) paysSomebody(ctx context.Context, p *Policy) error {
 	carried, err := s.config.Carried(ctx, p.From)
 	if err != nil {
 		return err
@@ -108,10 +109,10 @@ func (s *Service) paysSomebody(ctx context.Context, p *Policy) error {
 	return nil
 }
 
-// RecallPolicy takes a published version back before it takes effect, by two people; its number is not used again.
-// It must be a whole Config.PolicyLead ahead, so that no process counts with it any longer when its time comes. Recalling
+// Recall takes a published version back before it takes effect, by two people; its number is not used again.
+// It must be a whole Config.Lead ahead, so that no process counts with it any longer when its time comes. Recalling
 // it again is a success. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE, COM_POLICY_OWN, COM_POLICY_INVALID.
-func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Policy, error) {
+func (s *policyService) Recall(ctx context.Context, version int, r Recall) (*Policy, error) {
 	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
 		return nil, ErrPolicyOwn
 	}
@@ -120,7 +121,7 @@ func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Pol
 		return nil, ErrPolicyInvalid.With("why", "须为 1 到 200 个字 / 1 to 200 characters")
 	}
 	r.At = s.clock.Now()
-	p, err := s.policies.Update(ctx, policyID(version), func(p *Policy) error {
+	p, err := s.versions.Update(ctx, policyID(version), func(p *Policy) error {
 		if p.Recalled != nil {
 			return nil
 		}
@@ -138,8 +139,8 @@ func (s *Service) RecallPolicy(ctx context.Context, version int, r Recall) (*Pol
 }
 
 // CheckRecall tells whether a version could be recalled now. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE.
-func (s *Service) CheckRecall(ctx context.Context, version int) error {
-	p, err := s.policies.Get(ctx, policyID(version))
+func (s *policyService) CheckRecall(ctx context.Context, version int) error {
+	p, err := s.versions.Get(ctx, policyID(version))
 	if book.Missing(err) {
 		return ErrPolicyMissing.Because(err)
 	}
@@ -149,8 +150,8 @@ func (s *Service) CheckRecall(ctx context.Context, version int) error {
 	return s.recallable(p, s.clock.Now())
 }
 
-func (s *Service) recallable(p *Policy, now time.Time) error {
-	if p.From.Before(now.Add(s.config.PolicyLead)) {
+func (s *policyService) recallable(p *Policy, now time.Time) error {
+	if p.From.Before(now.Add(s.config.Lead)) {
 		return ErrPolicyInForce
 	}
 	return nil
@@ -169,12 +170,12 @@ func (p *Policy) same(asked *Policy) bool {
 		(asked.From.IsZero() || asked.From.Equal(p.From))
 }
 
-// PolicyAt gives the policy in force at a moment.
+// At gives the policy in force at a moment.
 // Code: COM_POLICY_MISSING.
-func (s *Service) PolicyAt(ctx context.Context, at time.Time) (*Policy, error) {
-	c, now := &s.policyCache, s.clock.Now()
+func (s *policyService) At(ctx context.Context, at time.Time) (*Policy, error) {
+	c, now := &s.cache, s.clock.Now()
 	c.mu.Lock()
-	policies, fresh := c.policies, c.good && c.covers(now, at, s.config.PolicyLead)
+	policies, fresh := c.policies, c.good && c.covers(now, at, s.config.Lead)
 	c.mu.Unlock()
 	if !fresh {
 		if _, err := s.loadPolicies(ctx); err != nil {
@@ -198,16 +199,16 @@ func (c *policyCache) covers(now, at time.Time, lead time.Duration) bool {
 	return len(c.policies) > 0 && now.Before(until) && at.Before(until) && !now.Before(c.loaded)
 }
 
-// Policies lists all versions, recalled ones too, oldest first.
-func (s *Service) Policies(ctx context.Context) ([]*Policy, error) {
+// List lists all versions, recalled ones too, oldest first.
+func (s *policyService) List(ctx context.Context) ([]*Policy, error) {
 	all, err := s.loadPolicies(ctx)
 	return all, wrap("policies", err)
 }
 
 // loadPolicies reads all versions, by the time they take effect, and remembers those that were not recalled.
-func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
+func (s *policyService) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	loaded := s.clock.Now()
-	page, err := s.policies.Find(ctx, docstore.All().First(maxPolicies).Whole())
+	page, err := s.versions.Find(ctx, docstore.All().First(maxPolicies).Whole())
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +219,7 @@ func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
 		}
 		return a.Version - b.Version
 	})
-	c := &s.policyCache
+	c := &s.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.policies = slices.DeleteFunc(slices.Clone(all), func(p *Policy) bool { return p.Recalled != nil })
@@ -226,18 +227,27 @@ func (s *Service) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	return all, nil
 }
 
-func (s *Service) policyVersion(ctx context.Context, version int) (*Policy, error) {
-	s.policyCache.mu.Lock()
-	cached := s.policyCache.policies
-	s.policyCache.mu.Unlock()
+func (s *policyService) Version(ctx context.Context, version int) (*Policy, error) {
+	s.cache.mu.Lock()
+	cached := s.cache.policies
+	s.cache.mu.Unlock()
 	for _, p := range cached {
 		if p.Version == version {
 			return p, nil
 		}
 	}
-	p, err := s.policies.Get(ctx, policyID(version))
+	p, err := s.versions.Get(ctx, policyID(version))
 	if book.Missing(err) {
 		return nil, ErrPolicyMissing.Because(err)
 	}
 	return p, err
+}
+
+// policyCache keeps the published policies for a part of the policy lead.
+type policyCache struct {
+	mu       sync.Mutex
+	policies []*Policy             // by From
+	books    map[*Policy]*rulebook // of those with many rules
+	loaded   time.Time
+	good     bool
 }

@@ -1,6 +1,8 @@
 package commission
 
-import "guanxi/internal/money"
+import (
+	"guanxi/internal/money"
+)
 
 // namedRule is a rule with its name made once.
 type namedRule struct {
@@ -58,17 +60,17 @@ func (b *rulebook) find(s *Sale, l *SaleLine) *namedRule {
 	return b.fallback
 }
 
-// compute is Compute under a published policy, with its rulebook kept.
-func (s *Service) compute(p *Policy, sale *Sale) *Entry {
+// Compute is Compute under a published policy, with its rulebook kept.
+func (s *policyService) Compute(p *Policy, sale *Sale) *Entry {
 	if len(p.Rules) <= fewRules {
 		return Compute(p, *sale)
 	}
-	return s.rulebook(p).compute(sale)
+	return s.Rulebook(p).compute(sale)
 }
 
-// rulebook is that of a published policy; it is kept.
-func (s *Service) rulebook(p *Policy) *rulebook {
-	c := &s.policyCache
+// Rulebook is that of a published policy; it is kept.
+func (s *policyService) Rulebook(p *Policy) *rulebook {
+	c := &s.cache
 	c.mu.Lock()
 	book := c.books[p]
 	c.mu.Unlock()
@@ -85,8 +87,9 @@ func (s *Service) rulebook(p *Policy) *rulebook {
 	return book
 }
 
-// known finds a version among the policies that are loaded; nil when it is not there.
-func (c *policyCache) known(version int) *Policy {
+// Known finds a version among the policies that are loaded; nil when it is not there.
+func (s *policyService) Known(version int) *Policy {
+	c := &s.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.policies {
@@ -108,4 +111,12 @@ type reckoner struct {
 func (r *reckoner) postings(e *Entry) (postings []Posting, capped bool, limit money.Fen) {
 	r.sale, r.work.like = saleOf(e), e.Postings
 	return r.work.work(r.book.policy, &r.sale, r.book.find)
+}
+
+// saleOf is the sale an accrual was made from.
+func saleOf(e *Entry) Sale {
+	return Sale{
+		Order: e.Order, At: e.At, Buyer: e.Buyer, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
+		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,
+	}
 }

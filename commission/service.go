@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,12 +76,13 @@ type Window struct {
 
 // Service is the commission ledger. Its methods are safe for concurrent use, also by several processes on one store.
 type Service struct {
+	Policies *policyService // the rules, and who publishes them
+
 	clock  clock.Clock
 	ids    id.Source
 	config Config
 
 	book        *book.Store
-	policies    *docstore.Collection[Policy]
 	settlements *docstore.Collection[Settlement]
 	rounds      *docstore.Collection[settleRound]
 	vouchers    *docstore.Collection[Voucher]
@@ -91,11 +91,10 @@ type Service struct {
 	periods     *docstore.Collection[Period]
 	statements  *docstore.Collection[PeriodStatement]
 
-	policyCache policyCache
-	lane        *lane.Poster
-	lease       *lease.Lease // nil: nobody else seals, or it does not matter
-	sealer      sealer
-	settling    settling
+	lane     *lane.Poster
+	lease    *lease.Lease // nil: nobody else seals, or it does not matter
+	sealer   sealer
+	settling settling
 	// nextCheckpoint is when the newest checkpoint may be too old, in nanoseconds.
 	nextCheckpoint atomic.Int64
 	hook           func(step string) error // tests stop the work at a named step; nil otherwise
@@ -146,8 +145,8 @@ func (c *Config) complete() error {
 		return errors.New("commission: config: sealing")
 	case c.SettleWorkers < 1 || c.SettleWorkers > maxSettling:
 		return errors.New("commission: config: settle workers")
-	case c.SettlePage < 1 || c.SettlePage > 500 || c.PolicyLead < 0 || c.PolicyHorizon <= c.PolicyLead:
-		return errors.New("commission: config: settle page, policy lead or horizon")
+	case c.SettlePage < 1 || c.SettlePage > 500:
+		return errors.New("commission: config: settle page")
 	case len(c.Key) != 0 && len(c.Key) != ed25519.PrivateKeySize || c.CheckpointEvery < 0:
 		return errors.New("commission: config: checkpoints")
 	case !c.Window.valid():
@@ -185,15 +184,6 @@ func (s *Service) step(name string) error {
 		return nil
 	}
 	return s.hook(name)
-}
-
-// policyCache keeps the published policies for a part of the policy lead.
-type policyCache struct {
-	mu       sync.Mutex
-	policies []*Policy             // by From
-	books    map[*Policy]*rulebook // of those with many rules
-	loaded   time.Time
-	good     bool
 }
 
 func wrap(what string, err error) error {

@@ -21,7 +21,7 @@ func accrued(b *testing.B, n int) (*Service, []Sale) {
 	s := open(b, docstoretest.StoreOn(b, driver, clock.System{}), clock.System{}, Config{Alone: true})
 	p := testPolicy()
 	p.From = time.Now().Add(-30 * day)
-	policy, err := s.PublishPolicy(b.Context(), p)
+	policy, err := s.Policies.Publish(b.Context(), p)
 	must(b, err)
 	r := rand.New(rand.NewPCG(1, 7))
 	z := rand.NewZipf(r, 1.1, 1, 9999)
@@ -59,7 +59,7 @@ func BenchmarkSettle(b *testing.B) {
 				at := time.Now().Add(-9 * day)
 				must(b, s.settlements.UpsertMany(b.Context(), ids, func(d *Settlement) error {
 					d.receive(clock.Milli(at), clock.Milli(at.Add(7*day)))
-					return d.adopt(Compute(must1(s.policyVersion(b.Context(), 1)), *bySale[d.ID]), &s.config)
+					return d.adopt(Compute(must1(s.Policies.Version(b.Context(), 1)), *bySale[d.ID]), &s.config)
 				}))
 				b.StartTimer()
 				began := time.Now()

@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
-	"guanxi/internal/fault"
 	"guanxi/internal/id"
 )
 
@@ -28,7 +26,7 @@ func TestWhatIsLeftOfAnOrder(t *testing.T) {
 		}
 	}
 	must(err)
-	_, err = s.PublishPolicy(ctx, Policy{From: c.Now(), Cap: 5000, Rail: RailProfitSharing, Rules: []Rule{{Pays: []Pay{
+	_, err = s.Policies.Publish(ctx, Policy{From: c.Now(), Cap: 5000, Rail: RailProfitSharing, Rules: []Rule{{Pays: []Pay{
 		{Role: Host, Rate: 1000}, {Role: Pickup, Rate: 500}, {Role: StaffRole, Rate: 100},
 	}}}})
 	must(err)
@@ -69,19 +67,5 @@ func TestWhatIsLeftOfAnOrder(t *testing.T) {
 	is(Plan{Known: true, Ready: true, Shares: []PlanShare{}})
 	if _, err := s.ShareOut(ctx, "o/1"); !errors.Is(err, ErrSaleInvalid) {
 		t.Error(err)
-	}
-}
-
-func TestARailNobodyKnowsIsRefused(t *testing.T) {
-	t.Parallel()
-	p := Policy{Cap: 1000, Rail: "cash", Rules: []Rule{{Pays: []Pay{{Role: Host, Rate: 500}}}}}
-	f := fault.Of(p.Check())
-	if f == nil || f.Code != ErrPolicyInvalid.Code || len(f.Fields) != 1 || f.Fields[0].Name != "rail" {
-		t.Errorf("%+v", f)
-	}
-	same := p
-	same.Rail = RailProfitSharing
-	if err := same.Check(); err != nil || p.same(&same) {
-		t.Error("another rail is another policy", err)
 	}
 }

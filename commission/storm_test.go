@@ -135,7 +135,7 @@ func newStorm(t *testing.T, d dice, driver docstore.Driver, w *witness, count *s
 			p := d.policy()
 			p.Note = fmt.Sprint("policy ", n)
 			p.From = start.Add(time.Duration(25*n)*day - day)
-			stored, err = s.procs[0].PublishPolicy(t.Context(), p)
+			stored, err = s.procs[0].Policies.Publish(t.Context(), p)
 		}
 		must(t, err)
 		s.policies = append(s.policies, *stored)

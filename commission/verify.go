@@ -109,7 +109,7 @@ func (s *Service) VerifyAgainst(ctx context.Context, anchors []Checkpoint, progr
 	if v.progress == nil {
 		v.progress = func(Progress) {}
 	}
-	if _, err := s.Policies(ctx); err != nil {
+	if _, err := s.Policies.List(ctx); err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
 	}
 	for _, part := range []func(context.Context) error{

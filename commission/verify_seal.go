@@ -199,11 +199,11 @@ func (c *sealCheck) check(doc *book.EntryDoc) bool {
 // computes works an accrual out again from its own facts.
 func (c *sealCheck) computes(e *Entry) bool {
 	if c.again.book == nil || c.again.book.policy.Version != e.Policy {
-		policy := c.v.policyCache.known(e.Policy)
+		policy := c.v.Policies.Known(e.Policy)
 		if policy == nil {
 			return false
 		}
-		c.again.book = c.v.rulebook(policy)
+		c.again.book = c.v.Policies.Rulebook(policy)
 	}
 	postings, capped, limit := c.again.postings(e)
 	return slices.Equal(postings, e.Postings) && capped == e.Capped && limit == e.Cap

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"guanxi/commission/internal/book"
 	"guanxi/internal/clock"
 	"guanxi/internal/money"
 )
@@ -15,9 +16,6 @@ var roleWords = map[Role]string{
 	HelpSell: "帮卖佣金", StaffRole: "员工激励",
 }
 
-// whySelf is the code of a sale the credited member made to himself.
-const whySelf = "self"
-
 // whyWords says why the sale is credited as it is; everybody who is paid for it reads the same.
 var whyWords = map[string]string{
 	"first-touch":   "买家首次打开的分享决定归属",
@@ -25,7 +23,7 @@ var whyWords = map[string]string{
 	"permanent":     "买家与推荐人是长期绑定关系",
 	"staff":         "由品牌员工指定归属",
 	"campaign-host": "买家没有其他推荐人，归开团的团长",
-	whySelf:         "推荐人自己购买",
+	book.WhySelf:    "推荐人自己购买",
 	"none":          "没有可归属的推荐人",
 }
 

@@ -84,7 +84,7 @@ func (c *Console) declareDrafts() {
 		Permission: string(staff.PolicyDraft), Status: 201, MaxBody: policyBody,
 	}, func(ctx context.Context, in *draftInput, d *deed) (*draftOutput, error) {
 		// A date that is too early now need not be when the draft is published: a version may be recalled meanwhile.
-		if _, err := c.ledger.CheckPolicy(ctx, in.Body.Policy.policy()); err != nil && !errors.Is(err, commission.ErrPolicyPast) {
+		if _, err := c.ledger.Policies.Check(ctx, in.Body.Policy.policy()); err != nil && !errors.Is(err, commission.ErrPolicyPast) {
 			return nil, err
 		}
 		draft, err := c.writeDraft(ctx, staff.DraftInput{Key: in.Key, Kind: draftOfPolicy, Title: in.Body.Title}, in.Body.Policy, d)
@@ -98,7 +98,7 @@ func (c *Console) declareDrafts() {
 		ID: "recall-policy", Method: "POST", Path: "/console/api/policies/{version}/recall", Tag: tagPolicies, Status: 201,
 		Summary: "提议撤回尚未生效的一版：成为草稿，由另一人复核（publish）后撤回", Permission: string(staff.PolicyDraft),
 	}, func(ctx context.Context, in *recallPolicyInput, d *deed) (*draftOutput, error) {
-		if err := c.ledger.CheckRecall(ctx, in.Version); err != nil {
+		if err := c.ledger.Policies.CheckRecall(ctx, in.Version); err != nil {
 			return nil, err
 		}
 		title := "撤回第 " + strconv.Itoa(in.Version) + " 版佣金规则"
@@ -150,7 +150,7 @@ func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftO
 			return "", err
 		}
 		if content.Recall > 0 {
-			_, err := c.ledger.RecallPolicy(ctx, content.Recall, commission.Recall{Maker: draft.Maker, Checker: edge.Caller(ctx), Why: content.Why})
+			_, err := c.ledger.Policies.Recall(ctx, content.Recall, commission.Recall{Maker: draft.Maker, Checker: edge.Caller(ctx), Why: content.Why})
 			return policySubject(content.Recall), err
 		}
 		mark := "（草稿 " + draft.ID + "）"
@@ -158,7 +158,7 @@ func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftO
 		if err == nil && published == nil {
 			p := content.policy()
 			p.By, p.Note = edge.Caller(ctx), p.Note+mark
-			published, err = c.ledger.PublishPolicy(ctx, p)
+			published, err = c.ledger.Policies.Publish(ctx, p)
 		}
 		if err != nil {
 			return "", err
@@ -170,7 +170,7 @@ func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftO
 
 // publishedAs finds the version that was made of a draft.
 func (c *Console) publishedAs(ctx context.Context, mark string) (*commission.Policy, error) {
-	all, err := c.ledger.Policies(ctx)
+	all, err := c.ledger.Policies.List(ctx)
 	if err != nil {
 		return nil, err
 	}

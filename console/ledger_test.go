@@ -152,7 +152,7 @@ func TestIncentivesTransfersAndTakingBack(t *testing.T) {
 func (w *world) sold() {
 	t := w.t
 	t.Helper()
-	_, err := w.ledger.PublishPolicy(t.Context(), commission.Policy{
+	_, err := w.ledger.Policies.Publish(t.Context(), commission.Policy{
 		From: start.Add(-time.Hour), Cap: 2000,
 		Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 300}}}},
 	})
@@ -429,7 +429,7 @@ func TestAPublicationIsFinishedByItsRepetition(t *testing.T) {
 	}
 	p := rules.policy()
 	p.By, p.Note = checker.operator, p.Note+"（草稿 "+draft.text("id")+"）"
-	if _, err := w.ledger.PublishPolicy(t.Context(), p); err != nil {
+	if _, err := w.ledger.Policies.Publish(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	second, _ := publish("二", 700)

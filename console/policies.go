@@ -108,7 +108,7 @@ func (c *Console) declarePolicies() {
 		ID: "policy", Method: "GET", Path: "/console/api/policies/{version}", Tag: tagPolicies, Summary: "一版规则的内容",
 		Permission: string(staff.PolicyRead),
 	}, func(ctx context.Context, in *PolicyPath) (*policyOutput, error) {
-		all, err := c.ledger.Policies(ctx)
+		all, err := c.ledger.Policies.List(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +122,7 @@ func (c *Console) declarePolicies() {
 		ID: "check-policy", Method: "POST", Path: "/console/api/policies/check", Tag: tagPolicies,
 		Summary: "检查规则是否可以发布（不保存）", Permission: string(staff.PolicyRead), MaxBody: policyBody,
 	}, func(ctx context.Context, in *checkPolicyInput) (*checkedOutput, error) {
-		p, err := c.ledger.CheckPolicy(ctx, in.Body.policy())
+		p, err := c.ledger.Policies.Check(ctx, in.Body.policy())
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func (c *Console) declarePolicies() {
 }
 
 func (c *Console) policies(ctx context.Context, _ *readInput) (*policiesOutput, error) {
-	all, err := c.ledger.Policies(ctx)
+	all, err := c.ledger.Policies.List(ctx)
 	if err != nil {
 		return nil, err
 	}

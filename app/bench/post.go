@@ -55,7 +55,7 @@ func openLedger(ctx context.Context, p *place, members int, alone bool) (*ledger
 	if err != nil {
 		return nil, err
 	}
-	l.policy, err = l.PublishPolicy(ctx, commission.Policy{
+	l.policy, err = l.Policies.Publish(ctx, commission.Policy{
 		From: l.at.Add(-time.Hour), Cap: 3000, SecondLevel: true, Rules: []commission.Rule{{Pays: []commission.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Upline, Rate: 300}, {Role: commission.Host, Rate: 500},
 		}}},

@@ -80,7 +80,7 @@ func openWorld(ctx context.Context, o Options, callers int, listeners ...event.C
 			return nil, err
 		}
 	}
-	_, err = w.Commission.PublishPolicy(ctx, commission.Policy{
+	_, err = w.Commission.Policies.Publish(ctx, commission.Policy{
 		From: w.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500},
 		}}},

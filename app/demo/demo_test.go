@@ -391,7 +391,7 @@ func checkMoney(t *testing.T, d *Demo) {
 	if kept, err := os.ReadFile(d.folder.path(fileAnchor)); err != nil || !strings.Contains(string(kept), last.Items[0].Line()) {
 		t.Errorf("the newest checkpoint is not anchored: %v", err)
 	}
-	if policies, err := d.Commission.Policies(ctx); err != nil || len(policies) != 2 {
+	if policies, err := d.Commission.Policies.List(ctx); err != nil || len(policies) != 2 {
 		t.Errorf("%d policies: %v", len(policies), err)
 	}
 }

@@ -70,7 +70,7 @@ func TestTheRealLedgerAgreesWithEveryEnd(t *testing.T) {
 func earn(t *testing.T, ledger *commission.Service, w *world, sales int) {
 	t.Helper()
 	ctx := t.Context()
-	must(ledger.PublishPolicy(ctx, commission.Policy{
+	must(ledger.Policies.Publish(ctx, commission.Policy{
 		From: start.Add(-time.Hour), Cap: 5000, Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Host, Rate: 2000}}}},
 	}))(t)
 	for n := range sales {

@@ -178,7 +178,7 @@ func (w *world) audit() *auditor.Report {
 
 func (w *world) publish(p commission.Policy) {
 	w.t.Helper()
-	_, err := w.ledger.PublishPolicy(w.t.Context(), p)
+	_, err := w.ledger.Policies.Publish(w.t.Context(), p)
 	must(w.t, err)
 }
 

@@ -145,7 +145,7 @@ func newShop(t testing.TB) *shop {
 		Store: docstoretest.NewStore(t, s.clock), Clock: s.clock, IDs: id.Random{},
 	})
 	must(t, err)
-	_, err = s.book.PublishPolicy(t.Context(), commission.Policy{
+	_, err = s.book.Policies.Publish(t.Context(), commission.Policy{
 		From: start.Add(-24 * time.Hour), Cap: 2000,
 		Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Direct, Rate: 777}, {Role: commission.Host, Rate: 300}}}},
 	})

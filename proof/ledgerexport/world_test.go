@@ -32,7 +32,7 @@ func newWorld(t testing.TB) *world {
 		},
 	}})
 	must(t, err)
-	_, err = s.PublishPolicy(t.Context(), commission.Policy{
+	_, err = s.Policies.Publish(t.Context(), commission.Policy{
 		From: c.Now(), SecondLevel: true, Cap: 2000,
 		Rules: []commission.Rule{
 			{Pays: []commission.Pay{{Role: commission.Direct, Rate: 1000}, {Role: commission.Upline, Rate: 200}, {Role: commission.Host, Rate: 333}, {Role: commission.StaffRole, Rate: 100}}},

@@ -33,6 +33,9 @@ type Sale struct {
 	Digest           string // of the order as it was confirmed, for whoever compares the two; "" is not told
 }
 
+// WhySelf is the Referral.Why of a sale the credited member made to himself.
+const WhySelf = "self"
+
 // NoteDigest names the note of an accrual that holds Sale.Digest.
 const NoteDigest = "order"
 
