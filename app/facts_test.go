@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/community"
 )
 
@@ -20,9 +21,9 @@ func TestASaleKnowsItsGradeAndKeeperAndWaitsForItsAfterSale(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := w.Commission.Policies.Publish(ctx, commission.Policy{Cap: 2000, Rules: []commission.Rule{
-		{Pays: []commission.Pay{{Role: commission.Host, Rate: 100}}},
-		{Grade: "gold", Pays: []commission.Pay{{Role: commission.Host, Rate: 500}, {Role: commission.Pickup, Rate: 200}}},
+	_, err := w.Commission.Policies.Publish(ctx, policy.Policy{Cap: 2000, Rules: []policy.Rule{
+		{Pays: []policy.Pay{{Role: commission.Host, Rate: 100}}},
+		{Grade: "gold", Pays: []policy.Pay{{Role: commission.Host, Rate: 500}, {Role: commission.Pickup, Rate: 200}}},
 	}})
 	must(err)
 	w.clock.Advance(2 * time.Minute)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 )
 
 // fields lists every field of a schema that is a value, with the way to it: "orders[].host.id".
@@ -179,7 +180,7 @@ func TestAnOwnPurchasePaysItsBuyerInNoRole(t *testing.T) {
 
 func publishOwn(t *testing.T, w *world) {
 	t.Helper()
-	_, err := w.Commission.Policies.Publish(t.Context(), commission.Policy{Cap: 2000, NoSelfPurchase: true, Rules: []commission.Rule{{Pays: []commission.Pay{
+	_, err := w.Commission.Policies.Publish(t.Context(), policy.Policy{Cap: 2000, NoSelfPurchase: true, Rules: []policy.Rule{{Pays: []policy.Pay{
 		{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500}, {Role: commission.Pickup, Fixed: 100},
 	}}}})
 	if err != nil {

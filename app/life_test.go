@@ -25,6 +25,7 @@ import (
 	"guanxi/app"
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/withdrawal"
 	"guanxi/community/hosting"
 	"guanxi/groupbuy"
@@ -781,8 +782,8 @@ type life struct {
 func newLife(p *planet) *life {
 	l := &life{planet: p, done: map[string]int{}}
 	ctx, now := context.Background(), p.now.Load()
-	if _, err := now.Commission.Policies.Publish(ctx, commission.Policy{
-		From: p.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{
+	if _, err := now.Commission.Policies.Publish(ctx, policy.Policy{
+		From: p.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []policy.Rule{{Pays: []policy.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500},
 		}}},
 	}); err != nil {

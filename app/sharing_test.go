@@ -14,6 +14,7 @@ import (
 	"guanxi/app"
 	"guanxi/app/harness"
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/sharing"
 	"guanxi/commission/tax"
 	"guanxi/internal/clock"
@@ -58,8 +59,8 @@ func newDividing(t *testing.T, direct money.BasisPoints, tune func(*app.Config))
 			}
 		},
 	})
-	_, err := d.Commission.Policies.Publish(t.Context(), commission.Policy{
-		Cap: 5000, Rail: commission.RailProfitSharing, Rules: []commission.Rule{{Pays: []commission.Pay{
+	_, err := d.Commission.Policies.Publish(t.Context(), policy.Policy{
+		Cap: 5000, Rail: policy.RailProfitSharing, Rules: []policy.Rule{{Pays: []policy.Pay{
 			{Role: commission.Direct, Rate: direct}, {Role: commission.Host, Rate: 500},
 		}}},
 	})
@@ -332,8 +333,8 @@ func TestTaxIsWithheldOnlyFromWithdrawals(t *testing.T) {
 func TestAnotherRailOnlyFreesTheRest(t *testing.T) {
 	t.Parallel()
 	d := newDividing(t, 1000, nil)
-	_, err := d.Commission.Policies.Publish(t.Context(), commission.Policy{
-		Cap: 5000, Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Host, Rate: 500}}}},
+	_, err := d.Commission.Policies.Publish(t.Context(), policy.Policy{
+		Cap: 5000, Rules: []policy.Rule{{Pays: []policy.Pay{{Role: commission.Host, Rate: 500}}}},
 	})
 	if err != nil {
 		t.Fatal(err)

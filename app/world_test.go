@@ -17,6 +17,7 @@ import (
 	"guanxi/app/harness"
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/withdrawal"
 	"guanxi/console"
 	"guanxi/internal/clock"
@@ -83,8 +84,8 @@ func startWorld(t *testing.T, c *clock.Manual, config harness.Config) *world {
 			t.Error(err)
 		}
 	})
-	_, err = w.Commission.Policies.Publish(t.Context(), commission.Policy{
-		From: c.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{
+	_, err = w.Commission.Policies.Publish(t.Context(), policy.Policy{
+		From: c.Now().Add(-time.Hour), Cap: 2000, Rules: []policy.Rule{{Pays: []policy.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500},
 		}}},
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/lane"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -73,7 +74,7 @@ func benchBare(b *testing.B, callers int) {
 	_, err = docstore.Open[bare](b.Context(), store, docstore.Spec{Name: "bare"})
 	must(b, err)
 	p := testPolicy()
-	e := Compute(&p, sale("o1", 12345))
+	e := policy.Compute(&p, sale("o1", 12345))
 	d := e.Doc(lane.Key("main", "abcdefghijkl", 1))
 	body, err := store.Marshal(d)
 	must(b, err)
@@ -120,11 +121,11 @@ func filled(b *testing.B, n int) *Service {
 	z := rand.NewZipf(r, 1.1, 1, 9999)
 	entries := make([]*Entry, 0, 2000)
 	for i := range n {
-		policy, err := s.Policies.At(b.Context(), time.Now())
+		rules, err := s.Policies.At(b.Context(), time.Now())
 		must(b, err)
 		sale := zipfSale(i, r, z)
 		sale.Host, sale.At = "bighost", clock.Milli(sale.At)
-		if entries = append(entries, Compute(policy, sale)); len(entries) == cap(entries) || i == n-1 {
+		if entries = append(entries, policy.Compute(rules, sale)); len(entries) == cap(entries) || i == n-1 {
 			must(b, s.postAll(b.Context(), entries))
 			entries = entries[:0]
 		}

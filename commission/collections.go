@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/commission/voucher"
 	"guanxi/internal/docstore"
 )
 
 // open opens what the ledger keeps.
 func (s *Service) open(ctx context.Context, store *docstore.Store) (err error) {
-	s.Policies, err = newPolicies(ctx, store, s.clock, policyConfig{s.config.PolicyLead, s.config.PolicyHorizon, s.config.Carried})
+	s.Policies, err = policy.New(ctx, store, s.clock, policy.Config{Lead: s.config.PolicyLead, Horizon: s.config.PolicyHorizon, Carried: s.config.Carried})
 	if err != nil {
 		return err
 	}

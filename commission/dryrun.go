@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/money"
 )
 
@@ -38,15 +39,15 @@ type DryRun struct {
 // DryRun computes every sale of a past period again under a draft, writing nothing. Progress, which may be nil, is told
 // how many of the period's seals are done.
 // Codes: those of Policy.Check, COM_PERIOD_INVALID.
-func (s *Service) DryRun(ctx context.Context, draft Policy, from, to time.Time, progress func(done, total int64)) (*DryRun, error) {
+func (s *Service) DryRun(ctx context.Context, draft policy.Policy, from, to time.Time, progress func(done, total int64)) (*DryRun, error) {
 	if err := draft.Check(); err != nil {
 		return nil, err
 	}
 	if from.IsZero() || !from.Before(to) || from.After(s.clock.Now()) {
 		return nil, ErrPeriodInvalid
 	}
-	draft.Edition = edition
-	run := &dryRun{Service: s, draft: newRulebook(&draft), sum: newTallies(maxTallies)}
+	draft.Edition = policy.Edition
+	run := &dryRun{Service: s, draft: policy.NewRulebook(&draft), sum: newTallies(maxTallies)}
 	if err := run.span(ctx, from, to); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
 	}
@@ -74,7 +75,7 @@ const maxTallies = 1 << 18
 // dryRun is one run: seals first … last, read side by side.
 type dryRun struct {
 	*Service
-	draft       *rulebook
+	draft       *policy.Rulebook
 	first, last int64
 	open        map[string]bool // accruals of the period that do not carry their seal's number yet
 	sum         *tallies
@@ -139,7 +140,7 @@ func (r *dryRun) readSeal(ctx context.Context, n int64) comparedSeal {
 
 // read counts accruals and claw-backs.
 func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
-	again, e, refunds := reckoner{book: r.draft}, &Entry{}, []*Entry(nil)
+	again, e, refunds := policy.Reckoner{Book: r.draft}, &Entry{}, []*Entry(nil)
 	err := r.book.EachEntry(ctx, seal.Entries, func(i int, doc *book.EntryDoc) error {
 		if doc == nil {
 			return seal.Without(i)
@@ -151,7 +152,7 @@ func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 			refunds, e = append(refunds, e), &Entry{}
 			return nil
 		}
-		would, _, _ := again.postings(e)
+		would, _, _ := again.Postings(e)
 		t.sale(e, would)
 		return nil
 	})
@@ -162,7 +163,7 @@ func (r *dryRun) read(ctx context.Context, seal *Seal, t *tallies) error {
 }
 
 // refunds takes the claw-backs of a seal into account. Their accruals may stand anywhere.
-func (r *dryRun) refunds(ctx context.Context, t *tallies, again *reckoner, refunds []*Entry) error {
+func (r *dryRun) refunds(ctx context.Context, t *tallies, again *policy.Reckoner, refunds []*Entry) error {
 	ids := make([]string, len(refunds))
 	for i, e := range refunds {
 		ids[i] = book.AccrueID(e.Order)
@@ -179,7 +180,7 @@ func (r *dryRun) refunds(ctx context.Context, t *tallies, again *reckoner, refun
 			t.Earlier++
 			return nil
 		}
-		would, _, _ := again.postings(accrual)
+		would, _, _ := again.Postings(accrual)
 		t.refund(refunds[i], accrual, would)
 		return nil
 	})

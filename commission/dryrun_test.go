@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -66,7 +67,7 @@ func newBook(t testing.TB, sales int) *ledgerBook {
 
 // byHand compares sale by sale, without the ledger: what everybody gets for the sales of a period, less what their
 // refunds of that period take.
-func (b *ledgerBook) byHand(t testing.TB, old, draft *Policy, from, to time.Time) (total Compared, people map[string]Compared) {
+func (b *ledgerBook) byHand(t testing.TB, old, draft *policy.Policy, from, to time.Time) (total Compared, people map[string]Compared) {
 	t.Helper()
 	people = map[string]Compared{}
 	in := func(at time.Time) bool { return !at.Before(from) && at.Before(to) }
@@ -82,8 +83,8 @@ func (b *ledgerBook) byHand(t testing.TB, old, draft *Policy, from, to time.Time
 				}
 			}
 		}
-		for isNew, p := range []*Policy{old, draft} {
-			for _, posting := range Compute(p, s).Postings {
+		for isNew, p := range []*policy.Policy{old, draft} {
+			for _, posting := range policy.Compute(p, s).Postings {
 				member, _, ok := posting.Account.Member()
 				if !ok {
 					continue
@@ -105,10 +106,10 @@ func (b *ledgerBook) byHand(t testing.TB, old, draft *Policy, from, to time.Time
 func TestADryRunAgreesWithTheSumByHand(t *testing.T) {
 	t.Parallel()
 	b := newBook(t, 120)
-	draft := Policy{Cap: 1200, SecondLevel: true, Rules: []Rule{
-		{Pays: []Pay{{Role: Direct, Rate: 500}, {Role: Host, Rate: 400}, {Role: Pickup, Fixed: 30}}},
-		{Product: "p2", Pays: []Pay{{Role: Upline, Rate: 900}}},
-		{Community: "lane1", Pays: []Pay{{Role: Host, Rate: 1000}}},
+	draft := policy.Policy{Cap: 1200, SecondLevel: true, Rules: []policy.Rule{
+		{Pays: []policy.Pay{{Role: Direct, Rate: 500}, {Role: Host, Rate: 400}, {Role: Pickup, Fixed: 30}}},
+		{Product: "p2", Pays: []policy.Pay{{Role: Upline, Rate: 900}}},
+		{Community: "lane1", Pays: []policy.Pay{{Role: Host, Rate: 1000}}},
 	}}
 	old := testPolicy()
 	end := b.clock.Now()
@@ -194,7 +195,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBook(t, 20)
 	before := b.everything(t)
-	_, err := b.DryRun(t.Context(), Policy{Cap: 1, Rules: []Rule{{}}}, start, b.clock.Now(), nil)
+	_, err := b.DryRun(t.Context(), policy.Policy{Cap: 1, Rules: []policy.Rule{{}}}, start, b.clock.Now(), nil)
 	must(t, err)
 	if diff := cmp.Diff(before, b.everything(t)); diff != "" {
 		t.Error(diff)
@@ -224,11 +225,11 @@ func TestADryRunThatCannotBe(t *testing.T) {
 	ctx := t.Context()
 	ok := testPolicy()
 	for name, c := range map[string]struct {
-		draft    Policy
+		draft    policy.Policy
 		from, to time.Time
 		want     error
 	}{
-		"a third level":    {Policy{Rules: []Rule{{Pays: []Pay{{Role: "third", Rate: 1}}}}}, start.Add(-day), start, ErrPolicyDepth},
+		"a third level":    {policy.Policy{Rules: []policy.Rule{{Pays: []policy.Pay{{Role: "third", Rate: 1}}}}}, start.Add(-day), start, policy.ErrPolicyDepth},
 		"no beginning":     {ok, time.Time{}, start, ErrPeriodInvalid},
 		"backwards":        {ok, start, start.Add(-day), ErrPeriodInvalid},
 		"nothing":          {ok, start, start, ErrPeriodInvalid},
@@ -259,8 +260,8 @@ func TestRowsBeyondTheLimitAreSummedAndTheTotalStaysExact(t *testing.T) {
 		for n := range 1000 {
 			s := sale(fmt.Sprintf("o%d", n), 10_000)
 			s.Host, s.Referral.Direct, s.Referral.Upline = fmt.Sprintf("h%d", part*1000+n), "", ""
-			was := Compute(&p, s)
-			would := Compute(&Policy{Cap: 2000, Rules: []Rule{{Pays: []Pay{{Role: Host, Fixed: money.Fen(1 + n)}}}}}, s)
+			was := policy.Compute(&p, s)
+			would := policy.Compute(&policy.Policy{Cap: 2000, Rules: []policy.Rule{{Pays: []policy.Pay{{Role: Host, Fixed: money.Fen(1 + n)}}}}}, s)
 			one.sale(was, would.Postings)
 			want.add(Compared{Old: was.Postings[1].Amount, New: would.Postings[1].Amount, Sales: 1})
 		}
@@ -287,7 +288,7 @@ func BenchmarkDryRun(b *testing.B) {
 	s := filled(b, entries)
 	draft := testPolicy()
 	for n := range 1000 {
-		draft.Rules = append(draft.Rules, Rule{SKU: fmt.Sprintf("sku-%d", n), Pays: []Pay{{Role: Host, Rate: 100}}})
+		draft.Rules = append(draft.Rules, policy.Rule{SKU: fmt.Sprintf("sku-%d", n), Pays: []policy.Pay{{Role: Host, Rate: 100}}})
 	}
 	b.ResetTimer()
 	for range b.N {

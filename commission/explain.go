@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/money"
 )
 
@@ -35,8 +36,8 @@ type Part struct {
 	Line         int
 	SKU, Product string
 	Role         Role
-	Rule         string // Rule.Name
-	Pay          Pay    // what the rule says
+	Rule         string     // Rule.Name
+	Pay          policy.Pay // what the rule says
 	Base         money.Fen
 	Units        int64
 	Full         money.Fen // before the sale's cap
@@ -86,7 +87,7 @@ func (s *Service) explain(ctx context.Context, member string, e *Entry) (Explana
 }
 
 // background loads the accrual an entry belongs to, its policy, and what happened to the order since.
-func (s *Service) background(ctx context.Context, e *Entry) (*Entry, *Settlement, *Policy, error) {
+func (s *Service) background(ctx context.Context, e *Entry) (*Entry, *Settlement, *policy.Policy, error) {
 	accrual := e
 	if e.Kind != Accrue {
 		var err error
@@ -115,7 +116,7 @@ func concerns(e *Entry, member string) bool {
 	})
 }
 
-func parts(member string, accrual *Entry, settlement *Settlement, policy *Policy) []Part {
+func parts(member string, accrual *Entry, settlement *Settlement, policy *policy.Policy) []Part {
 	var all []Part
 	for _, p := range accrual.Postings {
 		owner, _, ok := p.Account.Member()
@@ -125,7 +126,7 @@ func parts(member string, accrual *Entry, settlement *Settlement, policy *Policy
 		sold := accrual.Lines[slices.IndexFunc(accrual.Lines, func(l SaleLine) bool { return l.Line == p.Line })]
 		part := Part{
 			Line: p.Line, SKU: sold.SKU, Product: sold.Product, Role: p.Role, Rule: p.Rule, Base: sold.Paid, Units: sold.Units,
-			Full: max(p.Full, p.Amount), Amount: p.Amount, Pay: policy.pay(p.Rule, p.Role),
+			Full: max(p.Full, p.Amount), Amount: p.Amount, Pay: policy.Pay(p.Rule, p.Role),
 		}
 		if l := settlement.line(p.Line); l != nil {
 			part.Refunded, part.Due, part.Settled = l.Refunded, l.Due, l.Settled

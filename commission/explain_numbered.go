@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 )
 
 // noteWords names the notes of withdrawals and vouchers, in the order they are told.
@@ -77,7 +78,7 @@ func noted(e *Entry) []string {
 	var steps []string
 	for _, n := range noteWords {
 		if value := e.Note(n.key); value != "" {
-			if value == RailProfitSharing {
+			if value == policy.RailProfitSharing {
 				value = "微信分账，全部结算后从本单货款中支付"
 			}
 			steps = append(steps, n.words+"："+value)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/goldentest"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,7 +73,7 @@ func TestAnEntryReadsLikeThis(t *testing.T) {
 	p.Version = 3
 	s := sale("o1", 9900, 101)
 	s.Lines[1].Category = "水果 50% 干-果\n"
-	accrual := Compute(&p, s)
+	accrual := policy.Compute(&p, s)
 	accrual.Book = "main"
 	d := &Settlement{}
 	must(t, d.refund(Refund{Order: "o1", Number: "r1", At: start, Lines: []RefundLine{{1, 3300, 9900}}}, accrual))
@@ -99,8 +100,8 @@ func TestAnyEntryCanBeReadBackFromItsText(t *testing.T) {
 		s := sale("o1", 100)
 		s.Lines[0].SKU, s.Lines[0].Category = text, rapid.String().Draw(t, "category")
 		s.Referral.Why = rapid.String().Draw(t, "why")
-		p.Rules = append(p.Rules, Rule{SKU: "x" + text, Pays: []Pay{{Role: Direct, Rate: 100}}})
-		e := Compute(&p, s)
+		p.Rules = append(p.Rules, policy.Rule{SKU: "x" + text, Pays: []policy.Pay{{Role: Direct, Rate: 100}}})
+		e := policy.Compute(&p, s)
 		e.Book = "main"
 		doc := e.Doc("")
 		back, err := book.ParseEntry(doc)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/commission/voucher"
 	"guanxi/internal/fault"
 )
@@ -37,7 +38,7 @@ var (
 
 // Faults lists every refusal of this package, for the catalogue.
 func Faults() []*fault.Fault {
-	return slices.Concat(book.Faults(), policyFaults(), voucher.Faults(), []*fault.Fault{
+	return slices.Concat(book.Faults(), policy.Faults(), voucher.Faults(), []*fault.Fault{
 		ErrRefundInvalid, ErrRefundReused, ErrRefundForeign, ErrRefundMany,
 		ErrWindowInvalid, ErrPayoutInvalid, ErrPayoutUnknown,
 		ErrPurseShort, ErrPurseBusy, ErrVoucherInvalid, ErrVoucherReused, ErrVoucherMissing, ErrVoucherOwn, ErrVoucherBenefit, ErrVoucherDecided,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -43,7 +44,7 @@ func open(t testing.TB, store *docstore.Store, c clock.Clock, config Config) *Se
 }
 
 // publish publishes the policy most tests run under.
-func (w *world) publish(t testing.TB) *Policy {
+func (w *world) publish(t testing.TB) *policy.Policy {
 	t.Helper()
 	p, err := w.Policies.Publish(t.Context(), testPolicy())
 	if err != nil {
@@ -52,12 +53,12 @@ func (w *world) publish(t testing.TB) *Policy {
 	return p
 }
 
-func testPolicy() Policy {
-	return Policy{
+func testPolicy() policy.Policy {
+	return policy.Policy{
 		From: start.Add(-24 * time.Hour), SecondLevel: true, Cap: 2000,
-		Rules: []Rule{
-			{Pays: []Pay{{Role: Direct, Rate: 800}, {Role: Upline, Rate: 200}, {Role: Host, Rate: 300}}},
-			{Product: "p-gift", Pays: []Pay{{Role: Host, Fixed: 150}}},
+		Rules: []policy.Rule{
+			{Pays: []policy.Pay{{Role: Direct, Rate: 800}, {Role: Upline, Rate: 200}, {Role: Host, Rate: 300}}},
+			{Product: "p-gift", Pays: []policy.Pay{{Role: Host, Fixed: 150}}},
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/fault"
 )
 
@@ -18,8 +19,8 @@ func TestAMonthOfAHostTable(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, Config{})
-			_, err := w.Policies.Publish(t.Context(), Policy{
-				From: start.Add(-day), Cap: 2000, Rules: []Rule{{Pays: []Pay{{Role: Direct, Rate: 800}, {Role: Host, Rate: 300}}}},
+			_, err := w.Policies.Publish(t.Context(), policy.Policy{
+				From: start.Add(-day), Cap: 2000, Rules: []policy.Rule{{Pays: []policy.Pay{{Role: Direct, Rate: 800}, {Role: Host, Rate: 300}}}},
 			})
 			must(t, err)
 			h := &hostMonth{world: w, t: t}

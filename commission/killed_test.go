@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/sqlite"
@@ -41,13 +42,13 @@ func prepared(t *testing.T, dir string, orders int) {
 	s, closed := onDisk(t, dir)
 	p := testPolicy()
 	p.From = start.Add(-day)
-	policy, err := s.Policies.Publish(t.Context(), p)
+	rules, err := s.Policies.Publish(t.Context(), p)
 	must(t, err)
 	entries, ids, bySale := make([]*Entry, orders), make([]string, orders), map[string]*Entry{}
 	for n := range orders {
 		of := sale(fmt.Sprintf("o%05d", n), 10000)
 		of.Referral.Direct, of.Referral.Upline = drawnMembers[n%4], ""
-		entries[n], ids[n] = Compute(policy, of), of.Order
+		entries[n], ids[n] = policy.Compute(rules, of), of.Order
 		bySale[of.Order] = entries[n]
 	}
 	must(t, s.postAll(t.Context(), entries))

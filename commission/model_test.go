@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -44,7 +45,7 @@ type earning struct {
 }
 
 // expected computes a sale by hand.
-func expected(p *Policy, s *Sale) (earned []earning, limit int64, capped bool) {
+func expected(p *policy.Policy, s *Sale) (earned []earning, limit int64, capped bool) {
 	total, base, cost := int64(0), int64(0), int64(0)
 	for _, l := range s.Lines {
 		base += int64(l.Paid)
@@ -104,18 +105,18 @@ func scaled(earned []earning, limit, total int64) []earning {
 	return slices.DeleteFunc(earned, func(e earning) bool { return e.amount == 0 })
 }
 
-func decidingRule(p *Policy, s *Sale, l *SaleLine) (name string, pays []Pay) {
+func decidingRule(p *policy.Policy, s *Sale, l *SaleLine) (name string, pays []policy.Pay) {
 	for _, kind := range []struct {
 		name  string
 		is    string
-		named func(Rule) string
+		named func(policy.Rule) string
 	}{
-		{"sku", l.SKU, func(r Rule) string { return r.SKU }},
-		{"product", l.Product, func(r Rule) string { return r.Product }},
-		{"campaign", s.Campaign, func(r Rule) string { return r.Campaign }},
-		{"category", l.Category, func(r Rule) string { return r.Category }},
-		{"community", s.Community, func(r Rule) string { return r.Community }},
-		{"grade", s.Grade, func(r Rule) string { return r.Grade }},
+		{"sku", l.SKU, func(r policy.Rule) string { return r.SKU }},
+		{"product", l.Product, func(r policy.Rule) string { return r.Product }},
+		{"campaign", s.Campaign, func(r policy.Rule) string { return r.Campaign }},
+		{"category", l.Category, func(r policy.Rule) string { return r.Category }},
+		{"community", s.Community, func(r policy.Rule) string { return r.Community }},
+		{"grade", s.Grade, func(r policy.Rule) string { return r.Grade }},
 	} {
 		for _, r := range p.Rules {
 			if kind.is != "" && kind.named(r) == kind.is {
@@ -131,7 +132,7 @@ func decidingRule(p *Policy, s *Sale, l *SaleLine) (name string, pays []Pay) {
 	return "", nil
 }
 
-func whoStands(p *Policy, s *Sale, role Role) string {
+func whoStands(p *policy.Policy, s *Sale, role Role) string {
 	member := ""
 	buyer := s.Buyer
 	if s.Referral.Why == "self" && buyer == "" {
@@ -192,8 +193,8 @@ var (
 	drawnCategories = []string{"水果", "生鲜", "日用", ""}
 )
 
-func (d dice) policy() Policy {
-	p := Policy{SecondLevel: d.one(2), NoSelfPurchase: d.one(2), Edition: d.IntN(2), Cap: money.BasisPoints(d.IntN(4000)), HasMarginFloor: d.one(3)}
+func (d dice) policy() policy.Policy {
+	p := policy.Policy{SecondLevel: d.one(2), NoSelfPurchase: d.one(2), Edition: d.IntN(2), Cap: money.BasisPoints(d.IntN(4000)), HasMarginFloor: d.one(3)}
 	if d.one(4) {
 		p.Cap = 10_000
 	}
@@ -202,7 +203,7 @@ func (d dice) policy() Policy {
 	}
 	seen := map[string]bool{}
 	for range 1 + d.IntN(8) {
-		var r Rule
+		var r policy.Rule
 		switch d.IntN(7) {
 		case 0:
 			r.SKU = fmt.Sprint("sku", d.IntN(6))
@@ -226,9 +227,9 @@ func (d dice) policy() Policy {
 			switch {
 			case role == Upline && !p.SecondLevel, d.one(3):
 			case d.one(4):
-				r.Pays = append(r.Pays, Pay{Role: role, Fixed: money.Fen(1 + d.IntN(500))})
+				r.Pays = append(r.Pays, policy.Pay{Role: role, Fixed: money.Fen(1 + d.IntN(500))})
 			default:
-				r.Pays = append(r.Pays, Pay{Role: role, Rate: money.BasisPoints(1 + d.IntN(1500))})
+				r.Pays = append(r.Pays, policy.Pay{Role: role, Rate: money.BasisPoints(1 + d.IntN(1500))})
 			}
 		}
 		d.Shuffle(len(r.Pays), func(i, j int) { r.Pays[i], r.Pays[j] = r.Pays[j], r.Pays[i] })
@@ -301,7 +302,7 @@ type pure struct {
 	d       dice
 	done    int
 	config  Config
-	policy  Policy
+	policy  policy.Policy
 	serial  int
 	now     time.Time
 	sale    Sale
@@ -370,7 +371,7 @@ func TestAMillionOperationsOfThePureLedgerAgreeWithTheModel(t *testing.T) {
 func (p *pure) oneSale() {
 	p.serial++
 	p.sale = p.d.sale(fmt.Sprint("o", p.serial), p.now, p.d.member)
-	p.accrual = Compute(&p.policy, p.sale)
+	p.accrual = policy.Compute(&p.policy, p.sale)
 	p.accrual.Book = "main"
 	p.checkAccrual()
 	p.state, p.adopted, p.told = Settlement{Doc: docstore.Doc{ID: p.sale.Order}}, false, nil

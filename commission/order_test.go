@@ -12,6 +12,7 @@ import (
 
 	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -181,7 +182,7 @@ func TestASealReadsWhatIsNewNotWhatWaitsToBeCleared(t *testing.T) {
 		post := func(s *Service, count int) {
 			entries := make([]*Entry, count)
 			for i := range entries {
-				entries[i] = Compute(p, sale(fmt.Sprintf("o%06d", n), 10000))
+				entries[i] = policy.Compute(p, sale(fmt.Sprintf("o%06d", n), 10000))
 				n++
 			}
 			must(t, s.postAll(t.Context(), entries))
@@ -267,7 +268,7 @@ func TestEntriesOfAVersionWithoutLanesAreSealed(t *testing.T) {
 	p := w.publish(t)
 	must(t, w.Accrue(t.Context(), sale("new", 10000)))
 	for n := range 3 {
-		e := Compute(p, sale(fmt.Sprintf("old%d", n), 10000))
+		e := policy.Compute(p, sale(fmt.Sprintf("old%d", n), 10000))
 		e.Book = "main"
 		must(t, w.book.Entries.Insert(t.Context(), e.Doc(fmt.Sprintf("main/%d", int64(1e14)+start.UnixMilli()+int64(n)))))
 		must(t, w.Accrue(t.Context(), sale(fmt.Sprintf("new%d", n), 10000)))

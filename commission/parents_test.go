@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -54,7 +55,7 @@ type family struct {
 	flaky  *docstoretest.Flaky
 	clock  *clock.Manual
 	store  *docstore.Store
-	policy *Policy
+	policy *policy.Policy
 }
 
 func newFamily(t *testing.T) *family {
@@ -173,7 +174,7 @@ func TestNothingIsSealedBeforeItsAccrual(t *testing.T) {
 		},
 		"posted by a version without lanes": func(f *family) *Service {
 			s := f.process(Config{SealBatch: 1, Alone: true})
-			f.older(s, Compute(f.policy, sale("o1", 10000)), 1)
+			f.older(s, policy.Compute(f.policy, sale("o1", 10000)), 1)
 			must(f.t, s.StartWindow(f.t.Context(), "o1", f.clock.Now(), time.Time{}))
 			f.settle(s)
 			return s
@@ -181,7 +182,7 @@ func TestNothingIsSealedBeforeItsAccrual(t *testing.T) {
 		"settled by a version without lanes, which is listed first": func(f *family) *Service {
 			s := f.process(Config{SealBatch: 1})
 			must(f.t, s.Accrue(f.t.Context(), sale("o1", 10000)))
-			accrual := Compute(f.policy, sale("o1", 10000))
+			accrual := policy.Compute(f.policy, sale("o1", 10000))
 			d := &Settlement{Doc: docstore.Doc{ID: "o1"}}
 			d.receive(start, start)
 			must(f.t, d.adopt(accrual, &s.config))
@@ -239,7 +240,7 @@ func TestALateEntryOfABusyProcessIsSealedWithTheNext(t *testing.T) {
 	f := newFamily(t)
 	s := f.process(Config{Alone: true})
 	must(t, s.CatchUp(t.Context()))
-	e := Compute(f.policy, sale("o1", 10000))
+	e := policy.Compute(f.policy, sale("o1", 10000))
 	e.Book = "main"
 	must(t, s.book.Entries.Insert(t.Context(), e.Doc(e.Book+"/p"+s.lane.Name()+"/000000000000900")))
 	must(t, s.Accrue(t.Context(), sale("o1", 10000)))

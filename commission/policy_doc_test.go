@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/fault"
 	"guanxi/internal/goldentest"
 	"guanxi/internal/money"
@@ -14,13 +15,13 @@ import (
 // subjectWords says what each kind of rule names, in the order of precedence.
 func subjectWords() map[string][2]string {
 	return map[string][2]string{
-		"sku":       {"one SKU", "某一规格"},
-		"product":   {"one product, all its SKUs", "某一商品的全部规格"},
-		"campaign":  {"one group buy", "某一次接龙或拼团"},
-		"category":  {"a category of goods", "某一品类"},
-		"community": {"the community it was sold in", "成交所在的社群"},
-		"grade":     {"the grade of the host when the order was placed", "下单时团长的等级"},
-		defaultRule: {"everything else", "其余一切"},
+		"sku":          {"one SKU", "某一规格"},
+		"product":      {"one product, all its SKUs", "某一商品的全部规格"},
+		"campaign":     {"one group buy", "某一次接龙或拼团"},
+		"category":     {"a category of goods", "某一品类"},
+		"community":    {"the community it was sold in", "成交所在的社群"},
+		"grade":        {"the grade of the host when the order was placed", "下单时团长的等级"},
+		policy.Default: {"everything else", "其余一切"},
 	}
 }
 
@@ -38,13 +39,15 @@ func roleDescriptions() [][4]string {
 // example is one worked example: it is computed while the page is printed.
 type example struct {
 	title  string
-	policy Policy
+	policy policy.Policy
 	sale   Sale
 	refund []money.Fen // of line 1, cumulative
 }
 
 func workedExamples() []example {
-	of := func(cap money.BasisPoints, pays ...Pay) Policy { return Policy{Cap: cap, Rules: []Rule{{Pays: pays}}} }
+	of := func(cap money.BasisPoints, pays ...policy.Pay) policy.Policy {
+		return policy.Policy{Cap: cap, Rules: []policy.Rule{{Pays: pays}}}
+	}
 	sold := func(paid ...money.Fen) Sale {
 		s := Sale{Order: "o1", At: start, Host: "host", Pickup: "keeper", Referral: Referral{Direct: "referrer"}}
 		for i, p := range paid {
@@ -52,29 +55,29 @@ func workedExamples() []example {
 		}
 		return s
 	}
-	floor := of(3000, Pay{Role: Direct, Rate: 800})
+	floor := of(3000, policy.Pay{Role: Direct, Rate: 800})
 	floor.HasMarginFloor, floor.MarginFloor = true, 2500
 	belowFloor := sold(10000)
 	belowFloor.Lines[0].Cost = 3600
 	return []example{
-		{"A rate is rounded half up to the fen / 比例四舍五入到分", of(10_000, Pay{Role: Direct, Rate: 833}), sold(990), nil},
-		{"A fixed amount is per unit / 定额按件", of(10_000, Pay{Role: Host, Fixed: 150}), sold(990), nil},
+		{"A rate is rounded half up to the fen / 比例四舍五入到分", of(10_000, policy.Pay{Role: Direct, Rate: 833}), sold(990), nil},
+		{"A fixed amount is per unit / 定额按件", of(10_000, policy.Pay{Role: Host, Fixed: 150}), sold(990), nil},
 		{
 			"The cap cuts everybody in proportion; the last fen goes to the largest remainder / 超过上限时等比例压缩，最后一分给余数最大者",
-			of(1000, Pay{Role: Direct, Rate: 800}, Pay{Role: Host, Rate: 300}, Pay{Role: Pickup, Rate: 300}), sold(10_000), nil,
+			of(1000, policy.Pay{Role: Direct, Rate: 800}, policy.Pay{Role: Host, Rate: 300}, policy.Pay{Role: Pickup, Rate: 300}), sold(10_000), nil,
 		},
 		{
 			"Among equal remainders the role named first in the rule gets the fen / 余数相同，规则中写在前面的角色先得",
-			of(1000, Pay{Role: Direct, Rate: 500}, Pay{Role: Host, Rate: 500}, Pay{Role: Pickup, Rate: 500}), sold(100), nil,
+			of(1000, policy.Pay{Role: Direct, Rate: 500}, policy.Pay{Role: Host, Rate: 500}, policy.Pay{Role: Pickup, Rate: 500}), sold(100), nil,
 		},
 		{
 			"Among equal remainders on two lines the earlier line gets the fen / 两行余数相同，行号小的先得",
-			of(5000, Pay{Role: Direct, Fixed: 5}), sold(15, 15), nil,
+			of(5000, policy.Pay{Role: Direct, Fixed: 5}), sold(15, 15), nil,
 		},
 		{"The margin floor bites before the cap / 毛利下限先于上限生效", floor, belowFloor, nil},
 		{
 			"Refunds take back in proportion, cumulatively, toward zero; the last one takes the rest / 退款按累计比例扣回，向零取整，退完时正好扣尽",
-			of(10_000, Pay{Role: Direct, Rate: 800}, Pay{Role: Host, Rate: 100}), sold(997),
+			of(10_000, policy.Pay{Role: Direct, Rate: 800}, policy.Pay{Role: Host, Rate: 100}), sold(997),
 			[]money.Fen{332, 664, 997},
 		},
 	}
@@ -104,7 +107,7 @@ func (x *example) print(t *testing.T, out *strings.Builder) {
 		}
 		out.WriteString("\n")
 	}
-	e := Compute(&x.policy, x.sale)
+	e := policy.Compute(&x.policy, x.sale)
 	printPostings(out, "accrue", e)
 	d := &Settlement{}
 	for i, to := range x.refund {
@@ -144,7 +147,7 @@ rule does not pay is not paid. The order in which rules are written does not mat
 |---|---|---|
 `)
 	words := subjectWords()
-	for i, kind := range Kinds() {
+	for i, kind := range policy.Kinds() {
 		if words[kind][0] == "" {
 			t.Fatal("no words for", kind)
 		}
@@ -201,8 +204,8 @@ carries it out; it then stands in nobody's way. Checking a policy is exactly wha
 |---|---|---|
 `)
 	for _, f := range []*fault.Fault{
-		ErrPolicyDepth, ErrPolicyRecruiting, ErrPolicySecondLevel, ErrPolicyRole, ErrPolicyNobody, ErrPolicyAmbiguous, ErrPolicyInvalid,
-		ErrPolicyPast, ErrPolicyFar, ErrPolicyInForce, ErrPolicyOwn, ErrPolicyRaced,
+		policy.ErrPolicyDepth, policy.ErrPolicyRecruiting, policy.ErrPolicySecondLevel, policy.ErrPolicyRole, policy.ErrPolicyNobody, policy.ErrPolicyAmbiguous, policy.ErrPolicyInvalid,
+		policy.ErrPolicyPast, policy.ErrPolicyFar, policy.ErrPolicyInForce, policy.ErrPolicyOwn, policy.ErrPolicyRaced,
 	} {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", f.Code, f.ZH, f.EN)
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/money"
 )
 
@@ -25,7 +26,7 @@ func anyAmount(t *rapid.T, name string, edges ...int64) int64 {
 }
 
 // anyPolicy draws policies of which many, not all, may be published.
-func anyPolicy(t *rapid.T) Policy {
+func anyPolicy(t *rapid.T) policy.Policy {
 	wild := rapid.IntRange(0, 3).Draw(t, "wild") == 0
 	bp := func(name string) money.BasisPoints {
 		if wild {
@@ -33,7 +34,7 @@ func anyPolicy(t *rapid.T) Policy {
 		}
 		return money.BasisPoints(anyAmount(t, name, 0, 1, 333, 5_000, 10_000))
 	}
-	p := Policy{
+	p := policy.Policy{
 		Version: 1, SecondLevel: rapid.Bool().Draw(t, "second level"), Cap: bp("cap"), MarginFloor: bp("floor"),
 		HasMarginFloor: rapid.Bool().Draw(t, "has floor"), NoSelfPurchase: rapid.Bool().Draw(t, "no self"), Edition: rapid.IntRange(0, 1).Draw(t, "edition"),
 	}
@@ -43,20 +44,20 @@ func anyPolicy(t *rapid.T) Policy {
 	}
 	name := rapid.SampledFrom(names)
 	for range rapid.IntRange(0, 8).Draw(t, "rules") {
-		var r Rule
+		var r policy.Rule
 		for _, field := range []*string{&r.SKU, &r.Product, &r.Campaign, &r.Category, &r.Community, &r.Grade} {
 			if rapid.IntRange(0, 4).Draw(t, "named") == 0 {
 				*field = name.Draw(t, "subject")
 			}
 		}
 		for range rapid.IntRange(0, 5).Draw(t, "pays") {
-			pay := Pay{Role: Direct}
+			pay := policy.Pay{Role: Direct}
 			if wild {
-				pay = Pay{Role: anyRole.Draw(t, "role"), Rate: bp("rate"), Fixed: money.Fen(anyAmount(t, "fixed", -1<<62, -1, 0, 1, int64(maxFixed), 1<<62))}
+				pay = policy.Pay{Role: anyRole.Draw(t, "role"), Rate: bp("rate"), Fixed: money.Fen(anyAmount(t, "fixed", -1<<62, -1, 0, 1, int64(policy.MaxFixed), 1<<62))}
 			} else {
 				pay.Role = rapid.SampledFrom([]Role{Direct, Upline, Host, Pickup, HelpSell, StaffRole}).Draw(t, "role")
 				if pay.Rate = bp("rate"); pay.Rate == 0 || rapid.Bool().Draw(t, "is fixed") {
-					pay.Rate, pay.Fixed = 0, money.Fen(anyAmount(t, "fixed", 0, 1, 50, 3_000, int64(maxFixed)))
+					pay.Rate, pay.Fixed = 0, money.Fen(anyAmount(t, "fixed", 0, 1, 50, 3_000, int64(policy.MaxFixed)))
 				}
 			}
 			r.Pays = append(r.Pays, pay)
@@ -64,9 +65,9 @@ func anyPolicy(t *rapid.T) Policy {
 		p.Rules = append(p.Rules, r)
 	}
 	if !wild { // what two draws have doubled would only be refused
-		p.Rules = firsts(p.Rules, Rule.Name)
+		p.Rules = firsts(p.Rules, policy.Rule.Name)
 		for i := range p.Rules {
-			p.Rules[i].Pays = firsts(p.Rules[i].Pays, func(p Pay) string { return string(p.Role) })
+			p.Rules[i].Pays = firsts(p.Rules[i].Pays, func(p policy.Pay) string { return string(p.Role) })
 		}
 	}
 	return p
@@ -113,11 +114,11 @@ func policyKeepsItsWord(t *rapid.T) {
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
-	e := Compute(&p, s)
-	if diff := cmp.Diff(e, Compute(&p, s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
+	e := policy.Compute(&p, s)
+	if diff := cmp.Diff(e, policy.Compute(&p, s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
 		t.Fatal("computed twice, computed differently", diff)
 	}
-	if diff := cmp.Diff(e, newRulebook(&p).compute(&s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
+	if diff := cmp.Diff(e, policy.NewRulebook(&p).Compute(&s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
 		t.Fatal("the rulebook finds other rules", diff)
 	}
 	turned := p
@@ -126,7 +127,7 @@ func policyKeepsItsWord(t *rapid.T) {
 	if at := rapid.IntRange(0, len(p.Rules)).Draw(t, "turn"); at > 0 {
 		turned.Rules = append(turned.Rules[at:], turned.Rules[:at]...)
 	}
-	if diff := cmp.Diff(e, Compute(&turned, s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
+	if diff := cmp.Diff(e, policy.Compute(&turned, s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
 		t.Fatal("the order of the rules matters", diff)
 	}
 	checkBounds(t, &p, &s, e)
@@ -140,7 +141,7 @@ func policyKeepsItsWord(t *rapid.T) {
 }
 
 // checkBounds: balanced, never above the cap, never below the margin floor.
-func checkBounds(t *rapid.T, p *Policy, s *Sale, e *Entry) {
+func checkBounds(t *rapid.T, p *policy.Policy, s *Sale, e *Entry) {
 	base, cost, paid := money.Fen(0), money.Fen(0), money.Fen(0)
 	for _, l := range s.Lines {
 		base, cost = base+l.Paid, cost+l.Cost*money.Fen(l.Units)
@@ -164,7 +165,7 @@ func checkBounds(t *rapid.T, p *Policy, s *Sale, e *Entry) {
 }
 
 // checkRoles: each role is paid once per line at most, to whom it belongs, and nobody where the law or a switch says no.
-func checkRoles(t *rapid.T, p *Policy, s *Sale, e *Entry) {
+func checkRoles(t *rapid.T, p *policy.Policy, s *Sale, e *Entry) {
 	type seat struct {
 		line int
 		role Role

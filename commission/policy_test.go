@@ -7,35 +7,36 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
 )
 
 func TestWhatAPolicyMayNotSay(t *testing.T) {
 	t.Parallel()
-	pays := func(p ...Pay) Policy { return Policy{Cap: 2000, Rules: []Rule{{Pays: p}}} }
+	pays := func(p ...policy.Pay) policy.Policy { return policy.Policy{Cap: 2000, Rules: []policy.Rule{{Pays: p}}} }
 	for name, c := range map[string]struct {
-		policy Policy
+		policy policy.Policy
 		want   *fault.Fault
 	}{
-		"a third level":                   {pays(Pay{Role: "third", Rate: 100}), ErrPolicyDepth},
-		"team pay":                        {pays(Pay{Role: "团队奖", Rate: 100}), ErrPolicyDepth},
-		"pay for recruits":                {pays(Pay{Role: "recruiter", Fixed: 1000}), ErrPolicyRecruiting},
-		"an entry fee":                    {pays(Pay{Role: "entry-fee", Fixed: 1000}), ErrPolicyRecruiting},
-		"an unknown role":                 {pays(Pay{Role: "friend", Rate: 100}), ErrPolicyInvalid},
-		"the second level while off":      {pays(Pay{Role: Upline, Rate: 100}), ErrPolicySecondLevel},
-		"a rate and a fixed amount":       {pays(Pay{Role: Direct, Rate: 100, Fixed: 1}), ErrPolicyInvalid},
-		"neither":                         {pays(Pay{Role: Direct}), ErrPolicyInvalid},
-		"a negative rate":                 {pays(Pay{Role: Direct, Rate: -1}), ErrPolicyInvalid},
-		"more than everything":            {pays(Pay{Role: Direct, Rate: 10001}), ErrPolicyInvalid},
-		"a role twice":                    {pays(Pay{Role: Direct, Rate: 1}, Pay{Role: Direct, Rate: 2}), ErrPolicyAmbiguous},
-		"two default rules":               {Policy{Rules: []Rule{{}, {}}}, ErrPolicyAmbiguous},
-		"two rules for one SKU":           {Policy{Rules: []Rule{{SKU: "a"}, {SKU: "a"}}}, ErrPolicyAmbiguous},
-		"a rule for two things":           {Policy{Rules: []Rule{{SKU: "a", Product: "b"}}}, ErrPolicyInvalid},
-		"no rules":                        {Policy{}, ErrPolicyInvalid},
-		"a cap above everything":          {Policy{Cap: 10001, Rules: []Rule{{}}}, ErrPolicyInvalid},
-		"a margin floor below nothing":    {Policy{MarginFloor: -1, Rules: []Rule{{}}}, ErrPolicyInvalid},
-		"a fixed amount beyond all sense": {pays(Pay{Role: Direct, Fixed: 1 << 60}), ErrPolicyInvalid},
+		"a third level":                   {pays(policy.Pay{Role: "third", Rate: 100}), policy.ErrPolicyDepth},
+		"team pay":                        {pays(policy.Pay{Role: "团队奖", Rate: 100}), policy.ErrPolicyDepth},
+		"pay for recruits":                {pays(policy.Pay{Role: "recruiter", Fixed: 1000}), policy.ErrPolicyRecruiting},
+		"an entry fee":                    {pays(policy.Pay{Role: "entry-fee", Fixed: 1000}), policy.ErrPolicyRecruiting},
+		"an unknown role":                 {pays(policy.Pay{Role: "friend", Rate: 100}), policy.ErrPolicyInvalid},
+		"the second level while off":      {pays(policy.Pay{Role: Upline, Rate: 100}), policy.ErrPolicySecondLevel},
+		"a rate and a fixed amount":       {pays(policy.Pay{Role: Direct, Rate: 100, Fixed: 1}), policy.ErrPolicyInvalid},
+		"neither":                         {pays(policy.Pay{Role: Direct}), policy.ErrPolicyInvalid},
+		"a negative rate":                 {pays(policy.Pay{Role: Direct, Rate: -1}), policy.ErrPolicyInvalid},
+		"more than everything":            {pays(policy.Pay{Role: Direct, Rate: 10001}), policy.ErrPolicyInvalid},
+		"a role twice":                    {pays(policy.Pay{Role: Direct, Rate: 1}, policy.Pay{Role: Direct, Rate: 2}), policy.ErrPolicyAmbiguous},
+		"two default rules":               {policy.Policy{Rules: []policy.Rule{{}, {}}}, policy.ErrPolicyAmbiguous},
+		"two rules for one SKU":           {policy.Policy{Rules: []policy.Rule{{SKU: "a"}, {SKU: "a"}}}, policy.ErrPolicyAmbiguous},
+		"a rule for two things":           {policy.Policy{Rules: []policy.Rule{{SKU: "a", Product: "b"}}}, policy.ErrPolicyInvalid},
+		"no rules":                        {policy.Policy{}, policy.ErrPolicyInvalid},
+		"a cap above everything":          {policy.Policy{Cap: 10001, Rules: []policy.Rule{{}}}, policy.ErrPolicyInvalid},
+		"a margin floor below nothing":    {policy.Policy{MarginFloor: -1, Rules: []policy.Rule{{}}}, policy.ErrPolicyInvalid},
+		"a fixed amount beyond all sense": {pays(policy.Pay{Role: Direct, Fixed: 1 << 60}), policy.ErrPolicyInvalid},
 	} {
 		if err := c.policy.Check(); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -55,7 +56,7 @@ func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
 	}
 	second := testPolicy()
 	second.Cap, second.From = 500, start.Add(59*time.Minute)
-	if _, err := w.Policies.Publish(ctx, second); !errors.Is(err, ErrPolicyPast) {
+	if _, err := w.Policies.Publish(ctx, second); !errors.Is(err, policy.ErrPolicyPast) {
 		t.Error("too early:", err)
 	}
 	second.From = start.Add(24 * time.Hour)
@@ -68,7 +69,7 @@ func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
 	third := testPolicy()
 	third.Cap = 400
 	third.From = start.Add(2 * time.Hour)
-	if _, err := w.Policies.Publish(ctx, third); !errors.Is(err, ErrPolicyPast) {
+	if _, err := w.Policies.Publish(ctx, third); !errors.Is(err, policy.ErrPolicyPast) {
 		t.Error("before the newest version:", err)
 	}
 	w.clock.Set(published.From)
@@ -83,7 +84,7 @@ func TestAPolicyRulesFromItsDateAndIsNeverRewritten(t *testing.T) {
 			}
 		}
 	}
-	if _, err := w.Policies.At(ctx, first.From.Add(-time.Millisecond)); !errors.Is(err, ErrPolicyMissing) {
+	if _, err := w.Policies.At(ctx, first.From.Add(-time.Millisecond)); !errors.Is(err, policy.ErrPolicyMissing) {
 		t.Error(err)
 	}
 }
@@ -94,12 +95,12 @@ func TestAFutureVersionIsBoundedAndCanBeRecalled(t *testing.T) {
 	w := newWorld(t, Config{PolicyLead: time.Hour, PolicyHorizon: 30 * day})
 	ctx := t.Context()
 	w.publish(t)
-	with := func(cap money.BasisPoints, from time.Time) Policy {
+	with := func(cap money.BasisPoints, from time.Time) policy.Policy {
 		p := testPolicy()
 		p.Cap, p.From = cap, from
 		return p
 	}
-	refused := func(p Policy, want *fault.Fault) {
+	refused := func(p policy.Policy, want *fault.Fault) {
 		t.Helper()
 		_, checked := w.Policies.Check(ctx, p)
 		_, published := w.Policies.Publish(ctx, p)
@@ -110,24 +111,24 @@ func TestAFutureVersionIsBoundedAndCanBeRecalled(t *testing.T) {
 	for _, far := range []time.Time{
 		time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), w.clock.Now().Add(30*day + time.Millisecond), time.Unix(1<<40, 0),
 	} {
-		refused(with(500, far), ErrPolicyFar)
+		refused(with(500, far), policy.ErrPolicyFar)
 	}
-	refused(with(500, w.clock.Now().Add(-day)), ErrPolicyPast)
+	refused(with(500, w.clock.Now().Add(-day)), policy.ErrPolicyPast)
 	second := must1(w.Policies.Publish(ctx, with(500, w.clock.Now().Add(30*day))))
-	refused(with(600, w.clock.Now().Add(29*day)), ErrPolicyPast) // the one ahead stands in its way
+	refused(with(600, w.clock.Now().Add(29*day)), policy.ErrPolicyPast) // the one ahead stands in its way
 
 	other := open(t, w.store, w.clock, Config{PolicyLead: time.Hour})
 	must1(other.Policies.At(ctx, w.clock.Now()))
-	for _, people := range []Recall{{Maker: "a", Checker: "a", Why: "x"}, {Maker: "a", Why: "x"}, {Checker: "a", Why: "x"}} {
-		if _, err := w.Policies.Recall(ctx, second.Version, people); !errors.Is(err, ErrPolicyOwn) {
+	for _, people := range []policy.Recall{{Maker: "a", Checker: "a", Why: "x"}, {Maker: "a", Why: "x"}, {Checker: "a", Why: "x"}} {
+		if _, err := w.Policies.Recall(ctx, second.Version, people); !errors.Is(err, policy.ErrPolicyOwn) {
 			t.Errorf("%+v: %v", people, err)
 		}
 	}
-	two := Recall{Maker: "a", Checker: "b", Why: "日期写错"}
-	if _, err := w.Policies.Recall(ctx, 1, two); !errors.Is(err, ErrPolicyInForce) {
+	two := policy.Recall{Maker: "a", Checker: "b", Why: "日期写错"}
+	if _, err := w.Policies.Recall(ctx, 1, two); !errors.Is(err, policy.ErrPolicyInForce) {
 		t.Error("in force:", err)
 	}
-	if _, err := w.Policies.Recall(ctx, 9, two); !errors.Is(err, ErrPolicyMissing) {
+	if _, err := w.Policies.Recall(ctx, 9, two); !errors.Is(err, policy.ErrPolicyMissing) {
 		t.Error("unknown:", err)
 	}
 	for range 2 {
@@ -148,7 +149,7 @@ func TestAFutureVersionIsBoundedAndCanBeRecalled(t *testing.T) {
 	if all := must1(w.Policies.List(ctx)); len(all) != 3 {
 		t.Error("a recalled version is not in the list", len(all))
 	}
-	if _, err := w.Policies.Recall(ctx, 3, two); !errors.Is(err, ErrPolicyInForce) {
+	if _, err := w.Policies.Recall(ctx, 3, two); !errors.Is(err, policy.ErrPolicyInForce) {
 		t.Error(err)
 	}
 }
@@ -162,8 +163,8 @@ func TestAVersionAboutToTakeEffectStays(t *testing.T) {
 	p.Cap, p.From = 500, w.clock.Now().Add(2*time.Hour)
 	second := must1(w.Policies.Publish(t.Context(), p))
 	w.clock.Advance(time.Hour + time.Millisecond)
-	_, err := w.Policies.Recall(t.Context(), second.Version, Recall{Maker: "a", Checker: "b", Why: "x"})
-	if !errors.Is(err, ErrPolicyInForce) || !errors.Is(w.Policies.CheckRecall(t.Context(), second.Version), ErrPolicyInForce) {
+	_, err := w.Policies.Recall(t.Context(), second.Version, policy.Recall{Maker: "a", Checker: "b", Why: "x"})
+	if !errors.Is(err, policy.ErrPolicyInForce) || !errors.Is(w.Policies.CheckRecall(t.Context(), second.Version), policy.ErrPolicyInForce) {
 		t.Error(err)
 	}
 }
@@ -176,24 +177,24 @@ func TestNothingIsPublishedThatPaysNobody(t *testing.T) {
 		}
 		return []Role{Direct, Host, Pickup}, nil
 	}})
-	one := func(cap money.BasisPoints, pays ...Pay) Policy {
-		return Policy{Cap: cap, SecondLevel: true, Rules: []Rule{{Pays: pays}, {SKU: "gift"}}}
+	one := func(cap money.BasisPoints, pays ...policy.Pay) policy.Policy {
+		return policy.Policy{Cap: cap, SecondLevel: true, Rules: []policy.Rule{{Pays: pays}, {SKU: "gift"}}}
 	}
-	floor := one(1000, Pay{Role: Direct, Rate: 100})
+	floor := one(1000, policy.Pay{Role: Direct, Rate: 100})
 	floor.HasMarginFloor, floor.MarginFloor = true, 10_000
-	later := one(1000, Pay{Role: Upline, Rate: 100})
+	later := one(1000, policy.Pay{Role: Upline, Rate: 100})
 	later.From = start.Add(2 * day)
 	for name, c := range map[string]struct {
-		policy Policy
+		policy policy.Policy
 		want   *fault.Fault
 		field  string
 	}{
-		"help-sell":                    {one(1000, Pay{Role: Direct, Rate: 1}, Pay{Role: HelpSell, Rate: 100}), ErrPolicyRole, "rules[0].pays[1].role"},
-		"staff":                        {one(1000, Pay{Role: StaffRole, Fixed: 100}), ErrPolicyRole, "rules[0].pays[0].role"},
-		"an upline nobody names":       {one(1000, Pay{Role: Upline, Rate: 100}), ErrPolicyRole, "rules[0].pays[0].role"},
-		"pays under a cap of nothing":  {one(0, Pay{Role: Direct, Rate: 100}), ErrPolicyNobody, ""},
-		"a floor that leaves nothing":  {floor, ErrPolicyNobody, ""},
-		"a cap and no beneficiary":     {one(1000), ErrPolicyNobody, ""},
+		"help-sell":                    {one(1000, policy.Pay{Role: Direct, Rate: 1}, policy.Pay{Role: HelpSell, Rate: 100}), policy.ErrPolicyRole, "rules[0].pays[1].role"},
+		"staff":                        {one(1000, policy.Pay{Role: StaffRole, Fixed: 100}), policy.ErrPolicyRole, "rules[0].pays[0].role"},
+		"an upline nobody names":       {one(1000, policy.Pay{Role: Upline, Rate: 100}), policy.ErrPolicyRole, "rules[0].pays[0].role"},
+		"pays under a cap of nothing":  {one(0, policy.Pay{Role: Direct, Rate: 100}), policy.ErrPolicyNobody, ""},
+		"a floor that leaves nothing":  {floor, policy.ErrPolicyNobody, ""},
+		"a cap and no beneficiary":     {one(1000), policy.ErrPolicyNobody, ""},
 		"an upline named by that time": {later, nil, ""},
 		"an open stop of commission":   {one(0), nil, ""},
 	} {
@@ -231,7 +232,7 @@ func TestALateAccrualIsTheSameUnderAnyLaterPolicy(t *testing.T) {
 	}
 	// Accrued by a process that did not know the second version yet: what is in the ledger counts.
 	late.Order = "o3"
-	first := Compute(must1(w.Policies.Version(t.Context(), 1)), late)
+	first := policy.Compute(must1(w.Policies.Version(t.Context(), 1)), late)
 	must(t, w.post(t.Context(), first))
 	must(t, w.Accrue(t.Context(), late))
 	late.Lines[0].Paid++

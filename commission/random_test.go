@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -24,7 +25,7 @@ var errCrash = errors.New("the process died")
 // auditor recomputes from the raw operations what every purse must hold. It knows nothing of entries, seals or order of
 // arrival: what a beneficiary has is, for every accrued line, what remains after the largest cumulative refund.
 type auditor struct {
-	policy   Policy
+	policy   policy.Policy
 	sales    map[string]Sale
 	accrued  map[string]bool
 	refunded map[string]map[int]money.Fen
@@ -37,7 +38,7 @@ func (a *auditor) purses(now time.Time) map[string]Balance {
 		if !a.accrued[order] {
 			continue
 		}
-		for _, p := range Compute(&a.policy, s).Postings {
+		for _, p := range policy.Compute(&a.policy, s).Postings {
 			member, _, ok := p.Account.Member()
 			if !ok {
 				continue

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
 )
@@ -239,7 +240,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{})
 	ctx := t.Context()
-	if err := w.Accrue(ctx, sale("o1", 100)); !errors.Is(err, ErrPolicyMissing) {
+	if err := w.Accrue(ctx, sale("o1", 100)); !errors.Is(err, policy.ErrPolicyMissing) {
 		t.Error("a sale before the first policy:", err)
 	}
 	w.publish(t)

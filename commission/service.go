@@ -10,6 +10,7 @@ import (
 
 	"guanxi/commission/internal/book"
 	"guanxi/commission/internal/lane"
+	"guanxi/commission/policy"
 	"guanxi/commission/voucher"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -76,7 +77,7 @@ type Window struct {
 
 // Service is the commission ledger. Its methods are safe for concurrent use, also by several processes on one store.
 type Service struct {
-	Policies *policyService // the rules, and who publishes them
+	Policies *policy.Service // the rules, and who publishes them
 
 	clock  clock.Clock
 	ids    id.Source

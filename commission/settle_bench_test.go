@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/docstore/sqlite"
@@ -21,7 +22,7 @@ func accrued(b *testing.B, n int) (*Service, []Sale) {
 	s := open(b, docstoretest.StoreOn(b, driver, clock.System{}), clock.System{}, Config{Alone: true})
 	p := testPolicy()
 	p.From = time.Now().Add(-30 * day)
-	policy, err := s.Policies.Publish(b.Context(), p)
+	rules, err := s.Policies.Publish(b.Context(), p)
 	must(b, err)
 	r := rand.New(rand.NewPCG(1, 7))
 	z := rand.NewZipf(r, 1.1, 1, 9999)
@@ -29,7 +30,7 @@ func accrued(b *testing.B, n int) (*Service, []Sale) {
 	for i := range n {
 		sales[i] = zipfSale(i, r, z)
 		sales[i].At = clock.Milli(time.Now().Add(-10 * day))
-		if entries = append(entries, Compute(policy, sales[i])); len(entries) == cap(entries) || i == n-1 {
+		if entries = append(entries, policy.Compute(rules, sales[i])); len(entries) == cap(entries) || i == n-1 {
 			must(b, s.postAll(b.Context(), entries))
 			entries = entries[:0]
 		}
@@ -59,7 +60,7 @@ func BenchmarkSettle(b *testing.B) {
 				at := time.Now().Add(-9 * day)
 				must(b, s.settlements.UpsertMany(b.Context(), ids, func(d *Settlement) error {
 					d.receive(clock.Milli(at), clock.Milli(at.Add(7*day)))
-					return d.adopt(Compute(must1(s.Policies.Version(b.Context(), 1)), *bySale[d.ID]), &s.config)
+					return d.adopt(policy.Compute(must1(s.Policies.Version(b.Context(), 1)), *bySale[d.ID]), &s.config)
 				}))
 				b.StartTimer()
 				began := time.Now()

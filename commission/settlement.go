@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -284,7 +285,7 @@ func clawBackEntry(accrual *Entry, r *refundRecord) *Entry {
 			}
 		}
 	}
-	e.Postings = atExpense(taken)
+	e.Postings = policy.AtExpense(taken)
 	return e
 }
 

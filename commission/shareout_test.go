@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/id"
@@ -26,7 +27,7 @@ func TestWhatIsLeftOfAnOrder(t *testing.T) {
 		}
 	}
 	must(err)
-	_, err = s.Policies.Publish(ctx, Policy{From: c.Now(), Cap: 5000, Rail: RailProfitSharing, Rules: []Rule{{Pays: []Pay{
+	_, err = s.Policies.Publish(ctx, policy.Policy{From: c.Now(), Cap: 5000, Rail: policy.RailProfitSharing, Rules: []policy.Rule{{Pays: []policy.Pay{
 		{Role: Host, Rate: 1000}, {Role: Pickup, Rate: 500}, {Role: StaffRole, Rate: 100},
 	}}}})
 	must(err)
@@ -36,7 +37,7 @@ func TestWhatIsLeftOfAnOrder(t *testing.T) {
 		must(err)
 		want.Order, got.Due = "o1", time.Time{}
 		if want.Known {
-			want.Policy, want.Rail = 1, RailProfitSharing
+			want.Policy, want.Rail = 1, policy.RailProfitSharing
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
@@ -218,13 +219,13 @@ func TestAnAccountIsRecognisedWithoutBeingMade(t *testing.T) {
 
 func TestSalesWorkedOutInUsedMemoryComeOutTheSame(t *testing.T) {
 	t.Parallel()
-	used, before, counted := reckoner{}, []Posting(nil), 0
+	used, before, counted := policy.Reckoner{}, []Posting(nil), 0
 	rapid.Check(t, func(t *rapid.T) {
 		p, s := anyPolicy(t), anySale(t)
 		if p.Check() != nil {
 			return
 		}
-		want := Compute(&p, s)
+		want := policy.Compute(&p, s)
 		e := *want
 		switch rapid.IntRange(0, 3).Draw(t, "like") {
 		case 0:
@@ -235,8 +236,8 @@ func TestSalesWorkedOutInUsedMemoryComeOutTheSame(t *testing.T) {
 		case 2:
 			e.Postings = nil
 		}
-		used.book = newRulebook(&p)
-		is, capped, limit := used.postings(&e)
+		used.Book = policy.NewRulebook(&p)
+		is, capped, limit := used.Postings(&e)
 		if !slices.Equal(is, want.Postings) || capped != want.Capped || limit != want.Cap {
 			t.Fatalf("%+v, %v %d instead of %+v", is, capped, limit, want)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"guanxi/commission/policy"
 	"guanxi/commission/voucher"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
@@ -34,7 +35,7 @@ type storm struct {
 	depth int
 	w     *witness
 
-	policies []Policy
+	policies []policy.Policy
 	orders   []*stormOrder
 	byName   map[string]*stormOrder
 	payouts  map[string]*stormPayout
@@ -130,8 +131,8 @@ func newStorm(t *testing.T, d dice, driver docstore.Driver, w *witness, count *s
 		s.procs = append(s.procs, s.process(n))
 	}
 	for n := range 3 {
-		var stored *Policy
-		for err = error(ErrPolicyNobody); errors.Is(err, ErrPolicyNobody); { // few of those drawn pay nobody
+		var stored *policy.Policy
+		for err = error(policy.ErrPolicyNobody); errors.Is(err, policy.ErrPolicyNobody); { // few of those drawn pay nobody
 			p := d.policy()
 			p.Note = fmt.Sprint("policy ", n)
 			p.From = start.Add(time.Duration(25*n)*day - day)

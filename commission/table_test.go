@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/shopspring/decimal"
 
+	"guanxi/commission/policy"
 	"guanxi/internal/fault"
 	"guanxi/internal/money"
 )
@@ -73,7 +74,7 @@ func TestAccrualTable(t *testing.T) {
 	for _, c := range readTable(t, "testdata/accrue.txt") {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p, s := Policy{}, Sale{Order: "o1", At: start}
+			p, s := policy.Policy{}, Sale{Order: "o1", At: start}
 			var want [][]string // what the accrual posts, then what each refund posts
 			var refunds []Refund
 			for _, line := range c.lines {
@@ -84,7 +85,7 @@ func TestAccrualTable(t *testing.T) {
 					p.Cap = rate(t, o["cap"])
 					_, p.SecondLevel = o["second-level"]
 					_, p.NoSelfPurchase = o["no-self-purchase"]
-					if p.Edition = edition; o["edition"] != "" {
+					if p.Edition = policy.Edition; o["edition"] != "" {
 						p.Edition = 0
 					}
 					if floor, ok := o["floor"]; ok {
@@ -120,9 +121,9 @@ func TestAccrualTable(t *testing.T) {
 			}
 			must(t, p.Check())
 			must(t, s.Check())
-			e := Compute(&p, s)
+			e := policy.Compute(&p, s)
 			is := [][]string{tablePostings(t, e)}
-			if diff := cmp.Diff(e, newRulebook(&p).compute(&s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
+			if diff := cmp.Diff(e, policy.NewRulebook(&p).Compute(&s), cmpopts.IgnoreUnexported(Entry{})); diff != "" {
 				t.Error("the rulebook finds other rules", diff)
 			}
 			d := &Settlement{}
@@ -170,9 +171,9 @@ func tableRefund(t *testing.T, s *Sale, words []string) Refund {
 	return r
 }
 
-func tableRule(t *testing.T, words []string) Rule {
+func tableRule(t *testing.T, words []string) policy.Rule {
 	t.Helper()
-	var r Rule
+	var r policy.Rule
 	switch kind, value, _ := strings.Cut(words[1], ":"); kind {
 	case "sku":
 		r.SKU = value
@@ -193,9 +194,9 @@ func tableRule(t *testing.T, words []string) Rule {
 	for _, w := range words[2:] {
 		role, value, _ := strings.Cut(w, "=")
 		if strings.HasSuffix(value, "%") {
-			r.Pays = append(r.Pays, Pay{Role: Role(role), Rate: rate(t, value)})
+			r.Pays = append(r.Pays, policy.Pay{Role: Role(role), Rate: rate(t, value)})
 		} else {
-			r.Pays = append(r.Pays, Pay{Role: Role(role), Fixed: yuan(t, value)})
+			r.Pays = append(r.Pays, policy.Pay{Role: Role(role), Fixed: yuan(t, value)})
 		}
 	}
 	return r

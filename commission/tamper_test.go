@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/docstore"
 )
 
@@ -60,7 +61,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			must(t, w.book.Entries.Delete(t.Context(), "accrue/o003", nil))
 		}, []string{"entry accrue/o003", "purse alice", "purse alice", "purse bob", "purse bob", "purse host1", "purse host1"}},
 		"an entry slipped in": {func(t *testing.T, w *world) {
-			e := Compute(must1(w.Policies.Version(t.Context(), 1)), sale("forged", 10000))
+			e := policy.Compute(must1(w.Policies.Version(t.Context(), 1)), sale("forged", 10000))
 			e.Book = "main"
 			d := e.Doc("")
 			d.Seal = 1

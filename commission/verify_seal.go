@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/money"
 )
 
@@ -45,7 +46,7 @@ type sealCheck struct {
 	entry   *Entry
 	parties []book.Party
 	line    []byte
-	again   reckoner
+	again   policy.Reckoner
 	place   map[string]int // of the seal's entries, when somebody has asked
 }
 
@@ -198,14 +199,14 @@ func (c *sealCheck) check(doc *book.EntryDoc) bool {
 
 // computes works an accrual out again from its own facts.
 func (c *sealCheck) computes(e *Entry) bool {
-	if c.again.book == nil || c.again.book.policy.Version != e.Policy {
+	if c.again.Book == nil || c.again.Book.Policy.Version != e.Policy {
 		policy := c.v.Policies.Known(e.Policy)
 		if policy == nil {
 			return false
 		}
-		c.again.book = c.v.Policies.Rulebook(policy)
+		c.again.Book = c.v.Policies.Rulebook(policy)
 	}
-	postings, capped, limit := c.again.postings(e)
+	postings, capped, limit := c.again.Postings(e)
 	return slices.Equal(postings, e.Postings) && capped == e.Capped && limit == e.Cap
 }
 

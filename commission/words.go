@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guanxi/commission/internal/book"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/money"
 )
@@ -30,7 +31,7 @@ var whyWords = map[string]string{
 // ruleWords names the kinds of rules, for people.
 var ruleWords = map[string]string{
 	"sku": "按规格", "product": "按商品", "campaign": "按活动", "category": "按品类",
-	"community": "按社群", "grade": "按团长等级", defaultRule: "通用规则",
+	"community": "按社群", "grade": "按团长等级", policy.Default: "通用规则",
 }
 
 func words(l *Line) string {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/console/room"
 	"guanxi/internal/edge"
 	"guanxi/staff"
@@ -84,7 +84,7 @@ func (c *Console) declareDrafts() {
 		Permission: string(staff.PolicyDraft), Status: 201, MaxBody: policyBody,
 	}, func(ctx context.Context, in *draftInput, d *deed) (*draftOutput, error) {
 		// A date that is too early now need not be when the draft is published: a version may be recalled meanwhile.
-		if _, err := c.ledger.Policies.Check(ctx, in.Body.Policy.policy()); err != nil && !errors.Is(err, commission.ErrPolicyPast) {
+		if _, err := c.ledger.Policies.Check(ctx, in.Body.Policy.policy()); err != nil && !errors.Is(err, policy.ErrPolicyPast) {
 			return nil, err
 		}
 		draft, err := c.writeDraft(ctx, staff.DraftInput{Key: in.Key, Kind: draftOfPolicy, Title: in.Body.Title}, in.Body.Policy, d)
@@ -150,7 +150,7 @@ func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftO
 			return "", err
 		}
 		if content.Recall > 0 {
-			_, err := c.ledger.Policies.Recall(ctx, content.Recall, commission.Recall{Maker: draft.Maker, Checker: edge.Caller(ctx), Why: content.Why})
+			_, err := c.ledger.Policies.Recall(ctx, content.Recall, policy.Recall{Maker: draft.Maker, Checker: edge.Caller(ctx), Why: content.Why})
 			return policySubject(content.Recall), err
 		}
 		mark := "（草稿 " + draft.ID + "）"
@@ -169,7 +169,7 @@ func (c *Console) publish(ctx context.Context, in *draftWrite, d *deed) (*draftO
 }
 
 // publishedAs finds the version that was made of a draft.
-func (c *Console) publishedAs(ctx context.Context, mark string) (*commission.Policy, error) {
+func (c *Console) publishedAs(ctx context.Context, mark string) (*policy.Policy, error) {
 	all, err := c.ledger.Policies.List(ctx)
 	if err != nil {
 		return nil, err

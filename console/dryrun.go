@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/edge"
 	"guanxi/internal/money"
 	"guanxi/staff"
@@ -105,23 +106,23 @@ func (c *Console) dryRun(ctx context.Context, in *dryRunInput, send func(DryRunL
 }
 
 // drafted is the policy to try: one that was sent, or a stored draft.
-func (c *Console) drafted(ctx context.Context, in *dryRunInput) (commission.Policy, error) {
+func (c *Console) drafted(ctx context.Context, in *dryRunInput) (policy.Policy, error) {
 	b := &in.Body
 	switch {
 	case (b.Draft == "") == (b.Policy == nil):
-		return commission.Policy{}, edge.ErrInput.With("body.policy", "policy 与 draft 须且只须填一个 / either policy or draft")
+		return policy.Policy{}, edge.ErrInput.With("body.policy", "policy 与 draft 须且只须填一个 / either policy or draft")
 	case b.To.Sub(b.From) > longestDryRun:
-		return commission.Policy{}, edge.ErrInput.With("body.to", "最多 400 天 / at most 400 days")
+		return policy.Policy{}, edge.ErrInput.With("body.to", "最多 400 天 / at most 400 days")
 	case b.Policy != nil:
 		return b.Policy.policy(), nil
 	}
 	d, err := c.draftOf(ctx, draftOfPolicy, b.Draft)
 	if err != nil {
-		return commission.Policy{}, err
+		return policy.Policy{}, err
 	}
 	rules, err := contentOf[policyDraft](d)
 	if err == nil && rules.Recall > 0 {
-		return commission.Policy{}, staff.ErrDraftMissing // it has no rules of its own
+		return policy.Policy{}, staff.ErrDraftMissing // it has no rules of its own
 	}
 	return rules.policy(), err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/money"
 	"guanxi/staff"
@@ -152,9 +153,9 @@ func TestIncentivesTransfersAndTakingBack(t *testing.T) {
 func (w *world) sold() {
 	t := w.t
 	t.Helper()
-	_, err := w.ledger.Policies.Publish(t.Context(), commission.Policy{
+	_, err := w.ledger.Policies.Publish(t.Context(), policy.Policy{
 		From: start.Add(-time.Hour), Cap: 2000,
-		Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 300}}}},
+		Rules: []policy.Rule{{Pays: []policy.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 300}}}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/edge"
 	"guanxi/internal/money"
 	"guanxi/staff"
@@ -112,7 +113,7 @@ func (c *Console) declarePolicies() {
 		if err != nil {
 			return nil, err
 		}
-		i := slices.IndexFunc(all, func(p *commission.Policy) bool { return p.Version == in.Version })
+		i := slices.IndexFunc(all, func(p *policy.Policy) bool { return p.Version == in.Version })
 		if i < 0 {
 			return nil, ErrNoPolicy
 		}
@@ -128,7 +129,7 @@ func (c *Console) declarePolicies() {
 		}
 		out := &checkedOutput{}
 		out.Body.Good, out.Body.From = true, p.From
-		out.Body.Rules = each(p.Rules, commission.Rule.Name)
+		out.Body.Rules = each(p.Rules, policy.Rule.Name)
 		return out, nil
 	})
 }
@@ -141,16 +142,16 @@ func (c *Console) policies(ctx context.Context, _ *readInput) (*policiesOutput, 
 	slices.Reverse(all)
 	all = all[:min(len(all), 200)]
 	out := &policiesOutput{}
-	out.Body.Policies = each(all, func(p *commission.Policy) policySummary {
+	out.Body.Policies = each(all, func(p *policy.Policy) policySummary {
 		return policySummary{p.Version, p.From, p.PublishedAt, p.By, p.Note, len(p.Rules), p.Recalled != nil}
 	})
-	out.Body.People, err = c.peopleOf(ctx, each(all, func(p *commission.Policy) string { return p.By })...)
+	out.Body.People, err = c.peopleOf(ctx, each(all, func(p *policy.Policy) string { return p.By })...)
 	return out, err
 }
 
 // policy is the ledger's form of the rules.
-func (r *PolicyRules) policy() commission.Policy {
-	p := commission.Policy{
+func (r *PolicyRules) policy() policy.Policy {
+	p := policy.Policy{
 		From: r.From, Note: r.Note, SecondLevel: r.SecondLevel, Cap: r.Cap, NoSelfPurchase: r.NoSelfPurchase,
 		Rail: r.Rail, Rules: each(r.Rules, PolicyRule.rule),
 	}
@@ -160,14 +161,14 @@ func (r *PolicyRules) policy() commission.Policy {
 	return p
 }
 
-func (r PolicyRule) rule() commission.Rule {
-	return commission.Rule{
+func (r PolicyRule) rule() policy.Rule {
+	return policy.Rule{
 		SKU: r.SKU, Product: r.Product, Campaign: r.Campaign, Category: r.Category, Community: r.Community, Grade: r.Grade,
-		Pays: each(r.Pays, func(p PolicyPay) commission.Pay { return commission.Pay{Role: p.Role, Rate: p.Rate, Fixed: p.Fixed} }),
+		Pays: each(r.Pays, func(p PolicyPay) policy.Pay { return policy.Pay{Role: p.Role, Rate: p.Rate, Fixed: p.Fixed} }),
 	}
 }
 
-func viewPolicy(p *commission.Policy) PolicyView {
+func viewPolicy(p *policy.Policy) PolicyView {
 	v := PolicyView{
 		PolicyRules: PolicyRules{
 			From: p.From, Note: p.Note, SecondLevel: p.SecondLevel, Cap: p.Cap, NoSelfPurchase: p.NoSelfPurchase,
@@ -182,10 +183,10 @@ func viewPolicy(p *commission.Policy) PolicyView {
 	return v
 }
 
-func viewRule(r commission.Rule) PolicyRule {
+func viewRule(r policy.Rule) PolicyRule {
 	return PolicyRule{
 		SKU: r.SKU, Product: r.Product, Campaign: r.Campaign, Category: r.Category, Community: r.Community, Grade: r.Grade,
-		Pays: each(r.Pays, func(p commission.Pay) PolicyPay { return PolicyPay{p.Role, p.Rate, p.Fixed} }),
+		Pays: each(r.Pays, func(p policy.Pay) PolicyPay { return PolicyPay{p.Role, p.Rate, p.Fixed} }),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/money"
 )
 
@@ -269,7 +270,7 @@ func (b *book) earned() (sum money.Fen) {
 		if n < b.refunded {
 			left = half(paid)
 		}
-		e := commission.Compute(b.policy, sale)
+		e := policy.Compute(b.policy, sale)
 		for i := range e.Postings {
 			if member, _, ok := e.Postings[i].Account.Member(); ok && member == bookHost {
 				sum += e.Postings[i].Amount - e.Postings[i].Amount.Share(left, paid)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 )
 
 // The parts of the ledger's scenario: those that only read come first. An operation of rebuild and verify is an entry,
@@ -131,9 +132,9 @@ func verifyBook(ctx context.Context, b *book, _ int) (int, error) {
 
 // dryRunBook asks what all sales would have paid under other rates.
 func dryRunBook(ctx context.Context, b *book, _ int) (int, error) {
-	draft := commission.Policy{Cap: 3000, SecondLevel: true, Rules: []commission.Rule{
-		{Category: "水果", Pays: []commission.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 700}}},
-		{Pays: []commission.Pay{{Role: commission.Direct, Rate: 1000}}},
+	draft := policy.Policy{Cap: 3000, SecondLevel: true, Rules: []policy.Rule{
+		{Category: "水果", Pays: []policy.Pay{{Role: commission.Direct, Rate: 800}, {Role: commission.Host, Rate: 700}}},
+		{Pays: []policy.Pay{{Role: commission.Direct, Rate: 1000}}},
 	}}
 	run, err := b.DryRun(ctx, draft, b.at.Add(-time.Hour), b.at.Add(day), nil)
 	if err == nil && run.Lines != int64(b.accrued) {

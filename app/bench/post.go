@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/id"
@@ -31,7 +32,7 @@ type ledger struct {
 	*commission.Service
 	members []string // by popularity of the draw, see sale
 	host    string   // of every sale; "" draws one
-	policy  *commission.Policy
+	policy  *policy.Policy
 	at      time.Time
 	sealing sync.WaitGroup
 	stop    context.CancelFunc
@@ -55,8 +56,8 @@ func openLedger(ctx context.Context, p *place, members int, alone bool) (*ledger
 	if err != nil {
 		return nil, err
 	}
-	l.policy, err = l.Policies.Publish(ctx, commission.Policy{
-		From: l.at.Add(-time.Hour), Cap: 3000, SecondLevel: true, Rules: []commission.Rule{{Pays: []commission.Pay{
+	l.policy, err = l.Policies.Publish(ctx, policy.Policy{
+		From: l.at.Add(-time.Hour), Cap: 3000, SecondLevel: true, Rules: []policy.Rule{{Pays: []policy.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Upline, Rate: 300}, {Role: commission.Host, Rate: 500},
 		}}},
 	})
@@ -189,7 +190,7 @@ func (a *accepted) check(ctx context.Context, o Options, l *ledger) (lost, doubl
 	lost, doubled = max(missing, 0)+int64(len(report.Differences))+report.More, max(-missing, 0)
 	want := map[string]money.Fen{}
 	for _, n := range a.sales {
-		e := commission.Compute(l.policy, l.sale(n))
+		e := policy.Compute(l.policy, l.sale(n))
 		for i := range e.Postings {
 			if member, _, ok := e.Postings[i].Account.Member(); ok {
 				want[member] += e.Postings[i].Amount

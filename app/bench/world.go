@@ -16,6 +16,7 @@ import (
 	"guanxi/app/harness"
 	"guanxi/catalog"
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/community"
 	"guanxi/community/hosting"
 	"guanxi/groupbuy"
@@ -80,8 +81,8 @@ func openWorld(ctx context.Context, o Options, callers int, listeners ...event.C
 			return nil, err
 		}
 	}
-	_, err = w.Commission.Policies.Publish(ctx, commission.Policy{
-		From: w.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []commission.Rule{{Pays: []commission.Pay{
+	_, err = w.Commission.Policies.Publish(ctx, policy.Policy{
+		From: w.clock.Now().Add(-time.Hour), Cap: 2000, Rules: []policy.Rule{{Pays: []policy.Pay{
 			{Role: commission.Direct, Rate: 1000}, {Role: commission.Host, Rate: 500},
 		}}},
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/docstore"
 	"guanxi/internal/fault"
 )
@@ -21,7 +22,7 @@ func (s *Service) plan(ctx context.Context, d *Sharing) (*Sharing, error) {
 	if err != nil {
 		return d, fmt.Errorf("plan: %w", err)
 	}
-	elsewhere := out.Known && out.Rail != commission.RailProfitSharing
+	elsewhere := out.Known && out.Rail != policy.RailProfitSharing
 	late := !s.clock.Now().Before(sold.PaidAt.Add(s.config.Last))
 	if !out.Ready && !elsewhere && !late {
 		return d, s.until(ctx, d, out.Due)

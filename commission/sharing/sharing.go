@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/docstore"
 	"guanxi/internal/money"
 )
@@ -170,7 +171,7 @@ func (p *Part) end(to PartState, code Code, at time.Time) error {
 
 // notes stand in every entry of a part.
 func (d *Sharing) notes(more ...commission.Note) []commission.Note {
-	return append([]commission.Note{{Key: "rail", Value: commission.RailProfitSharing}, {Key: "order", Value: d.ID}}, more...)
+	return append([]commission.Note{{Key: "rail", Value: policy.RailProfitSharing}, {Key: "order", Value: d.ID}}, more...)
 }
 
 // outgoing sums what is on its way to others, or there.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/docstoretest"
@@ -333,7 +334,7 @@ func (w *world) sell(order string, shares ...commission.PlanShare) {
 	w.orders[order] = &Order{
 		TransactionID: "t" + order, Paid: 100_00, PaidAt: w.clock.Now().Add(-8 * 24 * time.Hour), AfterSaleOver: w.clock.Now(),
 	}
-	w.ledger.plans[order] = &commission.Plan{Known: true, Policy: 1, Rail: commission.RailProfitSharing, Ready: true, Shares: shares}
+	w.ledger.plans[order] = &commission.Plan{Known: true, Policy: 1, Rail: policy.RailProfitSharing, Ready: true, Shares: shares}
 	for _, s := range shares {
 		if w.ledger.pots[s.Member] == nil {
 			w.ledger.pots[s.Member] = &commission.Balance{}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/tax"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/id"
@@ -70,8 +71,8 @@ func TestTheRealLedgerAgreesWithEveryEnd(t *testing.T) {
 func earn(t *testing.T, ledger *commission.Service, w *world, sales int) {
 	t.Helper()
 	ctx := t.Context()
-	must(ledger.Policies.Publish(ctx, commission.Policy{
-		From: start.Add(-time.Hour), Cap: 5000, Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Host, Rate: 2000}}}},
+	must(ledger.Policies.Publish(ctx, policy.Policy{
+		From: start.Add(-time.Hour), Cap: 5000, Rules: []policy.Rule{{Pays: []policy.Pay{{Role: commission.Host, Rate: 2000}}}},
 	}))(t)
 	for n := range sales {
 		order := fmt.Sprintf("o%d", n)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/clock"
@@ -27,13 +28,13 @@ import (
 	"guanxi/proof/auditor"
 )
 
-func twoLevels(from time.Time) commission.Policy {
-	return commission.Policy{
+func twoLevels(from time.Time) policy.Policy {
+	return policy.Policy{
 		From: from, SecondLevel: true, Cap: 1000, HasMarginFloor: true, MarginFloor: 2000,
-		Rules: []commission.Rule{
-			{Pays: []commission.Pay{{Role: commission.Direct, Rate: 777}, {Role: commission.Upline, Rate: 222}, {Role: commission.Host, Rate: 333}}},
-			{SKU: "sku2", Pays: []commission.Pay{{Role: commission.Host, Fixed: 35}, {Role: commission.Pickup, Fixed: 7}}},
-			{Grade: "gold", Pays: []commission.Pay{{Role: commission.Direct, Rate: 900}, {Role: commission.Upline, Rate: 250}, {Role: commission.Pickup, Rate: 33}}},
+		Rules: []policy.Rule{
+			{Pays: []policy.Pay{{Role: commission.Direct, Rate: 777}, {Role: commission.Upline, Rate: 222}, {Role: commission.Host, Rate: 333}}},
+			{SKU: "sku2", Pays: []policy.Pay{{Role: commission.Host, Fixed: 35}, {Role: commission.Pickup, Fixed: 7}}},
+			{Grade: "gold", Pays: []policy.Pay{{Role: commission.Direct, Rate: 900}, {Role: commission.Upline, Rate: 250}, {Role: commission.Pickup, Rate: 33}}},
 		},
 	}
 }
@@ -242,12 +243,12 @@ type gambler struct {
 
 func (g *gambler) pick(of ...string) string { return of[g.IntN(len(of))] }
 
-func (g *gambler) policy() commission.Policy {
-	p := commission.Policy{
+func (g *gambler) policy() policy.Policy {
+	p := policy.Policy{
 		SecondLevel: g.IntN(2) == 0, Cap: money.BasisPoints(g.IntN(3001)), HasMarginFloor: g.IntN(2) == 0,
 		MarginFloor: money.BasisPoints(g.IntN(5000)), NoSelfPurchase: g.IntN(2) == 0, Note: fmt.Sprint(g.Uint32()),
 	}
-	subjects := []commission.Rule{{}, {SKU: "sku1"}, {Product: "p2"}, {Campaign: "c1"}, {Category: "生鲜"}, {Community: "com2"}, {Grade: "gold"}, {SKU: "sku3"}}
+	subjects := []policy.Rule{{}, {SKU: "sku1"}, {Product: "p2"}, {Campaign: "c1"}, {Category: "生鲜"}, {Community: "com2"}, {Grade: "gold"}, {SKU: "sku3"}}
 	for _, r := range subjects {
 		if g.IntN(3) == 0 && len(p.Rules) > 0 {
 			continue
@@ -256,7 +257,7 @@ func (g *gambler) policy() commission.Policy {
 			if g.IntN(3) == 0 || role == commission.Upline && !p.SecondLevel {
 				continue
 			}
-			pay := commission.Pay{Role: role, Rate: money.BasisPoints(1 + g.IntN(2000))}
+			pay := policy.Pay{Role: role, Rate: money.BasisPoints(1 + g.IntN(2000))}
 			if g.IntN(3) == 0 {
 				pay.Rate, pay.Fixed = 0, money.Fen(1+g.IntN(200))
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/tax"
 	"guanxi/commission/withdrawal"
 	"guanxi/flow"
@@ -176,7 +177,7 @@ func (w *world) audit() *auditor.Report {
 	return r
 }
 
-func (w *world) publish(p commission.Policy) {
+func (w *world) publish(p policy.Policy) {
 	w.t.Helper()
 	_, err := w.ledger.Policies.Publish(w.t.Context(), p)
 	must(w.t, err)

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/commission/sharing"
 	"guanxi/commission/withdrawal"
 	"guanxi/internal/clock"
@@ -145,9 +146,9 @@ func newShop(t testing.TB) *shop {
 		Store: docstoretest.NewStore(t, s.clock), Clock: s.clock, IDs: id.Random{},
 	})
 	must(t, err)
-	_, err = s.book.Policies.Publish(t.Context(), commission.Policy{
+	_, err = s.book.Policies.Publish(t.Context(), policy.Policy{
 		From: start.Add(-24 * time.Hour), Cap: 2000,
-		Rules: []commission.Rule{{Pays: []commission.Pay{{Role: commission.Direct, Rate: 777}, {Role: commission.Host, Rate: 300}}}},
+		Rules: []policy.Rule{{Pays: []policy.Pay{{Role: commission.Direct, Rate: 777}, {Role: commission.Host, Rate: 300}}}},
 	})
 	must(t, err)
 	return s

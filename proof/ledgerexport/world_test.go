@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"guanxi/commission"
+	"guanxi/commission/policy"
 	"guanxi/internal/clock"
 	"guanxi/internal/docstore/docstoretest"
 	"guanxi/internal/id"
@@ -32,11 +33,11 @@ func newWorld(t testing.TB) *world {
 		},
 	}})
 	must(t, err)
-	_, err = s.Policies.Publish(t.Context(), commission.Policy{
+	_, err = s.Policies.Publish(t.Context(), policy.Policy{
 		From: c.Now(), SecondLevel: true, Cap: 2000,
-		Rules: []commission.Rule{
-			{Pays: []commission.Pay{{Role: commission.Direct, Rate: 1000}, {Role: commission.Upline, Rate: 200}, {Role: commission.Host, Rate: 333}, {Role: commission.StaffRole, Rate: 100}}},
-			{SKU: "=sku", Pays: []commission.Pay{{Role: commission.Direct, Fixed: 50}}},
+		Rules: []policy.Rule{
+			{Pays: []policy.Pay{{Role: commission.Direct, Rate: 1000}, {Role: commission.Upline, Rate: 200}, {Role: commission.Host, Rate: 333}, {Role: commission.StaffRole, Rate: 100}}},
+			{SKU: "=sku", Pays: []policy.Pay{{Role: commission.Direct, Fixed: 50}}},
 		},
 	})
 	must(t, err)

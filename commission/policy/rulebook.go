@@ -1,6 +1,7 @@
-package commission
+package policy
 
 import (
+	"guanxi/commission/internal/book"
 	"guanxi/internal/money"
 )
 
@@ -10,9 +11,9 @@ type namedRule struct {
 	pays []Pay
 }
 
-// rulebook finds the rule that counts for a line without looking at all of them: a policy may have thousands.
-type rulebook struct {
-	policy   *Policy
+// Rulebook finds the rule that counts for a line without looking at all of them: a policy may have thousands.
+type Rulebook struct {
+	Policy   *Policy
 	byKind   []map[string]*namedRule // in the order of precedence
 	fallback *namedRule
 }
@@ -23,8 +24,9 @@ const fewRules = 8
 // maxBooks bounds the rulebooks that are kept; more than a few policies are in use only by mistake.
 const maxBooks = 64
 
-func newRulebook(p *Policy) *rulebook {
-	b := &rulebook{policy: p, byKind: make([]map[string]*namedRule, len(precedence))}
+// NewRulebook makes the rulebook of a policy.
+func NewRulebook(p *Policy) *Rulebook {
+	b := &Rulebook{Policy: p, byKind: make([]map[string]*namedRule, len(precedence))}
 	for _, rule := range p.Rules {
 		named := &namedRule{rule.Name(), rule.Pays}
 		kind, subject := rule.subject()
@@ -43,10 +45,10 @@ func newRulebook(p *Policy) *rulebook {
 	return b
 }
 
-// compute is Compute.
-func (b *rulebook) compute(sale *Sale) *Entry { return compute(b.policy, sale, b.find) }
+// Compute is Compute.
+func (b *Rulebook) Compute(sale *book.Sale) *book.Entry { return compute(b.Policy, sale, b.find) }
 
-func (b *rulebook) find(s *Sale, l *SaleLine) *namedRule {
+func (b *Rulebook) find(s *book.Sale, l *book.SaleLine) *namedRule {
 	for i, rules := range b.byKind {
 		if rules == nil {
 			continue
@@ -61,15 +63,15 @@ func (b *rulebook) find(s *Sale, l *SaleLine) *namedRule {
 }
 
 // Compute is Compute under a published policy, with its rulebook kept.
-func (s *policyService) Compute(p *Policy, sale *Sale) *Entry {
+func (s *Service) Compute(p *Policy, sale *book.Sale) *book.Entry {
 	if len(p.Rules) <= fewRules {
 		return Compute(p, *sale)
 	}
-	return s.Rulebook(p).compute(sale)
+	return s.Rulebook(p).Compute(sale)
 }
 
 // Rulebook is that of a published policy; it is kept.
-func (s *policyService) Rulebook(p *Policy) *rulebook {
+func (s *Service) Rulebook(p *Policy) *Rulebook {
 	c := &s.cache
 	c.mu.Lock()
 	book := c.books[p]
@@ -77,18 +79,18 @@ func (s *policyService) Rulebook(p *Policy) *rulebook {
 	if book != nil {
 		return book
 	}
-	book = newRulebook(p)
+	book = NewRulebook(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.books == nil || len(c.books) >= maxBooks {
-		c.books = map[*Policy]*rulebook{}
+		c.books = map[*Policy]*Rulebook{}
 	}
 	c.books[p] = book
 	return book
 }
 
 // Known finds a version among the policies that are loaded; nil when it is not there.
-func (s *policyService) Known(version int) *Policy {
+func (s *Service) Known(version int) *Policy {
 	c := &s.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,22 +102,22 @@ func (s *policyService) Known(version int) *Policy {
 	return nil
 }
 
-// reckoner works accruals out again, one after the other, from their own facts.
-type reckoner struct {
-	book *rulebook
+// Reckoner works accruals out again, one after the other, from their own facts.
+type Reckoner struct {
+	Book *Rulebook
 	work workings
-	sale Sale
+	sale book.Sale
 }
 
-// postings are what the rulebook gives for the sale of an accrual, until they are asked for again.
-func (r *reckoner) postings(e *Entry) (postings []Posting, capped bool, limit money.Fen) {
+// Postings are what the rulebook gives for the sale of an accrual, until they are asked for again.
+func (r *Reckoner) Postings(e *book.Entry) (postings []book.Posting, capped bool, limit money.Fen) {
 	r.sale, r.work.like = saleOf(e), e.Postings
-	return r.work.work(r.book.policy, &r.sale, r.book.find)
+	return r.work.work(r.Book.Policy, &r.sale, r.Book.find)
 }
 
 // saleOf is the sale an accrual was made from.
-func saleOf(e *Entry) Sale {
-	return Sale{
+func saleOf(e *book.Entry) book.Sale {
+	return book.Sale{
 		Order: e.Order, At: e.At, Buyer: e.Buyer, Campaign: e.Campaign, Host: e.Host, Pickup: e.Pickup, Community: e.Community,
 		Grade: e.Grade, HelpSeller: e.HelpSeller, Staff: e.Staff, Referral: e.Referral, Lines: e.Lines,
 	}

@@ -1,4 +1,4 @@
-package commission
+package policy
 
 import (
 	"guanxi/commission/internal/book"
@@ -9,7 +9,7 @@ import (
 type share struct {
 	member string
 	line   int
-	role   Role
+	role   book.Role
 	rule   string
 	amount money.Fen
 }
@@ -25,16 +25,16 @@ type share struct {
 //     earlier in the rule.
 //   - Postings that come to zero are not written. The brand's side is one posting with the sum of what members get, and
 //     one with what staff gets.
-func Compute(policy *Policy, sale Sale) *Entry { return compute(policy, &sale, policy.find) }
+func Compute(policy *Policy, sale book.Sale) *book.Entry { return compute(policy, &sale, policy.find) }
 
-func compute(policy *Policy, sale *Sale, find finder) *Entry {
-	e := &Entry{
-		ID: book.AccrueID(sale.Order), Kind: Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
+func compute(policy *Policy, sale *book.Sale, find finder) *book.Entry {
+	e := &book.Entry{
+		ID: book.AccrueID(sale.Order), Kind: book.Accrue, Order: sale.Order, At: sale.At, Policy: policy.Version,
 		Buyer: sale.Buyer, Campaign: sale.Campaign, Host: sale.Host, Pickup: sale.Pickup, Referral: sale.Referral, Lines: sale.Lines,
 		Community: sale.Community, Grade: sale.Grade, HelpSeller: sale.HelpSeller, Staff: sale.Staff,
 	}
 	if sale.Digest != "" {
-		e.Notes = []Note{{Key: NoteDigest, Value: sale.Digest}}
+		e.Notes = []book.Note{{Key: book.NoteDigest, Value: sale.Digest}}
 	}
 	var w workings
 	e.Postings, e.Capped, e.Cap = w.work(policy, sale, find)
@@ -42,19 +42,19 @@ func compute(policy *Policy, sale *Sale, find finder) *Entry {
 }
 
 // finder gives the rule that counts for a line; nil when none does.
-type finder func(*Sale, *SaleLine) *namedRule
+type finder func(*book.Sale, *book.SaleLine) *namedRule
 
 // workings is what working a sale out needs. Who works out very many keeps one for all of them.
 type workings struct {
 	shares   []share
 	paid     []money.Fen
-	postings []Posting
+	postings []book.Posting
 	// like are postings that will probably come out: the texts of their accounts need not be made anew.
-	like []Posting
+	like []book.Posting
 }
 
 // work gives the postings of a sale, until it is called again, and whether and at what the cap bit.
-func (w *workings) work(policy *Policy, sale *Sale, find finder) (postings []Posting, capping bool, limit money.Fen) {
+func (w *workings) work(policy *Policy, sale *book.Sale, find finder) (postings []book.Posting, capping bool, limit money.Fen) {
 	w.fullShares(policy, sale, find)
 	w.paid = w.paid[:0]
 	total := money.Fen(0)
@@ -74,11 +74,11 @@ func (w *workings) work(policy *Policy, sale *Sale, find finder) (postings []Pos
 			continue
 		}
 		s := &w.shares[i]
-		p := Posting{Amount: paid[i], Line: s.line, Role: s.role, Rule: s.rule}
-		if at := len(w.postings); at < len(w.like) && w.like[at].Account.Is(Pending, s.member) {
+		p := book.Posting{Amount: paid[i], Line: s.line, Role: s.role, Rule: s.rule}
+		if at := len(w.postings); at < len(w.like) && w.like[at].Account.Is(book.Pending, s.member) {
 			p.Account = w.like[at].Account
 		} else {
-			p.Account = Pending.Of(s.member)
+			p.Account = book.Pending.Of(s.member)
 		}
 		if paid[i] != s.amount {
 			p.Full = s.amount
@@ -98,7 +98,7 @@ func (w *workings) expenses(paid []money.Fen) {
 		spent.add(w.shares[i].role, paid[i])
 	}
 	if w.postings = w.postings[:0]; cap(w.postings) == 0 {
-		w.postings = make([]Posting, 0, len(w.shares)+2)
+		w.postings = make([]book.Posting, 0, len(w.shares)+2)
 	}
 	w.postings = spent.append(w.postings)
 }
@@ -106,38 +106,38 @@ func (w *workings) expenses(paid []money.Fen) {
 // expense is the brand's side: members' commission and staff's incentive are two.
 type expense struct{ commission, incentive money.Fen }
 
-func (x *expense) add(role Role, amount money.Fen) {
-	if role == StaffRole {
+func (x *expense) add(role book.Role, amount money.Fen) {
+	if role == book.StaffRole {
 		x.incentive -= amount
 	} else {
 		x.commission -= amount
 	}
 }
 
-func (x *expense) append(postings []Posting) []Posting {
+func (x *expense) append(postings []book.Posting) []book.Posting {
 	if x.commission != 0 {
-		postings = append(postings, Posting{Account: CommissionExpense, Amount: x.commission})
+		postings = append(postings, book.Posting{Account: book.CommissionExpense, Amount: x.commission})
 	}
 	if x.incentive != 0 {
-		postings = append(postings, Posting{Account: StaffIncentive, Amount: x.incentive})
+		postings = append(postings, book.Posting{Account: book.StaffIncentive, Amount: x.incentive})
 	}
 	return postings
 }
 
-// atExpense puts the brand's side before the beneficiaries' postings.
-func atExpense(postings []Posting) []Posting {
+// AtExpense puts the brand's side before the beneficiaries' postings.
+func AtExpense(postings []book.Posting) []book.Posting {
 	var spent expense
 	for i := range postings {
 		spent.add(postings[i].Role, postings[i].Amount)
 	}
-	all := spent.append(make([]Posting, 0, len(postings)+2))
+	all := spent.append(make([]book.Posting, 0, len(postings)+2))
 	if len(all) == 0 {
 		return nil
 	}
 	return append(all, postings...)
 }
 
-func (w *workings) fullShares(policy *Policy, sale *Sale, find finder) {
+func (w *workings) fullShares(policy *Policy, sale *book.Sale, find finder) {
 	if w.shares = w.shares[:0]; cap(w.shares) == 0 {
 		w.shares = make([]share, 0, 4*len(sale.Lines))
 	}
@@ -161,7 +161,7 @@ func (w *workings) fullShares(policy *Policy, sale *Sale, find finder) {
 }
 
 // full is what a role gets for a line before the cap.
-func (p Pay) full(l *SaleLine) money.Fen {
+func (p Pay) full(l *book.SaleLine) money.Fen {
 	if p.Fixed > 0 {
 		return p.Fixed * money.Fen(l.Units)
 	}
@@ -174,7 +174,7 @@ func portion(f money.Fen, bp money.BasisPoints) money.Fen {
 }
 
 // beneficiary is whom a policy pays in a role for this sale; "" is nobody.
-func beneficiary(s *Sale, role Role, policy *Policy) string {
+func beneficiary(s *book.Sale, role book.Role, policy *Policy) string {
 	buyer := s.Buyer
 	if buyer == "" && s.Referral.Why == book.WhySelf { // an accrual older than the telling
 		buyer = s.Referral.Direct
@@ -189,34 +189,34 @@ func beneficiary(s *Sale, role Role, policy *Policy) string {
 
 // stands is who stands in a role. Nobody is paid as upline of himself; own says that the credited member bought himself
 // and that this pays nobody.
-func stands(s *Sale, role Role, policy *Policy, own bool) string {
+func stands(s *book.Sale, role book.Role, policy *Policy, own bool) string {
 	switch role {
-	case Direct:
+	case book.Direct:
 		if !own {
 			return s.Referral.Direct
 		}
-	case Upline:
+	case book.Upline:
 		if policy.SecondLevel && !own && s.Referral.Direct != "" && s.Referral.Upline != s.Referral.Direct {
 			return s.Referral.Upline
 		}
-	case Host:
+	case book.Host:
 		return s.Host
-	case Pickup:
+	case book.Pickup:
 		return s.Pickup
-	case HelpSell:
+	case book.HelpSell:
 		if s.HelpSeller != s.Host {
 			return s.HelpSeller
 		}
-	case StaffRole:
+	case book.StaffRole:
 		if s.Staff != "" {
-			return Staff(s.Staff)
+			return book.Staff(s.Staff)
 		}
 	}
 	return ""
 }
 
 // limit is the most the sale may pay.
-func (p *Policy) limit(s *Sale) money.Fen {
+func (p *Policy) limit(s *book.Sale) money.Fen {
 	base, cost := money.Fen(0), money.Fen(0)
 	for _, l := range s.Lines {
 		base += l.Paid

@@ -1,4 +1,4 @@
-package commission
+package policy
 
 import (
 	"context"
@@ -23,8 +23,8 @@ const maxPolicies = 5000
 // Config.Lead and at most Config.Horizon after it was published, and never before an older version that was
 // not recalled; only the first may reach into the past. Publishing the rules of the newest version again returns that
 // version. Codes: those of CheckPolicy, COM_POLICY_RACED.
-func (s *policyService) Publish(ctx context.Context, p Policy) (*Policy, error) {
-	next, published, err := s.nextPolicy(ctx, p)
+func (s *Service) Publish(ctx context.Context, p Policy) (*Policy, error) {
+	next, published, err := s.next(ctx, p)
 	if err != nil || published {
 		return next, wrap("publish policy", err)
 	}
@@ -33,30 +33,30 @@ func (s *policyService) Publish(ctx context.Context, p Policy) (*Policy, error) 
 	} else if err != nil {
 		return nil, fmt.Errorf("publish policy: %w", err)
 	}
-	_, err = s.loadPolicies(ctx)
+	_, err = s.load(ctx)
 	return next, wrap("publish policy", err)
 }
 
 // Check gives the version a policy would become if it were published now, or says why it cannot be: it is what
 // PublishPolicy does before it writes.
 // Codes: those of Policy.Check, COM_POLICY_ROLE, COM_POLICY_NOBODY, COM_POLICY_PAST, COM_POLICY_FAR.
-func (s *policyService) Check(ctx context.Context, p Policy) (*Policy, error) {
-	next, _, err := s.nextPolicy(ctx, p)
+func (s *Service) Check(ctx context.Context, p Policy) (*Policy, error) {
+	next, _, err := s.next(ctx, p)
 	return next, wrap("check policy", err)
 }
 
-// nextPolicy completes a policy that may be published. Published says that it is the newest version already.
-func (s *policyService) nextPolicy(ctx context.Context, p Policy) (next *Policy, published bool, err error) {
+// next completes a policy that may be published. Published says that it is the newest version already.
+func (s *Service) next(ctx context.Context, p Policy) (next *Policy, published bool, err error) {
 	if err := p.Check(); err != nil {
 		return nil, false, err
 	}
-	all, err := s.loadPolicies(ctx)
+	all, err := s.load(ctx)
 	if err != nil {
 		return nil, false, err
 	}
 	now := s.clock.Now()
 	earliest := now.Add(s.config.Lead)
-	p.Doc, p.Version, p.PublishedAt, p.From, p.Edition, p.Recalled = docstore.Doc{}, 1, now, clock.Milli(p.From), edition, nil
+	p.Doc, p.Version, p.PublishedAt, p.From, p.Edition, p.Recalled = docstore.Doc{}, 1, now, clock.Milli(p.From), Edition, nil
 	var newest *Policy
 	for _, one := range all {
 		p.Version = max(p.Version, one.Version+1)
@@ -87,7 +87,7 @@ func (s *policyService) nextPolicy(ctx context.Context, p Policy) (next *Policy,
 }
 
 // paysSomebody refuses what no order could ever be paid by.
-func (s *policyService) paysSomebody(ctx context.Context, p *Policy) error {
+func (s *Service) paysSomebody(ctx context.Context, p *Policy) error {
 	carried, err := s.config.Carried(ctx, p.From)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *policyService) paysSomebody(ctx context.Context, p *Policy) error {
 // Recall takes a published version back before it takes effect, by two people; its number is not used again.
 // It must be a whole Config.Lead ahead, so that no process counts with it any longer when its time comes. Recalling
 // it again is a success. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE, COM_POLICY_OWN, COM_POLICY_INVALID.
-func (s *policyService) Recall(ctx context.Context, version int, r Recall) (*Policy, error) {
+func (s *Service) Recall(ctx context.Context, version int, r Recall) (*Policy, error) {
 	if r.Maker == "" || r.Checker == "" || r.Maker == r.Checker {
 		return nil, ErrPolicyOwn
 	}
@@ -134,12 +134,12 @@ func (s *policyService) Recall(ctx context.Context, version int, r Recall) (*Pol
 	if err != nil {
 		return nil, fmt.Errorf("recall policy: %w", err)
 	}
-	_, err = s.loadPolicies(ctx)
+	_, err = s.load(ctx)
 	return p, wrap("recall policy", err)
 }
 
 // CheckRecall tells whether a version could be recalled now. Codes: COM_POLICY_MISSING, COM_POLICY_IN_FORCE.
-func (s *policyService) CheckRecall(ctx context.Context, version int) error {
+func (s *Service) CheckRecall(ctx context.Context, version int) error {
 	p, err := s.versions.Get(ctx, policyID(version))
 	if book.Missing(err) {
 		return ErrPolicyMissing.Because(err)
@@ -150,7 +150,7 @@ func (s *policyService) CheckRecall(ctx context.Context, version int) error {
 	return s.recallable(p, s.clock.Now())
 }
 
-func (s *policyService) recallable(p *Policy, now time.Time) error {
+func (s *Service) recallable(p *Policy, now time.Time) error {
 	if p.From.Before(now.Add(s.config.Lead)) {
 		return ErrPolicyInForce
 	}
@@ -172,13 +172,13 @@ func (p *Policy) same(asked *Policy) bool {
 
 // At gives the policy in force at a moment.
 // Code: COM_POLICY_MISSING.
-func (s *policyService) At(ctx context.Context, at time.Time) (*Policy, error) {
+func (s *Service) At(ctx context.Context, at time.Time) (*Policy, error) {
 	c, now := &s.cache, s.clock.Now()
 	c.mu.Lock()
 	policies, fresh := c.policies, c.good && c.covers(now, at, s.config.Lead)
 	c.mu.Unlock()
 	if !fresh {
-		if _, err := s.loadPolicies(ctx); err != nil {
+		if _, err := s.load(ctx); err != nil {
 			return nil, fmt.Errorf("policy: %w", err)
 		}
 		c.mu.Lock()
@@ -194,19 +194,19 @@ func (s *policyService) At(ctx context.Context, at time.Time) (*Policy, error) {
 
 // covers tells whether the cache can answer. What it does not know was published after it was loaded and takes effect
 // a whole lead later; half of the lead is left for clocks that disagree.
-func (c *policyCache) covers(now, at time.Time, lead time.Duration) bool {
+func (c *cache) covers(now, at time.Time, lead time.Duration) bool {
 	until := c.loaded.Add(lead / 2)
 	return len(c.policies) > 0 && now.Before(until) && at.Before(until) && !now.Before(c.loaded)
 }
 
 // List lists all versions, recalled ones too, oldest first.
-func (s *policyService) List(ctx context.Context) ([]*Policy, error) {
-	all, err := s.loadPolicies(ctx)
+func (s *Service) List(ctx context.Context) ([]*Policy, error) {
+	all, err := s.load(ctx)
 	return all, wrap("policies", err)
 }
 
-// loadPolicies reads all versions, by the time they take effect, and remembers those that were not recalled.
-func (s *policyService) loadPolicies(ctx context.Context) ([]*Policy, error) {
+// load reads all versions, by the time they take effect, and remembers those that were not recalled.
+func (s *Service) load(ctx context.Context) ([]*Policy, error) {
 	loaded := s.clock.Now()
 	page, err := s.versions.Find(ctx, docstore.All().First(maxPolicies).Whole())
 	if err != nil {
@@ -227,7 +227,8 @@ func (s *policyService) loadPolicies(ctx context.Context) ([]*Policy, error) {
 	return all, nil
 }
 
-func (s *policyService) Version(ctx context.Context, version int) (*Policy, error) {
+// Version gives a version, recalled or not. Code: COM_POLICY_MISSING.
+func (s *Service) Version(ctx context.Context, version int) (*Policy, error) {
 	s.cache.mu.Lock()
 	cached := s.cache.policies
 	s.cache.mu.Unlock()
@@ -243,11 +244,11 @@ func (s *policyService) Version(ctx context.Context, version int) (*Policy, erro
 	return p, err
 }
 
-// policyCache keeps the published policies for a part of the policy lead.
-type policyCache struct {
+// cache keeps the published policies for a part of the policy lead.
+type cache struct {
 	mu       sync.Mutex
 	policies []*Policy             // by From
-	books    map[*Policy]*rulebook // of those with many rules
+	books    map[*Policy]*Rulebook // of those with many rules
 	loaded   time.Time
 	good     bool
 }

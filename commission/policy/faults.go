@@ -1,4 +1,4 @@
-package commission
+package policy
 
 import "guanxi/internal/fault"
 
@@ -23,8 +23,8 @@ var (
 		"Paying for recruits or entry fees is forbidden by article 7 of the Regulations on the Prohibition of Pyramid Selling.")
 )
 
-// policyFaults lists the catalogue.
-func policyFaults() []*fault.Fault {
+// Faults lists the catalogue.
+func Faults() []*fault.Fault {
 	return []*fault.Fault{
 		ErrPolicyMissing, ErrPolicyInvalid, ErrPolicyAmbiguous, ErrPolicyPast, ErrPolicyFar, ErrPolicyRole, ErrPolicyNobody,
 		ErrPolicyInForce, ErrPolicyOwn, ErrPolicyRaced, ErrPolicySecondLevel, ErrPolicyDepth, ErrPolicyRecruiting,

@@ -1,4 +1,4 @@
-package commission
+package policy
 
 import (
 	"strconv"
@@ -65,7 +65,7 @@ type Rule struct {
 
 // Pay is what one role gets: either a rate of the line's base, or a fixed amount per unit.
 type Pay struct {
-	Role  Role              `bson:"role"`
+	Role  book.Role         `bson:"role"`
 	Rate  money.BasisPoints `bson:"rate,omitempty"`
 	Fixed money.Fen         `bson:"fixed,omitempty"`
 }
@@ -75,15 +75,15 @@ type Pay struct {
 var precedence = []struct {
 	kind string
 	rule func(Rule) string
-	line func(*Sale, *SaleLine) string
+	line func(*book.Sale, *book.SaleLine) string
 	fits func(string) bool // what such a subject may look like
 }{
-	{"sku", func(r Rule) string { return r.SKU }, func(_ *Sale, l *SaleLine) string { return l.SKU }, readable},
-	{"product", func(r Rule) string { return r.Product }, func(_ *Sale, l *SaleLine) string { return l.Product }, readable},
-	{"campaign", func(r Rule) string { return r.Campaign }, func(s *Sale, _ *SaleLine) string { return s.Campaign }, readable},
-	{"category", func(r Rule) string { return r.Category }, func(_ *Sale, l *SaleLine) string { return l.Category }, readable},
-	{"community", func(r Rule) string { return r.Community }, func(s *Sale, _ *SaleLine) string { return s.Community }, readable},
-	{"grade", func(r Rule) string { return r.Grade }, func(s *Sale, _ *SaleLine) string { return s.Grade }, graded},
+	{"sku", func(r Rule) string { return r.SKU }, func(_ *book.Sale, l *book.SaleLine) string { return l.SKU }, readable},
+	{"product", func(r Rule) string { return r.Product }, func(_ *book.Sale, l *book.SaleLine) string { return l.Product }, readable},
+	{"campaign", func(r Rule) string { return r.Campaign }, func(s *book.Sale, _ *book.SaleLine) string { return s.Campaign }, readable},
+	{"category", func(r Rule) string { return r.Category }, func(_ *book.Sale, l *book.SaleLine) string { return l.Category }, readable},
+	{"community", func(r Rule) string { return r.Community }, func(s *book.Sale, _ *book.SaleLine) string { return s.Community }, readable},
+	{"grade", func(r Rule) string { return r.Grade }, func(s *book.Sale, _ *book.SaleLine) string { return s.Grade }, graded},
 }
 
 // readable tells whether people can read a subject in full: a rule nobody can see is a rule nobody can check.
@@ -109,7 +109,8 @@ func graded(subject string) bool {
 	return len(subject) <= 20
 }
 
-const defaultRule = "default"
+// Default is the kind of a rule that names nothing.
+const Default = "default"
 
 // Kinds lists the kinds of rules in the order of precedence.
 func Kinds() []string {
@@ -117,14 +118,14 @@ func Kinds() []string {
 	for _, level := range precedence {
 		kinds = append(kinds, level.kind)
 	}
-	return append(kinds, defaultRule)
+	return append(kinds, Default)
 }
 
 // Name is what the rule is about: "sku:a1", "category:水果", "default".
 func (r Rule) Name() string {
 	kind, subject := r.subject()
 	if kind == len(precedence) {
-		return defaultRule
+		return Default
 	}
 	return precedence[kind].kind + ":" + subject
 }
@@ -141,7 +142,7 @@ func (r Rule) subject() (kind int, subject string) {
 }
 
 // RuleFor gives the rule that counts for a line; ok is false when none does.
-func (p *Policy) RuleFor(s Sale, l SaleLine) (r Rule, ok bool) {
+func (p *Policy) RuleFor(s book.Sale, l book.SaleLine) (r Rule, ok bool) {
 	best := len(precedence) + 1
 	for _, rule := range p.Rules {
 		if rank := rule.rank(&s, &l); rank < best {
@@ -152,7 +153,7 @@ func (p *Policy) RuleFor(s Sale, l SaleLine) (r Rule, ok bool) {
 }
 
 // find is RuleFor with the rule's name; nil when none counts.
-func (p *Policy) find(s *Sale, l *SaleLine) *namedRule {
+func (p *Policy) find(s *book.Sale, l *book.SaleLine) *namedRule {
 	rule, ok := p.RuleFor(*s, *l)
 	if !ok {
 		return nil
@@ -161,7 +162,7 @@ func (p *Policy) find(s *Sale, l *SaleLine) *namedRule {
 }
 
 // rank is the rule's place in the precedence table for this line, or beyond its end when it does not match.
-func (r Rule) rank(s *Sale, l *SaleLine) int {
+func (r Rule) rank(s *book.Sale, l *book.SaleLine) int {
 	kind, subject := r.subject()
 	if kind < len(precedence) && subject != precedence[kind].line(s, l) {
 		return len(precedence) + 1
@@ -169,15 +170,15 @@ func (r Rule) rank(s *Sale, l *SaleLine) int {
 	return kind
 }
 
-// edition is that of the policies published now.
-const edition = 1
+// Edition is that of the policies published now.
+const Edition = 1
 
 // The limits of a policy.
 const (
 	maxRules = 5000
 	maxNote  = 240 // characters: staff's 160 and the draft it was published from
 	maxPays  = 8
-	maxFixed = money.Fen(100_000_000) // per unit; times MaxUnits it still fits
+	MaxFixed = money.Fen(100_000_000) // per unit; times MaxUnits it still fits
 	whole    = money.BasisPoints(10_000)
 )
 
@@ -233,7 +234,7 @@ func (p *Policy) checkRule(at string, rule Rule) error {
 	if len(rule.Pays) > maxPays {
 		return ErrPolicyInvalid.With(at+".pays", "受益人过多 / too many beneficiaries")
 	}
-	seen := map[Role]bool{}
+	seen := map[book.Role]bool{}
 	for j, pay := range rule.Pays {
 		where := at + ".pays[" + strconv.Itoa(j) + "]"
 		if err := p.checkPay(where, pay); err != nil {
@@ -252,8 +253,8 @@ func (p *Policy) checkPay(where string, pay Pay) error {
 		return f.With(where+".role", f.ZH)
 	}
 	switch pay.Role {
-	case Direct, Host, Pickup, HelpSell, StaffRole:
-	case Upline:
+	case book.Direct, book.Host, book.Pickup, book.HelpSell, book.StaffRole:
+	case book.Upline:
 		if !p.SecondLevel {
 			return ErrPolicySecondLevel.With(where+".role", "第二级未开启 / the second level is off")
 		}
@@ -263,7 +264,7 @@ func (p *Policy) checkPay(where string, pay Pay) error {
 	switch {
 	case pay.Rate < 0 || pay.Rate > whole:
 		return ErrPolicyInvalid.With(where+".rate", "比例须在 0 到 10000 基点之间 / 0 to 10000 basis points")
-	case pay.Fixed < 0 || pay.Fixed > maxFixed:
+	case pay.Fixed < 0 || pay.Fixed > MaxFixed:
 		return ErrPolicyInvalid.With(where+".fixed", "定额不正确 / the fixed amount is not valid")
 	case (pay.Rate == 0) == (pay.Fixed == 0):
 		return ErrPolicyInvalid.With(where, "比例与定额须且只须填一个 / either a rate or a fixed amount")
@@ -272,7 +273,7 @@ func (p *Policy) checkPay(where string, pay Pay) error {
 }
 
 // forbidden recognises the roles people try to write although the law forbids them, to answer with the reason.
-func forbidden(role Role) *fault.Fault {
+func forbidden(role book.Role) *fault.Fault {
 	name := strings.ToLower(string(role))
 	for _, word := range []string{"recruit", "invite", "headcount", "head-count", "join", "entry-fee", "拉人", "人头", "入门"} {
 		if strings.Contains(name, word) {
@@ -293,8 +294,8 @@ const (
 	RailProfitSharing = "profit-sharing" // paid out of the order's own payment, once everything of it has settled
 )
 
-// pay finds what the named rule says for a role.
-func (p *Policy) pay(rule string, role Role) Pay {
+// Pay finds what the named rule says for a role.
+func (p *Policy) Pay(rule string, role book.Role) Pay {
 	for _, r := range p.Rules {
 		if r.Name() != rule {
 			continue
