@@ -117,9 +117,12 @@ type App struct {
 	stop  context.CancelFunc
 	loops sync.WaitGroup
 
+	alone   bool // no other process uses the store
 	nudges  Nudges
 	hearing sync.Mutex
-	ears    map[string][]chan struct{} // loops by the collection they listen to
+	ears    map[string][]chan struct{} // who listens, by collection
+	wakes   map[string]chan struct{}   // loops by name
+	owned   map[string]*lease.Lease    // by loop, where there are several processes
 }
 
 // New joins the program. Nothing moves before Start.
@@ -130,12 +133,13 @@ func New(ctx context.Context, c Config) (*App, error) {
 	if c.IDs == nil {
 		c.IDs = id.Random{}
 	}
-	leases, err := lease.Open(ctx, lease.Config{Store: c.Store})
-	if err != nil {
-		return nil, fmt.Errorf("app: %w", err)
-	}
 	a := &App{
-		Store: c.Store, Leases: leases, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults(), nudges: c.Nudges, apart: c.ConsoleApart,
+		Store: c.Store, clock: c.Clock, log: c.Log, pace: c.Pace.withDefaults(), nudges: c.Nudges, apart: c.ConsoleApart,
+		alone: c.Commission.Alone, wakes: map[string]chan struct{}{}, owned: map[string]*lease.Lease{},
+	}
+	var err error
+	if a.Leases, err = lease.Open(ctx, lease.Config{Store: c.Store, Died: a.bereaved}); err != nil {
+		return nil, fmt.Errorf("app: %w", err)
 	}
 	if a.Notary, err = notary.New(ctx, c.Store, c.Clock); err != nil {
 		return nil, fmt.Errorf("app: %w", err)

@@ -21,8 +21,8 @@ type Pace struct {
 	Facts     time.Duration // what was changed is sealed into the chain of facts, so long after it; default 1 s
 	Bills     time.Duration // the platform's daily bills; default 1 min
 	Tidy      time.Duration // forget what need not be remembered; default 1 min
-	// Rest is the longest a loop sleeps that has nothing due and hears of no work: what another process left behind is found
-	// after that. Default 14 s; 1 min where no other process uses the store.
+	// Rest is the longest a loop sleeps that has nothing due and hears of no work: what nobody could tell its owner is found
+	// after that. Default 30 s; 1 min where no other process uses the store.
 	Rest time.Duration
 }
 
@@ -99,6 +99,12 @@ func (a *App) Start(ctx context.Context) error {
 		k, err3 := a.Console.Tidy(ctx)
 		return n + m + k, errors.Join(err, err2, err3)
 	}})
+	if a.alone {
+		return nil
+	}
+	if err := a.Leases.Beat(ctx); err != nil { // what nobody owns is owned at once
+		a.log.Warn("leases", "error", err.Error())
+	}
 	return nil
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"guanxi/internal/clock"
 	"guanxi/internal/docstore"
 	"guanxi/internal/docstore/mongo"
 	"guanxi/internal/docstore/sqlite"
@@ -55,7 +54,7 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	warn(ctx, log, store)
-	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: clock.System{}, Log: log})
+	redis, err := redisx.Open(redisx.Config{URL: v["GUANXI_REDIS_URL"], Clock: v.clock(), Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
@@ -65,7 +64,7 @@ func Open(ctx context.Context, v Values, log *slog.Logger, metrics *prometheus.R
 		return nil, err
 	}
 	c := Config{
-		Store: store, Clock: clock.System{}, Log: log, Metrics: metrics,
+		Store: store, Clock: v.clock(), Log: log, Metrics: metrics,
 		TrustProxy: v["GUANXI_TRUST_PROXY"] == "true", ConsoleApart: v["GUANXI_CONSOLE_ADDR"] != "",
 	}
 	if v["GUANXI_MONGO_URL"] == "" {
@@ -128,7 +127,7 @@ func (v Values) StoreOn(driver docstore.Driver) (*docstore.Store, error) {
 	if v["GUANXI_MONGO_URL"] != "" {
 		patience = 30 * time.Second // an election, and the operation behind it
 	}
-	return docstore.New(docstore.Config{Driver: driver, Clock: clock.System{}, Keys: keys, Patience: patience})
+	return docstore.New(docstore.Config{Driver: driver, Clock: v.clock(), Keys: keys, Patience: patience})
 }
 
 // OpenDriver opens MongoDB when a URL is set, and the embedded store otherwise.
@@ -201,7 +200,7 @@ func openPlatforms(v Values, redis *redisx.Redis) (Platforms, error) {
 	}
 	wx, err := weixin.New(weixin.Config{
 		AppID: v["GUANXI_WEIXIN_APPID"], AppSecret: v["GUANXI_WEIXIN_SECRET"], MchID: v["GUANXI_PAY_MCHID"],
-		BaseURL: v["GUANXI_SANDBOX_URL"], Clock: clock.System{}, Cache: redis.TokenCache(), Lock: locker{redis.Lock()},
+		BaseURL: v["GUANXI_SANDBOX_URL"], Clock: v.clock(), Cache: redis.TokenCache(), Lock: locker{redis.Lock()},
 	})
 	if err != nil {
 		return Platforms{}, err

@@ -5,14 +5,18 @@ import (
 	"time"
 
 	"guanxi/internal/clock"
+	"guanxi/internal/lease"
 )
 
-// How long loops rest at most while nothing is due: with other processes on the store, which may die and leave work, and
-// without.
+// How long loops rest at most while nothing is due: with other processes on the store, which call when they have work but may
+// die before they do, and without.
 const (
-	restShared = 14 * time.Second
+	restShared = 30 * time.Second
 	restAlone  = time.Minute
 )
+
+// firstTurn is how soon a loop begins under a new owner: what became due without one has waited long enough.
+const firstTurn = time.Second
 
 // loop is work that time brings up. While there is something to do it runs at its pace. When it has found nothing it sleeps
 // until the first document of its index is due, or this process writes to the collection, or Pace.Rest is over, whichever
@@ -25,42 +29,53 @@ type loop struct {
 	work       func(context.Context) (moved int, err error)
 }
 
-// keep runs a loop until ctx ends. Its errors are logged, not fatal: what could not move now moves with the next round.
+// keep runs a loop until ctx ends, while this process owns it. Its errors are logged, not fatal: what could not move now moves
+// with the next round.
 func (a *App) keep(ctx context.Context, l loop) {
 	if l.pace < 0 {
 		return
 	}
 	wake := a.hear(l.collection)
-	a.loops.Go(func() {
-		timer := time.NewTimer(l.pace)
-		defer timer.Stop()
-		worked := clock.StartStopwatch()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-timer.C:
-				if wait := a.untilDue(ctx, l); l.index != "" && wait > l.pace && worked.Elapsed() < restAlone {
-					timer.Reset(wait) // only looked whether another process has left something
-					continue
-				}
-			case <-wake: // let others join, as at its pace
-				a.rest(ctx, timer, l.pace)
+	a.hearing.Lock()
+	a.wakes[l.name] = wake
+	a.hearing.Unlock()
+	a.own(ctx, l, func(ctx context.Context) { a.turns(ctx, l, wake) })
+}
+
+// turns does a loop's work, round by round.
+func (a *App) turns(ctx context.Context, l loop, wake <-chan struct{}) {
+	timer := time.NewTimer(min(l.pace, firstTurn))
+	defer timer.Stop()
+	worked := clock.StartStopwatch()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			if wait := a.untilDue(ctx, l); l.index != "" && wait > l.pace && worked.Elapsed() < restAlone {
+				timer.Reset(wait) // only looked whether another process has left something
+				continue
 			}
-			moved, err := l.work(ctx)
-			worked = clock.StartStopwatch()
-			wait := l.pace
-			switch {
-			case err != nil && ctx.Err() == nil:
-				a.log.Warn("loop", "name", l.name, "error", err.Error())
-			case moved > 0:
-				wait = l.pace / 10
-			default:
-				wait = a.untilDue(ctx, l)
-			}
-			timer.Reset(wait)
+		case <-wake: // let others join, as at its pace
+			a.rest(ctx, timer, l.pace)
 		}
-	})
+		if lease.Sure(ctx) != nil { // this process was stopped, or the store is away: the next beat tells whose loop it is
+			timer.Reset(min(l.pace, firstTurn))
+			continue
+		}
+		moved, err := l.work(ctx)
+		worked = clock.StartStopwatch()
+		wait := l.pace
+		switch {
+		case err != nil && ctx.Err() == nil:
+			a.log.Warn("loop", "name", l.name, "error", err.Error())
+		case moved > 0:
+			wait = l.pace / 10
+		default:
+			wait = a.untilDue(ctx, l)
+		}
+		timer.Reset(wait)
+	}
 }
 
 func (a *App) rest(ctx context.Context, timer *time.Timer, d time.Duration) {
@@ -92,7 +107,7 @@ func (a *App) untilDue(ctx context.Context, l loop) time.Duration {
 }
 
 // hear gives a channel that is told when this process has written to a collection.
-func (a *App) hear(collection string) <-chan struct{} {
+func (a *App) hear(collection string) chan struct{} {
 	a.hearing.Lock()
 	defer a.hearing.Unlock()
 	wake := make(chan struct{}, 1)
@@ -117,40 +132,12 @@ func (a *App) wrote(collection string) {
 	}
 }
 
-// Nudges tells other processes, as fast as it can and without a promise, that something was written. They would find it by
-// themselves a few seconds later.
-type Nudges interface {
-	Nudge(ctx context.Context, topic string)
-	OnNudge(fn func(topic string))
-}
-
-const (
-	postedTopic = "entries"              // the ledger's postings: one process seals those of all
-	nudgeEvery  = 100 * time.Millisecond // at most
-)
-
-// nudging lets the process that seals hear of what is posted here, and this one of what is posted elsewhere.
-func (a *App) nudging(ctx context.Context) {
-	if a.nudges == nil {
-		return
+// wake wakes one loop.
+func (a *App) wake(name string) {
+	a.hearing.Lock()
+	defer a.hearing.Unlock()
+	select {
+	case a.wakes[name] <- struct{}{}:
+	default:
 	}
-	a.nudges.OnNudge(func(topic string) {
-		if topic == postedTopic {
-			a.Commission.Nudge()
-		}
-	})
-	posted := a.hear(postedTopic)
-	a.loops.Go(func() {
-		timer := time.NewTimer(0)
-		defer timer.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-posted:
-			}
-			a.nudges.Nudge(ctx, postedTopic)
-			a.rest(ctx, timer, nudgeEvery)
-		}
-	})
 }

@@ -71,10 +71,10 @@ func ReadValues(environ []string, file string) (Values, error) {
 	}
 	take := func(line, source string) error {
 		name, value, ok := strings.Cut(line, "=")
-		if name = strings.TrimSpace(name); !ok || !strings.HasPrefix(name, "GUANXI_") || strings.HasPrefix(name, "GUANXI_TEST_") {
+		if name = strings.TrimSpace(name); !ok || !strings.HasPrefix(name, "GUANXI_") || strings.HasPrefix(name, "GUANXI_TEST_") && name != clockOffset {
 			return nil
 		}
-		if !known[name] {
+		if !known[name] && name != clockOffset {
 			return fmt.Errorf("%s: %s is not a setting", source, name)
 		}
 		if _, set := v[name]; !set {
@@ -129,6 +129,7 @@ func (v Values) Check() []string {
 		}
 	}
 	v.checkURLs(add)
+	v.checkClock(add)
 	if _, err := v.keyRing(); err != nil && v["GUANXI_KEYS"] != "" && v["GUANXI_KEY_LOOKUP"] != "" {
 		add("GUANXI_KEYS", err.Error())
 	}

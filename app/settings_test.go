@@ -92,6 +92,27 @@ func TestASandboxIsForLoopbackOnly(t *testing.T) {
 }
 
 // TestSettingsArePrinted keeps docs/settings.md equal to the code. GUANXI_UPDATE=1 writes it.
+// TestAWrongClockIsForTheSandboxOnly: serve refuses it in production.
+func TestAWrongClockIsForTheSandboxOnly(t *testing.T) {
+	t.Parallel()
+	const name = "GUANXI_TEST_CLOCK_OFFSET"
+	refused := func(offset, sandbox string) bool {
+		values, err := app.ReadValues([]string{name + "=" + offset, "GUANXI_SANDBOX_URL=" + sandbox, "GUANXI_PUBLIC_URL=http://127.0.0.1:8080"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(strings.Join(values.Check(), "; "), name)
+	}
+	got := map[string]bool{
+		"with the sandbox": refused("90s", "http://127.0.0.1:8081"), "in production": refused("90s", ""),
+		"no duration": refused("ninety", "http://127.0.0.1:8081"), "none": refused("", ""),
+	}
+	want := map[string]bool{"with the sandbox": false, "in production": true, "no duration": true, "none": false}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
+	}
+}
+
 func TestSettingsArePrinted(t *testing.T) {
 	t.Parallel()
 	var now bytes.Buffer

@@ -6,7 +6,7 @@ import (
 	"guanxi/staff/task"
 )
 
-// taskGauges are the tasks as this process counted them last. Every process counts all of them: alarms take the maximum.
+// taskGauges are the tasks as the owner of their loop counted them last; a process that does not own it shows none.
 type taskGauges struct {
 	tasks                          *task.Service
 	app                            *App
@@ -36,6 +36,9 @@ func (g *taskGauges) Describe(into chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. Kinds stand there with 0, too, so that an alarm knows them.
 func (g *taskGauges) Collect(into chan<- prometheus.Metric) {
 	seen := g.tasks.Overview()
+	if !g.app.owns("tasks") {
+		return
+	}
 	if seen == nil {
 		seen = &task.Overview{}
 	}

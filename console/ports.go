@@ -54,7 +54,7 @@ type Tasks interface {
 	HandOver(ctx context.Context, w task.Word) (*task.Task, error)
 	Resolve(ctx context.Context, w task.Word) (*task.Task, error)
 	Reopen(ctx context.Context, w task.Word) (*task.Task, error)
-	Overview() *task.Overview
+	Counted(ctx context.Context) (*task.Overview, error)
 }
 
 // The console's own ways to say no.

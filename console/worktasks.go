@@ -207,10 +207,10 @@ func (c *Console) listWork(ctx context.Context, in *workListInput) (*workListOut
 	return out, err
 }
 
-func (c *Console) workKinds(context.Context, *readInput) (*workKindsOutput, error) {
-	seen := c.tasks.Overview()
-	if seen == nil {
-		seen = &task.Overview{}
+func (c *Console) workKinds(ctx context.Context, _ *readInput) (*workKindsOutput, error) {
+	seen, err := c.tasks.Counted(ctx)
+	if err != nil {
+		return nil, err
 	}
 	out := &workKindsOutput{}
 	out.Body.Untaken, out.Body.CountedAt = seen.Untaken, seen.At

@@ -16,10 +16,13 @@ type Clock interface {
 }
 
 // System is the machine's clock.
-type System struct{}
+type System struct{ ahead time.Duration }
+
+// Ahead is the machine's clock set wrong, for trying out what a machine with a wrong clock does to the others.
+func Ahead(d time.Duration) System { return System{d} }
 
 // Now returns the machine's time.
-func (System) Now() time.Time { return Milli(time.Now()) }
+func (s System) Now() time.Time { return Milli(time.Now().Add(s.ahead)) }
 
 // Milli cuts t to what the store keeps: UTC, milliseconds.
 func Milli(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -45,6 +45,13 @@ func (k *Keeper) Beat(ctx context.Context) error {
 	return errors.Join(k.renew(ctx, held), k.look(ctx, sought))
 }
 
+// renewedAt notes until when nobody else can have taken a lease: the store was told at this moment, or later, that it is held.
+func (l *Lease) renewedAt(nanos int64) {
+	l.keeper.mu.Lock()
+	defer l.keeper.mu.Unlock()
+	l.renewed = nanos
+}
+
 // renew moves the counters of what is held. A record is written as it was left last; only when that is refused is it read,
 // to learn whether it is still ours.
 func (k *Keeper) renew(ctx context.Context, held []*Lease) error {
@@ -58,8 +65,10 @@ func (k *Keeper) renew(ctx context.Context, held []*Lease) error {
 		known, docs = append(known, l), append(docs, l.last)
 	}
 	var failures []error
+	before := k.config.Nanos()
 	for i, err := range k.records.ReplaceMany(ctx, docs) {
 		if err == nil {
+			known[i].renewedAt(before)
 			continue
 		}
 		known[i].last = nil
@@ -94,10 +103,13 @@ func (k *Keeper) recall(ctx context.Context, held []*Lease) error {
 		mine, docs = append(mine, l), append(docs, r)
 	}
 	var failures []error
+	before := k.config.Nanos()
 	for i, err := range k.records.ReplaceMany(ctx, docs) {
 		switch {
 		case err == nil:
 			mine[i].last = docs[i]
+			mine[i].renewedAt(before)
+			mine[i].heard(docs[i])
 		case errors.Is(err, docstore.ErrStale):
 			mine[i].Lose(k.tokenOf(mine[i])) // taken at this moment; if not, it is found to be ours again
 		default:
@@ -128,18 +140,20 @@ func (k *Keeper) look(ctx context.Context, sought []*Lease) error {
 	}
 	after := k.config.Nanos()
 	var failures []error
+	var given []*Lease
 	for _, l := range sought {
 		r := found[l.name]
 		switch {
 		case r == nil:
 			failures = append(failures, k.take(ctx, l, &record{}))
-		case r.Holder == k.config.Owner: // a taking whose answer was lost
-			l.set(r.Fence)
+		case r.Holder == k.config.Owner: // handed over to us, or a taking whose answer was lost
+			l.set(r.Fence, never)
+			given = append(given, l)
 		case r.Holder == "" || l.abandoned(r, before, after):
 			failures = append(failures, k.take(ctx, l, r))
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, k.recall(ctx, given), k.call(ctx, found), k.balance(ctx, found))...)
 }
 
 // abandoned notes a sighting and reports whether the counter has been watched long enough without a move. Each pair of
@@ -161,11 +175,12 @@ func (l *Lease) abandoned(r *record, before, after int64) bool {
 // take becomes the holder, if the lease is still as it was seen.
 func (k *Keeper) take(ctx context.Context, l *Lease, seen *record) error {
 	var token int64
+	before := k.config.Nanos()
 	taken, err := k.records.Upsert(ctx, l.name, func(r *record) error {
 		if r.Holder != seen.Holder || r.Fence != seen.Fence || r.Beats != seen.Beats {
 			return ErrHeld
 		}
-		r.Holder, r.Beats = k.config.Owner, 0
+		r.Holder, r.Beats, r.Wanted = k.config.Owner, 0, ""
 		r.Fence++
 		token = r.Fence
 		return nil
@@ -176,8 +191,11 @@ func (k *Keeper) take(ctx context.Context, l *Lease, seen *record) error {
 	case err != nil:
 		return fmt.Errorf("lease %s: take: %w", l.name, err)
 	}
-	l.set(token)
+	l.set(token, before)
 	l.last = taken
+	if seen.Holder != "" && k.config.Died != nil {
+		k.config.Died()
+	}
 	return nil
 }
 

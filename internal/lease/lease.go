@@ -33,6 +33,8 @@ type Config struct {
 	Owner string
 	// Nanos is a monotonic counter. Default: the machine's.
 	Nanos func() int64
+	// Died, when set, is called after this process has taken a lease from a holder that did not give it back.
+	Died func()
 }
 
 // DefaultBeat makes a dead holder's work go on within ten seconds.
@@ -41,9 +43,11 @@ const DefaultBeat = 2500 * time.Millisecond
 // record is the stored form, id = the lease's name.
 type record struct {
 	docstore.Doc `bson:",inline"`
-	Holder       string `bson:"holder"` // Config.Owner; "" = given back
-	Fence        int64  `bson:"fence"`  // the holder's token; +1 with every new holder
-	Beats        int64  `bson:"beats"`  // +1 with every renewal
+	Holder       string `bson:"holder"`           // Config.Owner; "" = given back
+	Fence        int64  `bson:"fence"`            // the holder's token; +1 with every new holder
+	Beats        int64  `bson:"beats"`            // +1 with every renewal
+	Wanted       string `bson:"wanted,omitempty"` // Config.Owner of who has less to do and asks for it
+	Calls        int64  `bson:"calls,omitempty"`  // +1 when others say that there is work for the holder
 }
 
 // Keeper is one process's share in the leases. Its methods are safe for concurrent use.
@@ -86,10 +90,19 @@ type Lease struct {
 
 	// guarded by keeper.mu
 	sought  bool
+	shared  bool          // may be handed over to who has less to do
 	token   int64         // 0 = not held
+	renewed int64         // when the store was last told that it is held, on this process's counter
 	changed chan struct{} // closed when token changes
+	wanted  chan struct{} // closed when another process asks for it
+	calling bool          // the holder is to be called with the next beat
+	calls   int64         // as this process has seen them last
+	called  chan struct{} // gets a value when the holder, this process, was called
 	seen    sighting
 }
+
+// never is a moment long past.
+const never = -1 << 62
 
 // sighting is what an observer has seen of another's lease.
 type sighting struct {
@@ -100,15 +113,20 @@ type sighting struct {
 
 // Seek gives the lease of that name and asks for it from now on: the heartbeat takes it when it can be had. The name is an id
 // of the store. Call Try to have it at once if it is free.
-func (k *Keeper) Seek(name string) *Lease {
+func (k *Keeper) Seek(name string) *Lease { return k.seek(name, false) }
+
+// Share is Seek for work that is spread over the processes: who holds more than another hands over. It must be held by Hold.
+func (k *Keeper) Share(name string) *Lease { return k.seek(name, true) }
+
+func (k *Keeper) seek(name string, shared bool) *Lease {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.leases[name]
 	if l == nil {
-		l = &Lease{keeper: k, name: name, changed: make(chan struct{})}
+		l = &Lease{keeper: k, name: name, changed: make(chan struct{}), wanted: make(chan struct{}), called: make(chan struct{}, 1)}
 		k.leases[name] = l
 	}
-	l.sought = true
+	l.sought, l.shared = true, l.shared || shared
 	return l
 }
 
@@ -157,7 +175,7 @@ func (l *Lease) Check(ctx context.Context, token int64) error {
 	case err != nil:
 		return fmt.Errorf("lease %s: %w", l.name, err)
 	case r.Fence != token || r.Holder != l.keeper.config.Owner:
-		l.set(0)
+		l.set(0, never)
 		return fmt.Errorf("lease %s: %w", l.name, ErrLost)
 	}
 	return nil
@@ -166,7 +184,7 @@ func (l *Lease) Check(ctx context.Context, token int64) error {
 // Lose tells the keeper that a write was refused for its token: the lease is sought anew.
 func (l *Lease) Lose(token int64) {
 	if now, _ := l.Token(); now == token {
-		l.set(0)
+		l.set(0, never)
 	}
 }
 
@@ -182,10 +200,10 @@ func (l *Lease) Release(ctx context.Context) error {
 	if !held {
 		return nil
 	}
-	l.set(0)
+	l.set(0, never)
 	_, err := k.records.Update(ctx, l.name, func(r *record) error {
 		if r.Holder == k.config.Owner && r.Fence == token {
-			r.Holder = ""
+			r.Holder, r.Wanted = "", ""
 		}
 		return nil
 	})
@@ -195,55 +213,17 @@ func (l *Lease) Release(ctx context.Context) error {
 	return nil
 }
 
-// Hold does work for as long as this process holds the lease, and again whenever it holds it anew. The work's context ends
-// when the lease is lost. It returns when ctx ends; the lease is then given back.
-func (l *Lease) Hold(ctx context.Context, work func(ctx context.Context, token int64)) {
-	for ctx.Err() == nil {
-		changed := l.Changed()
-		token, held := l.Token()
-		if !held {
-			select {
-			case <-changed:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		l.during(ctx, changed, token, work)
-	}
-	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*l.keeper.config.Beat)
-	defer cancel()
-	_ = l.Release(bye) // else the next one waits until it looks abandoned
-}
-
-func (l *Lease) during(ctx context.Context, changed <-chan struct{}, token int64, work func(context.Context, int64)) {
-	mine, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-changed:
-			cancel()
-		case <-stop:
-		}
-	}()
-	work(mine, token)
-	select { // work that ends by itself is not begun again under the same token
-	case <-changed:
-	case <-ctx.Done():
-	}
-}
-
-func (l *Lease) set(token int64) {
+// set changes what is believed; renewed is when the store was last told so.
+func (l *Lease) set(token, renewed int64) {
 	l.keeper.mu.Lock()
 	defer l.keeper.mu.Unlock()
 	l.seen = sighting{}
 	if l.token == token {
 		return
 	}
-	l.token = token
+	l.token, l.renewed = token, renewed
 	close(l.changed)
-	l.changed = make(chan struct{})
+	l.changed, l.wanted = make(chan struct{}), make(chan struct{})
 }
 
 // list gives the leases that are held, and those that are only sought, by name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -214,6 +215,31 @@ func TestWatchCountsWhatIsOpenAndWhatIsLate(t *testing.T) {
 	if seen.Open["event/parked"] != 3 || seen.Overdue["event/parked"] != 3 || seen.Open["order/refund-abnormal"] != 1 ||
 		seen.Overdue["order/refund-abnormal"] != 0 || seen.Untaken != 4 || len(seen.Open) != len(rules) {
 		t.Errorf("%+v", seen)
+	}
+}
+
+// TestWhoDoesNotWatchCountsWhenAsked: another process owns the watching.
+func TestWhoDoesNotWatchCountsWhenAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	open := func() int {
+		seen, err := w.other.Counted(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seen.Open["event/parked"]
+	}
+	got := []int{open()}
+	w.found = append(w.found, Finding{Kind: "event/parked", Subject: "event/x", At: w.clock.Now()})
+	if _, err := w.Watch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []time.Duration{countedFor - time.Millisecond, time.Millisecond} {
+		w.clock.Advance(d)
+		got = append(got, open())
+	}
+	if want := []int{0, 0, 1}; !slices.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"guanxi/internal/lease"
 )
 
 // Config shapes the client.
@@ -62,8 +64,12 @@ type road struct {
 	next  http.RoundTripper
 }
 
-// RoundTrip sends a copy of the request to the base address, under its own Host.
+// RoundTrip sends a copy of the request to the base address, under its own Host. What is asked by work that has an owner among
+// several processes is not sent when the lease may have gone to another.
 func (r *road) RoundTrip(request *http.Request) (*http.Response, error) {
+	if err := lease.Sure(request.Context()); err != nil {
+		return nil, err
+	}
 	if r.base != nil {
 		host := request.Host
 		if host == "" {
@@ -133,6 +139,8 @@ func Plain(err error) error {
 		return ErrTooLarge
 	case errors.Is(err, ErrTokenRepeated):
 		return ErrTokenRepeated
+	case errors.Is(err, lease.ErrLost), errors.Is(err, lease.ErrUnsure):
+		return lease.ErrUnsure
 	}
 	return fmt.Errorf("network, or an answer of no use: %T", root(err))
 }
