@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -11,10 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"guanxi/app"
+	"guanxi/internal/docstore/mongo"
 )
 
 func doctorCommand() *cobra.Command {
-	var file string
+	var file, server, database string
 	var live, table bool
 	c := &cobra.Command{
 		Use: "doctor", Short: "check the settings and everything serve depends on, and say what is wrong", Args: cobra.NoArgs,
@@ -24,6 +26,8 @@ func doctorCommand() *cobra.Command {
 				return app.WriteSettings(c.OutOrStdout())
 			case live:
 				return askLive(c.Context(), os.Getenv("GUANXI_LISTEN"))
+			case server != "":
+				return proveServer(c.Context(), c.OutOrStdout(), mongo.Options{URL: server, Database: database})
 			}
 			values, err := app.ReadValues(os.Environ(), file)
 			if err != nil {
@@ -48,8 +52,31 @@ func doctorCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&file, "env-file", "", "file of NAME=value lines; the environment wins")
 	c.Flags().BoolVar(&live, "live", false, "ask the running service at GUANXI_LISTEN whether it is ready (for container health checks)")
+	c.Flags().StringVar(&server, "mongo", "", "prove on this MongoDB what the store relies on, in a scratch database that is dropped")
+	c.Flags().StringVar(&database, "database", "guanxi", "with --mongo: the program's database, of which only the shard keys are looked at")
 	c.Flags().BoolVar(&table, "settings", false, "print every setting with its default as a Markdown table")
 	return c
+}
+
+// proveServer prints one sentence for everything the store relies on.
+func proveServer(ctx context.Context, out io.Writer, o mongo.Options) error {
+	found, err := mongo.Prove(ctx, o)
+	if err != nil {
+		fmt.Fprintln(out, "✗ the server cannot be tried:", err)
+		return errReported
+	}
+	good := true
+	for _, f := range found {
+		mark := "✓"
+		if !f.Good {
+			mark, good = "✗", false
+		}
+		fmt.Fprintln(out, mark, f.Words)
+	}
+	if !good {
+		return errReported
+	}
+	return nil
 }
 
 func fileFlag(file string) string {
