@@ -17,7 +17,7 @@ const (
 // overgrown are the packages that are still bigger than they may be, with what they must not outgrow until they are cut into
 // rooms. Whoever makes one smaller makes its row smaller; a new row is not the answer.
 var overgrown = map[string]struct{ files, lines int }{
-	"guanxi/commission":            {49, 8800},
+	"guanxi/commission":            {37, 6300},
 	"guanxi/platform/sandbox":      {33, 6100},
 	"guanxi/console":               {34, 5100},
 	"guanxi/order":                 {30, 4400},
