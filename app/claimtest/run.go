@@ -68,7 +68,7 @@ func Run(t testing.TB, c Config) {
 		placed, refused = placed+yes, refused+len(d.requests)-yes
 		d.end()
 	}
-	if placed == 0 || refused == 0 {
+	if placed == 0 || refused == 0 && c.Rounds > 4 { // in a few rounds luck may leave enough for everybody
 		t.Errorf("%d placed, %d refused: the drill does not try both", placed, refused)
 	}
 	t.Logf("%d rounds: %d orders placed, %d refused", c.Rounds, placed, refused)
